@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the defaults of a kind's schema into a json tree, as an API server does before it stores
+// an object. Only within objects that are there: an absent optional object stays absent.
+#pragma once
+
+#include "manifests/schema/kind.h"
+#include "manifests/text/json.h"
+
+void kind_default(const struct kind_desc *kind, struct json *json, struct arena *arena);
+void schema_default(const struct schema *schema, struct json *json, struct arena *arena);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// One kind of resource: its names in the Kubernetes API and its schema. The API server, the
+// clients, lint and the generators know kinds only through this description
+// (manifests/kinds/registry.h lists them all).
+#pragma once
+
+#include "manifests/base/arena.h"
+#include "manifests/schema/field.h"
+
+struct printer_column {
+  const char *name;
+  const char *type;   // string integer number boolean date
+  const char *path;   // JSONPath: .status.phase
+  int priority;       // above 0: only with -o wide
+  const char *format; // OpenAPI format, may be NULL
+  const char *doc;
+};
+
+struct kind_desc {
+  const char *group;              // "" is the core group
+  const char *const *versions;    // NULL-terminated; [0] is the one that is stored and preferred
+  const char *kind;               // "VirtualService"
+  const char *plural;             // "virtualservices"
+  const char *singular;           // "virtualservice"
+  const char *const *short_names; // NULL-terminated or NULL
+  const char *const *categories;  // NULL-terminated or NULL
+  bool namespaced;
+  bool builtin;    // part of Kubernetes itself: never a CRD; strategic merge patch is allowed
+  bool ours;       // serin.dev: a CRD is generated into manifests/install
+  bool has_status; // status subresource; generation counts only changes outside metadata and status
+  bool has_generation; // metadata.generation is kept (true for all kinds with a spec)
+  bool immutable_spec; // an update of spec is refused
+  // scale subresource: JSON paths, NULL when there is none
+  const char *scale_spec, *scale_status, *scale_selector;
+  const struct printer_column *columns;
+  size_t column_count;
+  const struct schema
+      *schema; // of the whole object; its struct starts with struct object_meta metadata
+  // Rules over the whole object, after those of its schemas. May be NULL.
+  void (*check)(const void *object, struct check *check);
+  const char *doc; // opening paragraphs of the reference page
+};
+
+// True when the kind has this version.
+bool kind_has_version(const struct kind_desc *kind, struct str version);
+// "apps/v1", "v1": the version `version` or, when it is empty, the stored one.
+struct str kind_api_version(const struct kind_desc *kind, struct str version, struct arena *arena);
+// "networking.istio.io/v1" -> group and version; "v1" -> "" and "v1".
+void kind_split_api_version(struct str api_version, struct str *ret_group, struct str *ret_version);
