@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// The proxy's configuration as the workers see it: one immutable, reference-counted value that is
+// replaced as a whole. Made by table_build (proxy/table_build.h) from what users declared; read by
+// route, pick, the workers and dump. A request keeps a reference to the table it started with.
+// Nothing here may change after table_build.
+//
+// Everything a `const` pointer below leads to lives as long as the table: views stay valid while a
+// reference is held.
+#pragma once
+
+#include "manifests/base/arena.h"
+#include "manifests/base/findings.h"
+#include "proxy/match.h"
+#include "proxy/retry_policy.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct host_index;
+struct regex;
+struct table_ids;
+
+// The place of a cluster or an endpoint in the workers' arrays (pools, counters, health). The rule:
+//  * the same key (cluster id string; cluster id + ip:port) has the same slot in every table that
+//  holds it;
+//  * two keys that are alive in any table that is still referenced never share an index;
+//  * an index is given to another key only after the last table that held the old key is gone, and
+//  then with
+//    another generation. So a worker that meets `generation` different from the one its state was
+//    made with drops that state and starts anew; nothing else is needed.
+// Indexes are small: below table.cluster_slots and table.endpoint_slots.
+struct table_slot {
+  uint32_t index;
+  uint32_t generation; // from 1
+};
+
+enum table_balancer { TABLE_LEAST_REQUEST, TABLE_ROUND_ROBIN, TABLE_RANDOM };
+
+// Values of the metric labels of dataplane.md 5.2 that belong to the chosen endpoint; never empty
+// ("unknown", "latest" where nothing is known).
+struct table_peer {
+  struct str workload; // Deployment name, from the Pod's owner
+  struct str workload_namespace;
+  struct str app;
+  struct str version;
+  struct str canonical_service;
+  struct str canonical_revision;
+  struct str cluster; // "Kubernetes"
+};
+
+struct table_endpoint {
+  struct table_slot slot;
+  struct str key;      // "127.1.2.3:8080", "[::1]:8080"
+  struct str hostname; // the Pod's name, or ""
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } address;
+  uint32_t weight; // from 1
+  struct table_peer peer;
+};
+
+// One port of one Service.
+struct table_port {
+  uint16_t number;
+  struct str name;
+  bool is_http;  // not named or declared as TCP, TLS and the like
+  bool is_http2; // http2-, grpc-, kubernetes.io/h2c: prior knowledge
+};
+
+struct table_service {
+  struct str name, namespace_;
+  struct str fqdn; // research-agent.team1.svc.cluster.local
+  const struct table_port *ports;
+  size_t port_count;
+  size_t default_port; // index: the first HTTP port, else 0
+};
+
+// What is connected to: one (Service port, subset).
+struct table_cluster {
+  struct table_slot slot;
+  struct str id; // outbound|8080|v1|research-agent.team1.svc.cluster.local
+  uint16_t port;
+  struct str subset; // "" for the whole service
+  const struct table_service *service;
+  const struct table_endpoint *endpoints; // ready ones only, ordered by key
+  size_t endpoint_count;
+  size_t unready_count;
+  enum table_balancer balancer;
+  int64_t connect_timeout_ms;
+  uint32_t max_requests_per_connection; // 0: no limit
+  bool is_http2;
+  struct str rule; // "team1/research-agent-dr", "" when no DestinationRule applies
+};
+
+struct table_header {
+  struct str name; // lower-case
+  struct str value;
+};
+
+// Applied in this order: remove, set, add (dataplane.md 1.7).
+struct table_header_ops {
+  const struct str *remove;
+  size_t remove_count;
+  const struct table_header *set;
+  size_t set_count;
+  const struct table_header *add;
+  size_t add_count;
+};
+
+// One weighted destination. A destination that leads nowhere (unknown host, port or subset) keeps
+// its share and answers 503 NC: all its cluster pointers are NULL.
+struct table_destination {
+  uint64_t weight;
+  struct str host;                            // as resolved
+  struct str subset;                          // "" for none
+  uint16_t port;                              // 0: that of the request
+  const struct table_service *service;        // NULL when unknown
+  const struct table_cluster *const *by_port; // one for each port of `service`; entries may be NULL
+  size_t fixed_port;                          // index into by_port when port != 0
+  struct table_header_ops request_headers, response_headers;
+};
+
+enum table_action { TABLE_FORWARD, TABLE_REDIRECT, TABLE_REPLY };
+
+struct table_redirect {
+  bool has_uri, has_prefix; // replace the whole path, or the matched prefix
+  struct str uri, authority, scheme;
+  uint16_t port;
+  bool port_from_request;     // derivePort: FROM_REQUEST_PORT
+  bool port_protocol_default; // derivePort: FROM_PROTOCOL_DEFAULT
+  int status;
+};
+
+struct table_rewrite {
+  bool has_uri; // replaces what the uri match matched
+  struct str uri;
+  const struct regex
+      *regex; // uriRegexRewrite: global replacement of its matches by `substitution`, or NULL
+  struct str substitution; // \0 to \9
+  struct str authority;    // "" for none
+};
+
+struct table_route {
+  struct str name; // for the access log: http.name[.match.name], or "default"
+  struct match match;
+  enum table_action action;
+  const struct table_destination *destinations; // those of weight 0 are left out
+  size_t destination_count;
+  uint64_t total_weight;
+  uint32_t split;     // index of this route's sequence of draws, see route_worker
+  int64_t timeout_ms; // 0: none
+  struct retry_policy retry;
+  struct table_header_ops request_headers, response_headers;
+  struct table_rewrite rewrite;
+  struct table_redirect redirect;
+  int reply_status; // TABLE_REPLY: directResponse
+  struct str reply_body;
+};
+
+struct table_host {
+  struct str name;           // the first host name it answers to
+  const struct str *domains; // all, lower-case; "*.suffix" too
+  size_t domain_count;
+  struct str
+      source; // "VirtualService/team1/research-agent-canary" or "Service/team1/research-agent"
+  const struct table_service
+      *service; // whose ports the request's port is taken from; NULL for a foreign name
+  const struct table_route *routes;
+  size_t route_count;
+};
+
+struct table_listener {
+  struct str address; // "127.0.0.1"
+  uint16_t port;
+  struct str persona; // "mesh"
+};
+
+// An object this table was made from, for the Lease: kind/namespace/name and its resourceVersion.
+struct table_source {
+  struct str key;
+  struct str revision; // "" when it has none (files)
+};
+
+struct proxy_table {
+  atomic_uint refs;
+  struct arena arena;
+  struct table_ids *ids;
+  uint64_t version; // 1, 2, 3 ...: one more for each table of this process
+  int64_t built_ms; // wall clock, as given to table_build
+
+  const struct table_listener *listeners;
+  size_t listener_count;
+  const struct host_index *index;
+  const struct table_host *hosts;
+  size_t host_count;
+  const struct table_service *services;
+  size_t service_count;
+  const struct table_cluster *clusters; // ordered by id
+  size_t cluster_count;
+  size_t endpoint_count; // of all clusters
+
+  uint32_t cluster_slots, endpoint_slots; // above every slot.index; grows, never shrinks
+  uint32_t split_count;
+
+  const struct table_source *sources; // VirtualServices, DestinationRules ... that are in force
+  size_t source_count;
+  struct findings findings; // faults, warnings, and fields that are not enforced
+  struct regex *regexes;    // owned
+};
+
+// A further reference; from any thread.
+struct proxy_table *table_ref(struct proxy_table *table);
+// Gives one reference back; the last one frees the table, on the thread that gave it. NULL is fine.
+void table_unref(struct proxy_table *table);
+
+// The cluster with this id string, or NULL.
+const struct table_cluster *table_find_cluster(const struct proxy_table *table, struct str id);
+
+// Keys and their slots, one for all tables of a process. Thread-safe; counted: the tables keep it
+// alive.
+struct table_ids *table_ids_new(void);
+void table_ids_unref(struct table_ids *ids); // NULL is fine

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Declared objects -> table. Pure: the objects, the settings and the time in, one immutable table
+// out; every fault and every field that is not enforced becomes a finding of the table. Never
+// fails: an object it cannot use is left out.
+#pragma once
+
+#include "proxy/table.h"
+
+struct json;
+
+// One API object, as JSON, with where it came from.
+struct table_object {
+  const struct json *json;
+  struct str file; // "" from an API
+  int line;
+};
+
+struct table_label {
+  struct str name, value;
+};
+
+struct table_settings {
+  struct str name, namespace_;      // of this proxy
+  struct str domain;                // "" for cluster.local
+  const struct table_label *labels; // of this proxy, for sourceLabels
+  size_t label_count;
+  const struct table_listener *listeners; // from --listen
+  size_t listener_count;
+};
+
+struct table_input {
+  const struct table_object *objects;
+  size_t object_count;
+  const struct table_settings *settings;
+  struct table_ids *ids; // a reference is taken
+  uint64_t version;
+  int64_t now_ms;
+};
+
+// One reference, the caller's.
+struct proxy_table *table_build(const struct table_input *input);
