@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rollout (serin.dev/v1alpha1): what is released, through which route, in which steps and judged by
+// what; and, in status, where the release stands. Structs and tables only: how a release moves is
+// operator/reconcile. Read by the operator, the CLI, the API server and the analysis.
+#pragma once
+
+#include "manifests/kinds/object_meta.h"
+#include "manifests/schema/kind.h"
+
+#define ROLLOUT_FINALIZER "serin.dev/traffic" // on a Rollout while a release may have moved traffic
+#define ROLLOUT_HANDS_OFF                                                                          \
+  "serin.dev/hands-off" // annotation of a route object: "true" = look on only
+#define ROLLOUT_HASH_LABEL                                                                         \
+  "serin.dev/template-hash" // template form: on the Deployments and Pods of a version
+#define ROLLOUT_OWNER_LABEL "serin.dev/rollout" // template form: on the Deployments of a Rollout
+#define ROLLOUT_FULL 10000                      // weights are parts of this
+#define ROLLOUT_HISTORY_MAX 10
+#define ROLLOUT_DECISIONS_MAX 20
+#define ROLLOUT_HANDLED_MAX 20
+
+// --- spec
+// ---------------------------------------------------------------------------------------------------------
+
+struct rollout_version_ref { // pair form
+  struct str deployment;
+  struct str subset;
+};
+
+struct rollout_workload_ref { // decoded, refused until a later version
+  struct str api_version, kind, name;
+};
+
+struct rollout_virtual_service_ref {
+  struct str name;
+  struct str
+      *routes; // names of http routes; none: see design of the routes in docs/life-of-a-release.md
+  size_t routes_count;
+};
+
+struct rollout_http_route_ref { // decoded, refused until a later version
+  struct str name, stable_service, canary_service;
+};
+
+struct rollout_traffic {
+  struct rollout_virtual_service_ref *virtual_service;
+  struct str destination_rule;
+  struct rollout_http_route_ref *http_route;
+};
+
+enum rollout_decommission {
+  ROLLOUT_DECOMMISSION_SCALE_DOWN = 1,
+  ROLLOUT_DECOMMISSION_DELETE,
+  ROLLOUT_DECOMMISSION_NONE,
+};
+
+struct rollout_deploy_step {
+  struct int_or_string replicas; // "proportional", N or "N%"; absent: proportional
+  int64_t timeout_ms;
+};
+struct rollout_monitor_step {
+  int64_t duration_ms;
+  int64_t min_ms;
+};
+struct rollout_pause_step {
+  bool has_duration_ms; // false: until promoted
+  int64_t duration_ms;
+};
+struct rollout_decommission_step {
+  enum rollout_decommission action;
+};
+
+// Exactly one member is given; rollout_step_kind says which.
+struct rollout_step {
+  struct rollout_deploy_step *deploy;
+  bool has_set_weight;
+  double set_weight; // percent, at most two decimals; rollout_step_parts
+  struct rollout_monitor_step *monitor;
+  struct rollout_pause_step *pause;
+  struct rollout_decommission_step *decommission;
+  const struct json *set_header_route; // refused until a later version
+  const struct json *set_mirror;       // refused until a later version
+};
+
+enum rollout_step_kind {
+  ROLLOUT_STEP_NONE,
+  ROLLOUT_STEP_DEPLOY,
+  ROLLOUT_STEP_SET_WEIGHT,
+  ROLLOUT_STEP_MONITOR,
+  ROLLOUT_STEP_PAUSE,
+  ROLLOUT_STEP_DECOMMISSION,
+};
+
+enum rollout_judge_type {
+  ROLLOUT_JUDGE_SEQUENTIAL = 1,
+  ROLLOUT_JUDGE_THRESHOLD,
+  ROLLOUT_JUDGE_CONDITION,
+  ROLLOUT_JUDGE_BURN_RATE,
+  ROLLOUT_JUDGE_RANK,
+};
+
+struct rollout_judge {
+  enum rollout_judge_type type; // 0: not given, which is threshold in this version
+  int64_t failure_limit;        // failed checks that are tolerated; one more is a failure
+  int64_t min_requests;         // of the canary, before a check may pass or fail
+};
+
+struct rollout_metric {
+  struct str
+      name; // "error-rate", "latency-p99" (any latency-pNN), or a name of the user's with a query
+  struct str query; // PromQL with {{ }} variables; empty for built-in metrics
+  struct int_or_string
+      limit; // absolute bound: "1%", "500ms", 40, "0.5"; rollout_metric_limit gives the text
+};
+
+struct rollout_prometheus {
+  struct str address;
+};
+
+enum rollout_on_inconclusive {
+  ROLLOUT_INCONCLUSIVE_PROMOTE_IF_CLEAN = 1,
+  ROLLOUT_INCONCLUSIVE_HOLD,
+  ROLLOUT_INCONCLUSIVE_ROLLBACK,
+};
+enum rollout_on_no_data {
+  ROLLOUT_NO_DATA_HOLD = 1,
+  ROLLOUT_NO_DATA_PROMOTE,
+  ROLLOUT_NO_DATA_ROLLBACK
+};
+enum rollout_on_failure {
+  ROLLOUT_FAILURE_ROLLBACK = 1,
+  ROLLOUT_FAILURE_HOLD
+}; // also of onDeadline
+enum rollout_on_new_revision { ROLLOUT_SUPERSEDE = 1, ROLLOUT_QUEUE };
+
+struct rollout_analysis {
+  struct rollout_prometheus prometheus;
+  int64_t interval_ms;
+  struct rollout_judge judge;
+  struct rollout_metric *metrics; // never empty after decoding: both built-in ones by default
+  size_t metrics_count;
+  enum rollout_on_inconclusive on_inconclusive;
+  enum rollout_on_no_data on_no_data;
+  enum rollout_on_failure on_failure;
+};
+
+struct rollout_spec {
+  struct rollout_version_ref *stable, *canary; // pair form
+  bool has_replicas;                           // template form
+  int64_t replicas;
+  const struct json *selector; // LabelSelector; matchLabels only
+  const struct json *pod_template;
+  struct rollout_workload_ref *workload_ref;
+  struct rollout_traffic traffic;
+  struct rollout_step *steps; // never empty after decoding: the default steps
+  size_t steps_count;
+  struct rollout_analysis analysis;
+  int64_t progress_deadline_ms;
+  enum rollout_on_failure on_deadline;
+  enum rollout_on_new_revision on_new_revision;
+  bool suspend;
+};
+
+// --- status
+// -------------------------------------------------------------------------------------------------------
+
+enum rollout_phase {
+  ROLLOUT_PHASE_NONE,
+  ROLLOUT_PENDING,         // a new version is declared; something it needs is missing
+  ROLLOUT_DEPLOYING,       // the canary's replicas come up, without traffic
+  ROLLOUT_PROGRESSING,     //
+  ROLLOUT_PAUSED,          // by a step or by a person
+  ROLLOUT_HOLDING,         // the judge gives no answer, or a bad one under onFailure: hold
+  ROLLOUT_ROLLING_BACK,    // the canary's traffic is taken away
+  ROLLOUT_DECOMMISSIONING, // the old version goes
+  ROLLOUT_HEALTHY,         // the last release is done
+  ROLLOUT_ROLLED_BACK,     // the last release was put back by us
+  ROLLOUT_ABORTED,         // the last release was put back by a person
+  ROLLOUT_DEGRADED, // no release runs, and what serves is not healthy (or the spec is invalid)
+};
+
+struct rollout_step_status {
+  int64_t index;   // from 0; steps_count when all steps are done
+  struct str name; // deploy setWeight monitor pause decommission; rollback, wait, done outside of
+                   // the steps
+  int64_t started_at, verified_at, deadline; // 0: not yet, none
+  struct str waiting_for;                    // "2m10s of monitoring"; empty: nothing
+};
+
+struct rollout_weight_status {
+  struct str canary, stable; // asked, in percent: "10", "0.1"
+  struct str observed;       // canary's share of the requests as measured; empty: not measured
+  struct str acknowledged;   // "1/2": proxies that serve the asked weight; empty: no proxy tells
+  int64_t written_at;  // when the operator saw the asked weight in the route for the first time; 0:
+                       // not yet
+  struct str revision; // resourceVersion of the route object then
+};
+
+enum rollout_verdict { ROLLOUT_PASS = 1, ROLLOUT_FAIL, ROLLOUT_INSUFFICIENT };
+
+struct rollout_metric_status {
+  struct str name;
+  struct str canary, stable, limit; // with unit: "0.4%", "212ms"; empty: not known
+  int64_t requests, bad;            // canary's, behind the verdict
+  enum rollout_verdict verdict;
+  struct str reason;
+};
+
+enum rollout_condition_status { ROLLOUT_TRUE = 1, ROLLOUT_FALSE, ROLLOUT_UNKNOWN };
+
+struct rollout_condition {
+  struct str type;
+  enum rollout_condition_status status;
+  struct str reason, message;
+  int64_t last_transition_time;
+  int64_t observed_generation;
+};
+
+// One version of the service.
+struct rollout_identity {
+  struct str deployment, subset;
+  struct str hash;    // of the pod template, "v1-" and 10 letters; v1 names the way of hashing
+  int64_t revision;   // counts versions of this Rollout from 1
+  int64_t replicas;   // what the manifest asked for when the release began (scaled-down versions go
+                      // back to it)
+  struct str version; // for people: image tags, or the label `version`
+};
+
+struct rollout_release {
+  struct str id;  // "<canary hash>-<number>"; changes with every attempt
+  int64_t number; // counts attempts from 1
+  int64_t started_at;
+  int64_t traffic_at; // first time the canary got traffic; 0: not yet
+  struct str
+      spec_hash; // of what a failed release is tied to besides the canary: traffic, steps, analysis
+  bool full;     // promoted with --full: straight to 100, and bake
+  bool first;    // template form: nothing was served before; no steps
+  struct str result;  // while RollingBack: what it will be (RolledBack, Aborted, Superseded)
+  struct str reason;  // machine-readable: AnalysisFailed, Aborted, DeployTimeout, ...
+  struct str message; // with the numbers
+  struct str who;     // person behind it; empty: the operator
+  int64_t clean_at;   // when the failed canary is scaled down; 0: not at all
+};
+
+struct rollout_history {
+  int64_t revision;
+  struct str version, deployment, hash;
+  struct str result; // Promoted, RolledBack, Aborted, Superseded
+  struct str reason, message;
+  int64_t when, duration_ms;
+  struct str who; // empty: the operator
+};
+
+// One line of `serin explain`.
+struct rollout_decision {
+  int64_t time;
+  int64_t number; // counts decisions of this Rollout; names its event
+  bool warning;
+  struct str reason; // CamelCase, as in events: StepCompleted, WeightSet, RolledBack
+  struct str asked, measured, bound, verdict; // any may be empty
+  struct str next;                            // what happens next, and when
+};
+
+struct rollout_failed {
+  struct str hash;      // of the canary that failed
+  struct str spec_hash; // of the spec it failed under
+  int64_t at;
+  struct str result;
+  struct str reason, message;
+};
+
+struct rollout_paused { // by the verb
+  int64_t at;
+  struct str by, reason;
+};
+
+struct rollout_handled { // RolloutActions that took effect
+  struct str uid, verb, result, message;
+  int64_t at;
+};
+
+struct rollout_contention {
+  int64_t count, first_at, last_at;
+  struct str manager; // field manager of the last foreign write
+};
+
+struct rollout_retired { // template form: versions that wait to be scaled to 0
+  struct str deployment, subset, hash;
+  int64_t at; // not before
+};
+
+struct rollout_judge_status {
+  int64_t at;         // of the last judgement
+  struct str verdict; // pass fail insufficient noData error
+  struct str message;
+  struct str state;    // compact, the judge's own
+  int64_t error_since; // Prometheus cannot be asked since; 0: it answers
+};
+
+struct rollout_status {
+  enum rollout_phase phase;
+  struct str reason, message;
+  int64_t observed_generation;
+  struct rollout_step_status step;
+  struct rollout_weight_status weight;
+  struct rollout_metric_status *metrics;
+  size_t metrics_count;
+  struct rollout_condition *conditions;
+  size_t conditions_count;
+  struct rollout_identity *stable, *canary; // canary NULL: no release runs or failed last
+  struct rollout_release *release;          // NULL: none runs
+  struct rollout_judge_status judge;
+  struct rollout_failed *failed;
+  struct rollout_paused *paused;
+  struct rollout_contention *contention;
+  struct rollout_handled *handled; // oldest first
+  size_t handled_count;
+  struct rollout_retired *retired;
+  size_t retired_count;
+  struct rollout_history *history; // newest first
+  size_t history_count;
+  struct rollout_decision *decisions; // oldest first
+  size_t decisions_count;
+  int64_t decision_number; // of the last decision
+  int64_t revision;        // of the newest version
+  int64_t release_number;  // of the last release
+  int64_t started_at;      // of the running or last release
+  int64_t last_progress_at;
+};
+
+struct rollout {
+  struct object_meta metadata;
+  struct rollout_spec spec;
+  struct rollout_status status;
+};
+
+extern const struct kind_desc rollout_kind;
+extern const struct schema rollout_status_schema;
+extern const struct enum_value rollout_phase_values[];
+extern const struct enum_value rollout_verdict_values[];
+extern const struct enum_value rollout_condition_status_values[];
+
+enum rollout_form { ROLLOUT_FORM_NONE, ROLLOUT_FORM_PAIR, ROLLOUT_FORM_TEMPLATE };
+enum rollout_form rollout_form(const struct rollout_spec *spec);
+enum rollout_step_kind rollout_step_kind(const struct rollout_step *step);
+const char *rollout_step_name(enum rollout_step_kind kind);  // as in the manifest: "setWeight"
+int64_t rollout_step_parts(const struct rollout_step *step); // of setWeight, parts of ROLLOUT_FULL
+// How many replicas a deploy step asks for when stable has `stable_replicas`; -1: proportional.
+int64_t rollout_deploy_replicas(const struct rollout_deploy_step *deploy, int64_t stable_replicas);
+struct str rollout_metric_limit(const struct rollout_metric *metric,
+                                struct arena *arena); // "" when absent
+const char *rollout_phase_name(enum rollout_phase phase);
+// Whether the phase is an end: nothing moves by itself.
+bool rollout_phase_is_final(enum rollout_phase phase);
+// NULL when absent.
+const struct rollout_condition *rollout_condition_find(const struct rollout_status *status,
+                                                       const char *type);
