@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/cli/commands.h"
+#include "manifests/base/bug.h"
+
+// One line a command, in the order of `serin --help`.
+#define COMMANDS(XX) XX(version)
+
+#define XX(name) extern const struct command cmd_##name;
+COMMANDS(XX)
+#undef XX
+
+const struct command *const commands[] = {
+#define XX(name) &cmd_##name,
+    COMMANDS(XX)
+#undef XX
+};
+const size_t command_count = ARRAY_LEN(commands);
+
+const struct command *command_find(struct str name) {
+  for (size_t i = 0; i < command_count; i++)
+    if (str_eq_z(name, commands[i]->name))
+      return commands[i];
+  return NULL;
+}
