@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manifests/source/kube_client.h"
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "manifests/base/clock.h"
+#include "manifests/base/limits.h"
+#include "manifests/source/file.h"
+#include "manifests/source/kube_path.h"
+#include "manifests/source/kube_status.h"
+
+#define TOKEN_AGE_MS 60000
+#define TOKEN_MAX (64u << 10)
+#define PAGE_MIN                                                                                   \
+  20 // a page whose reply is over a limit is asked for again in smaller ones, down to this
+
+struct kube_client {
+  struct http_client *http;
+  const struct kube_config *config;
+  char *user_agent;
+  struct arena token_arena;
+  struct str token;
+  int64_t token_read_ms; // 0: never
+};
+
+struct kube_call {
+  struct kube_client *client;
+  struct kube_op *op;
+  kube_done_fn done;
+  kube_chunk_fn chunk;
+  struct http_op http;
+  struct arena arena; // the request
+  struct kube_request request;
+  bool is_raw;
+  struct str path;           // with the query, but for lists
+  struct str body;           // as text
+  struct arena result_arena; // the reply
+  struct json *list;         // pages so far
+  int64_t page;
+  int64_t idle_ms; // streams
+  bool restarted;
+};
+
+struct kube_client *kube_client_new(struct http_client *http, const struct kube_config *config,
+                                    const char *user_agent) {
+  struct kube_client *client = XNEW(struct kube_client);
+  client->http = http;
+  client->config = config;
+  client->user_agent = xstrdup(user_agent);
+  return client;
+}
+
+void kube_client_free(struct kube_client *client) {
+  if (!client)
+    return;
+  arena_dispose(&client->token_arena);
+  xfree(client->user_agent);
+  xfree(client);
+}
+
+struct http_client *kube_client_http(struct kube_client *client) {
+  return client->http;
+}
+
+const struct kube_config *kube_client_config(const struct kube_client *client) {
+  return client->config;
+}
+
+// A token that cannot be read again is kept: the server says whether it is still good.
+static struct str current_token(struct kube_client *client) {
+  const struct kube_config *config = client->config;
+  if (!config->token_file.len)
+    return config->token;
+  int64_t now_ms = clock_mono_ms();
+  if (client->token_read_ms && now_ms - client->token_read_ms < TOKEN_AGE_MS)
+    return client->token;
+  struct arena arena = {0};
+  struct str token;
+  if (file_read(config->token_file.ptr, TOKEN_MAX, &arena, &token, NULL) == RC_OK) {
+    arena_dispose(&client->token_arena);
+    client->token_arena = arena;
+    client->token = str_trim(token);
+  } else {
+    arena_dispose(&arena);
+  }
+  client->token_read_ms = now_ms ? now_ms : 1;
+  return client->token;
+}
+
+static void call_free(struct kube_call *call) {
+  arena_dispose(&call->arena);
+  arena_dispose(&call->result_arena);
+  xfree(call);
+}
+
+// ---- sending ----
+
+static void on_http_done(struct http_op *http, const struct http_reply *reply,
+                         const struct err *err);
+
+static void on_http_chunk(struct http_op *http, int status, struct str bytes) {
+  struct kube_call *call = container_of(http, struct kube_call, http);
+  (void)status;
+  call->chunk(call->op, bytes);
+}
+
+static int send(struct kube_call *call, struct str path, struct err *err) {
+  struct kube_client *client = call->client;
+  const struct kube_config *config = client->config;
+  const struct kube_request *asked = &call->request;
+  struct http_header headers[] = {
+      {STR("Accept"), call->is_raw ? STR("*/*") : STR("application/json")},
+      {STR("User-Agent"), str_of(client->user_agent)},
+      {STR("Content-Type"), str_of(kube_path_content_type(asked))},
+  };
+  struct http_request request = {
+      .method = kube_path_method(asked->verb),
+      .url = arena_printf(&call->arena, "%.*s%.*s", STR_ARG(config->server), STR_ARG(path)),
+      .headers = headers,
+      .header_count = call->body.len ? 3 : 2,
+      .body = call->body,
+      .bearer = current_token(client),
+      .user = config->user,
+      .password = config->password,
+      .tls = config->tls,
+      .deadline_ms = asked->deadline_ms,
+  };
+  if (!call->chunk)
+    return http_start(client->http, &request, &call->http, on_http_done, err);
+  request.idle_ms = call->idle_ms;
+  return http_stream(client->http, &request, &call->http, on_http_chunk, on_http_done, err);
+}
+
+static int send_page(struct kube_call *call, struct str token, struct err *err) {
+  struct str query = kube_path_query(&call->arena, &call->request, NULL, call->page, token);
+  return send(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)),
+              err);
+}
+
+// ---- replies ----
+
+static void end(struct kube_call *call, struct kube_reply *reply, const struct err *err) {
+  reply->rc = err ? err->rc : RC_OK;
+  reply->err = err;
+  reply->arena = &call->result_arena;
+  call->op->call = NULL;
+  call->done(call->op, reply);
+  call_free(call);
+}
+
+// Puts a page to what came before and asks for the next. *ret_more: the call goes on.
+static int next_page(struct kube_call *call, struct json *page, bool *ret_more, struct err *err) {
+  struct str token = arena_str(&call->arena, json_path_string(page, "metadata.continue"));
+  if (!call->list) {
+    call->list = page;
+  } else {
+    struct json *items = json_need_array(&call->result_arena, call->list, "items");
+    struct json *next;
+    for (struct json *item = json_get(page, "items") ? json_get(page, "items")->child : NULL; item;
+         item = next) {
+      next = item->next;
+      item->next = NULL;
+      json_append(items, item);
+    }
+    json_put(&call->result_arena, call->list, "metadata", json_get(page, "metadata"));
+  }
+  int rc = token.len ? send_page(call, token, err) : RC_OK;
+  *ret_more = token.len && rc == RC_OK;
+  return rc;
+}
+
+// A list that expired between two pages, or whose page was too large, starts over. True when it
+// does.
+static bool start_over(struct kube_call *call, int rc) {
+  bool expired = rc == RC_EXPIRED && call->list && !call->restarted;
+  bool too_large = rc == RC_LIMIT && call->page > PAGE_MIN;
+  if (call->request.verb != KUBE_LIST || call->is_raw || (!expired && !too_large))
+    return false;
+  if (expired)
+    call->restarted = true;
+  else
+    call->page = call->page / 4 < PAGE_MIN ? PAGE_MIN : call->page / 4;
+  call->list = NULL;
+  arena_reset(&call->result_arena);
+  return send_page(call, STR_NULL, NULL) == RC_OK;
+}
+
+static struct str what(struct kube_call *call) {
+  return arena_printf(&call->arena, "%s %.*s", kube_path_method(call->request.verb),
+                      STR_ARG(call->path));
+}
+
+static int read_reply(struct kube_call *call, const struct http_reply *http,
+                      struct kube_reply *reply, struct err *err) {
+  bool is_ok = http->status >= 200 && http->status < 300;
+  struct err parse_err = {0};
+  int rc = RC_OK;
+  if (http->body.len && !(is_ok && call->chunk))
+    rc = json_parse(http->body, &call->result_arena, &reply->object, &parse_err);
+  if (is_ok && rc && !call->is_raw) {
+    *err = parse_err;
+    return err_wrap(err, rc, "%.*s: the reply is not JSON", STR_ARG(what(call)));
+  }
+  rc = kube_status_check(http, reply->object, what(call), err);
+  if (rc == RC_UNAUTHORIZED)
+    err_wrap(err, rc, "%.*s does not accept the credentials of %.*s",
+             STR_ARG(call->client->config->server), STR_ARG(call->client->config->origin));
+  return rc;
+}
+
+static void on_http_done(struct http_op *http, const struct http_reply *reply,
+                         const struct err *err) {
+  struct kube_call *call = container_of(http, struct kube_call, http);
+  struct kube_reply answer = {0};
+  if (err) {
+    if (!start_over(call, err->rc))
+      end(call, &answer, err);
+    return;
+  }
+  struct err failure = {0};
+  int rc = read_reply(call, reply, &answer, &failure);
+  if (rc && start_over(call, rc))
+    return;
+  bool is_list = call->request.verb == KUBE_LIST && !call->is_raw;
+  bool more = false;
+  if (rc == RC_OK && is_list)
+    rc = next_page(call, answer.object, &more, &failure);
+  if (more)
+    return;
+  if (rc == RC_OK && is_list)
+    answer.object = call->list;
+  answer.http_status = reply->status;
+  answer.reason = rc ? json_get_string(answer.object, "reason") : STR_NULL;
+  answer.retry_after_ms = kube_status_retry_after_ms(reply, answer.object);
+  answer.text = reply->body;
+  answer.head = reply->head;
+  if (rc == RC_UNAUTHORIZED)
+    call->client->token_read_ms = 0; // the token may have been replaced
+  end(call, &answer, rc ? &failure : NULL);
+}
+
+// ---- starting ----
+
+static struct kube_call *call_new(struct kube_client *client, struct kube_op *op,
+                                  kube_done_fn done) {
+  BUG_ON(op->call); // one op, one request at a time
+  struct kube_call *call = XNEW(struct kube_call);
+  call->client = client;
+  call->op = op;
+  call->done = done;
+  return call;
+}
+
+static int launch(struct kube_call *call, int rc) {
+  if (rc)
+    call_free(call);
+  else
+    call->op->call = call;
+  return rc;
+}
+
+static void copy_request(struct kube_call *call, const struct kube_request *request) {
+  struct arena *arena = &call->arena;
+  struct kube_request *copy = &call->request;
+  *copy = *request;
+  copy->ns = request->ns.len ? request->ns : kube_namespace(request->body);
+  copy->name = request->name;
+  if (!copy->name.len && (request->verb == KUBE_UPDATE || request->verb == KUBE_PATCH))
+    copy->name = kube_name(request->body);
+  copy->label_selector = arena_str(arena, request->label_selector);
+  copy->field_selector = arena_str(arena, request->field_selector);
+  call->page = request->page > 0 ? request->page : KUBE_PAGE;
+  struct buf body;
+  buf_init(&body, LIMIT_JSON_BYTES);
+  if (request->body)
+    json_write(&body, request->body);
+  else if (request->verb == KUBE_DELETE)
+    buf_add_z(&body, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
+                     "\"propagationPolicy\":\"Background\"}");
+  call->body = arena_str(arena, buf_str(&body));
+  buf_dispose(&body);
+}
+
+static int check_request(const struct kube_request *request, struct err *err) {
+  bool needs_name = request->verb == KUBE_GET || request->verb == KUBE_UPDATE ||
+                    request->verb == KUBE_PATCH || request->verb == KUBE_DELETE;
+  bool needs_ns = request->resource->namespaced && request->verb != KUBE_LIST;
+  if (needs_name && !request->name.len)
+    return err_set(err, RC_USAGE, "%s of a %s without a name", kube_path_method(request->verb),
+                   request->resource->kind);
+  if (needs_ns && !request->ns.len)
+    return err_set(err, RC_USAGE, "%s of %s \"%.*s\" without a namespace",
+                   kube_path_method(request->verb), request->resource->kind,
+                   STR_ARG(request->name));
+  return RC_OK;
+}
+
+int kube_start(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
+               kube_done_fn done, struct err *err) {
+  struct kube_call *call = call_new(client, op, done);
+  copy_request(call, request);
+  int rc = check_request(&call->request, err);
+  if (rc)
+    return launch(call, rc);
+  struct kube_request *copy = &call->request;
+  struct str name = copy->verb == KUBE_CREATE || copy->verb == KUBE_LIST ? STR_NULL : copy->name;
+  // A subresource of a new object ("pods/x/eviction") does carry the name.
+  if (copy->verb == KUBE_CREATE && copy->subresource)
+    name = copy->name;
+  call->path = kube_path(&call->arena, copy->resource, copy->ns, name, copy->subresource);
+  copy->body = NULL;
+  copy->ns = copy->name = STR_NULL; // they are in the path
+  if (copy->verb == KUBE_LIST)
+    return launch(call, send_page(call, STR_NULL, err));
+  struct str query = kube_path_query(&call->arena, copy, client->user_agent, 0, STR_NULL);
+  return launch(
+      call,
+      send(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)), err));
+}
+
+int kube_start_raw(struct kube_client *client, struct str path, int64_t deadline_ms,
+                   struct kube_op *op, kube_done_fn done, struct err *err) {
+  struct kube_call *call = call_new(client, op, done);
+  call->is_raw = true;
+  call->request.deadline_ms = deadline_ms;
+  call->path = arena_str(&call->arena, path);
+  return launch(call, send(call, call->path, err));
+}
+
+int kube_stream(struct kube_client *client, struct str path, int64_t idle_ms, struct kube_op *op,
+                kube_chunk_fn chunk, kube_done_fn done, struct err *err) {
+  struct kube_call *call = call_new(client, op, done);
+  call->is_raw = true;
+  call->chunk = chunk;
+  call->idle_ms = idle_ms;
+  call->path = arena_str(&call->arena, path);
+  return launch(call, send(call, call->path, err));
+}
+
+void kube_cancel(struct kube_op *op) {
+  if (op->call)
+    http_cancel(&op->call->http);
+}
+
+bool kube_is_running(const struct kube_op *op) {
+  return op->call != NULL;
+}
+
+struct json *kube_take(const struct kube_reply *reply, struct arena *arena) {
+  *arena = *reply->arena;
+  arena_init(reply->arena);
+  return reply->object;
+}
