@@ -25,7 +25,7 @@ MAY = {
     "operator/cli": None,  # sees everything
 }
 PURE_ROOMS = {TEXT, SCHEMA, KINDS, "analysis", "operator/traffic", "operator/reconcile"}
-EFFECT_HEADERS = re.compile(r"<(uv\.h|curl/|microhttpd\.h|sqlite3\.h|time\.h|sys/time\.h|pthread\.h|"
+EFFECT_HEADERS = re.compile(r"<(uv\.h|curl/|microhttpd\.h|sqlite3\.h|time\.h|sys/time\.h|"
                             r"unistd\.h|fcntl\.h)")
 EFFECT_CALLS = re.compile(r"\b(clock_(wall|mono)_\w+|LOG|log_write|printf|fprintf|fopen|getenv|getrandom)\s*\(")
 ONLY = {  # third-party header -> the files that may know it
@@ -64,7 +64,7 @@ def check(path, text, faults):
                                         or target == '"manifests/base/log.h"'):
                 faults["purity"].append(f"{where}: a pure file includes {target}")
             for header, owners in ONLY.items():
-                if header.strip("<>") in target:
+                if header.strip("<>") in target and (header[0] != "<" or target[0] == "<"):
                     prefix = {"llhttp.h": "proxy/http1", "<sqlite3.h>": "operator/standalone/store"}.get(header)
                     if not (path in owners if owners else path.startswith(prefix)):
                         faults["single users"].append(f"{where}: {target} belongs to one file only")
