@@ -13,6 +13,7 @@ struct check {
   struct str file;
   struct str path;         // of the object: spec.http[0]; "" for the document
   const struct json *json; // the object as written, for lines and for "was it given"
+  size_t errors;           // how many check_add has seen
 };
 
 // `field` is relative to the object ("route[1].weight"; "" for the object itself) and is used for

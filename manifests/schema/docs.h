@@ -4,6 +4,7 @@
 #pragma once
 
 #include "manifests/base/buf.h"
+#include "manifests/base/rc.h"
 #include "manifests/schema/kind.h"
 
 int docs_kind(struct buf *out, const struct kind_desc *kind);

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manifests/schema/openapi.h"
+
+#include "manifests/schema/scalar.h"
+
+struct writer {
+  struct arena *arena;
+  bool structural; // for a CRD
+};
+
+static struct json *object_of(const struct writer *w, const struct schema *schema);
+
+static struct json *typed(const struct writer *w, const char *type, const char *format) {
+  struct json *json = json_new_object(w->arena);
+  json_put_z(w->arena, json, "type", type);
+  if (format)
+    json_put_z(w->arena, json, "format", format);
+  return json;
+}
+
+static struct json *anything(const struct writer *w) {
+  struct json *json = json_new_object(w->arena);
+  json_put_bool(w->arena, json, "x-kubernetes-preserve-unknown-fields", true);
+  return json;
+}
+
+static struct json *int_or_string(const struct writer *w) {
+  struct json *json = json_new_object(w->arena);
+  struct json *any = json_put(w->arena, json, "anyOf", json_new_array(w->arena));
+  json_append(any, typed(w, "integer", NULL));
+  json_append(any, typed(w, "string", NULL));
+  json_put_bool(w->arena, json, "x-kubernetes-int-or-string", true);
+  return json;
+}
+
+static void put_number(const struct writer *w, struct json *json, const char *key, double value) {
+  json_put(w->arena, json, key, json_new_int(w->arena, (int64_t)value));
+}
+
+// min and max as the keywords of the row's type; durations have none in OpenAPI.
+static void put_bounds(const struct writer *w, const struct field *row, struct json *json) {
+  bool open_end = row->max >= 9007199254740992.0;
+  const char *low = NULL, *high = NULL;
+  if (row->type == FIELD_INT || row->type == FIELD_DOUBLE) {
+    low = "minimum";
+    high = "maximum";
+  } else if (row->type == FIELD_STRING) {
+    low = "minLength";
+    high = "maxLength";
+  } else if (row->type == FIELD_LIST || row->type == FIELD_STRINGS) {
+    low = "minItems";
+    high = "maxItems";
+  } else if (row->type == FIELD_MAP) {
+    high = "maxProperties";
+  }
+  bool counts = low == NULL || low[3] == 'L' || low[3] == 'I';
+  if (row->has_range && low && (row->min > 0 || !counts))
+    put_number(w, json, low, row->min);
+  else if (row->not_empty && low)
+    put_number(w, json, low, 1);
+  if (row->has_range && high && !open_end)
+    put_number(w, json, high, row->max);
+}
+
+static void put_list_type(const struct writer *w, const struct field *row, struct json *json) {
+  if (row->is_set)
+    json_put_z(w->arena, json, "x-kubernetes-list-type", "set");
+  if (!row->merge_key)
+    return;
+  json_put_z(w->arena, json, "x-kubernetes-list-type", "map");
+  struct json *keys =
+      json_put(w->arena, json, "x-kubernetes-list-map-keys", json_new_array(w->arena));
+  struct str rest = str_of(row->map_keys ? row->map_keys : row->merge_key), key;
+  while (str_next(&rest, ',', &key))
+    json_append(keys, json_new_string(w->arena, key));
+  if (!w->structural)
+    json_put_z(w->arena, json, "x-kubernetes-patch-merge-key", row->merge_key);
+}
+
+static struct json *array_of(const struct writer *w, const struct field *row, struct json *items) {
+  struct json *json = typed(w, "array", NULL);
+  json_put(w->arena, json, "items", items);
+  put_list_type(w, row, json);
+  return json;
+}
+
+static struct json *map_of(const struct writer *w, struct json *values) {
+  struct json *json = typed(w, "object", NULL);
+  json_put(w->arena, json, "additionalProperties", values);
+  return json;
+}
+
+static struct json *text_of(const struct writer *w, const struct field *row) {
+  struct json *json = typed(w, "string", NULL);
+  // An empty text passes the decoder, so the pattern is only said where the field must not be
+  // empty.
+  if (row->format && row->format->pattern && row->not_empty)
+    json_put_z(w->arena, json, "pattern", row->format->pattern);
+  return json;
+}
+
+static struct json *enum_of(const struct writer *w, const struct field *row) {
+  struct json *json = typed(w, "string", NULL);
+  struct json *names = json_put(w->arena, json, "enum", json_new_array(w->arena));
+  for (int i = 1; row->values[i].name; i++)
+    json_append(names, json_new_z(w->arena, row->values[i].name));
+  return json;
+}
+
+static struct json *type_of(const struct writer *w, const struct field *row) {
+  switch (row->type) {
+  case FIELD_BOOL: return typed(w, "boolean", NULL);
+  case FIELD_INT: return typed(w, "integer", "int64");
+  case FIELD_DOUBLE: return typed(w, "number", "double");
+  case FIELD_STRING: return text_of(w, row);
+  case FIELD_ENUM: return enum_of(w, row);
+  case FIELD_DURATION:
+  case FIELD_GEP_DURATION: return typed(w, "string", NULL);
+  case FIELD_PERCENT:
+    return anything(w); // a number with decimals or a string: OpenAPI has no such type
+  case FIELD_QUANTITY:
+  case FIELD_INT_OR_STRING: return int_or_string(w);
+  case FIELD_TIME:
+  case FIELD_MICRO_TIME: return typed(w, "string", "date-time");
+  case FIELD_OBJECT:
+  case FIELD_OPTIONAL: return object_of(w, row->schema);
+  case FIELD_LIST: return array_of(w, row, object_of(w, row->schema));
+  case FIELD_STRINGS: return array_of(w, row, text_of(w, row));
+  case FIELD_INTS: return array_of(w, row, typed(w, "integer", "int64"));
+  case FIELD_STRING_MAP: return map_of(w, typed(w, "string", NULL));
+  case FIELD_INT_MAP: return map_of(w, typed(w, "integer", "int64"));
+  case FIELD_MAP: return map_of(w, object_of(w, row->schema));
+  case FIELD_JSON: return anything(w);
+  }
+  return anything(w);
+}
+
+static void put_doc(const struct writer *w, const struct field *row, struct json *json) {
+  struct str doc = str_of(row->doc);
+  if (row->deprecated)
+    doc = arena_printf(w->arena, "Deprecated: %s%s%s", row->deprecated, row->doc ? ". " : "",
+                       row->doc ? row->doc : "");
+  if (row->enforced == ENFORCED_NO)
+    doc = arena_printf(w->arena, "%.*s%s", STR_ARG(doc), " Accepted but not enforced yet.");
+  if (doc.len)
+    json_put_string(w->arena, json, "description", str_trim(doc));
+}
+
+static struct json *field_of(const struct writer *w, const struct field *row) {
+  struct json *json = json_new_object(w->arena);
+  put_doc(w, row, json);
+  struct json *type = type_of(w, row);
+  for (struct json *next = NULL, *part = type->child; part; part = next) {
+    next = part->next;
+    if (!json_get_s(json, part->key))
+      json_set(w->arena, json, part->key, part);
+  }
+  if (row->type != FIELD_INTS && row->type != FIELD_INT_MAP)
+    put_bounds(w, row, json);
+  if (row->fallback)
+    json_put(w->arena, json, "default", scalar_default_json(row, w->arena));
+  if (!w->structural && (row->merge_key || row->is_set || row->replace_keys))
+    json_put_z(w->arena, json, "x-kubernetes-patch-strategy",
+               row->replace_keys ? row->merge_key ? "merge,retainKeys" : "retainKeys" : "merge");
+  return json;
+}
+
+static void fill(const struct writer *w, const struct schema *schema, struct json *object,
+                 struct json *properties) {
+  struct json *required = NULL;
+  for (size_t i = 0; i < schema->count; i++) {
+    const struct field *row = &schema->fields[i];
+    if (!json_get(properties, row->name))
+      json_put(w->arena, properties, row->name, field_of(w, row));
+    if (row->required && !row->fallback) {
+      required = json_need_array(w->arena, object, "required");
+      json_append(required, json_new_z(w->arena, row->name));
+    }
+  }
+  if (schema->open)
+    json_put_bool(w->arena, object, "x-kubernetes-preserve-unknown-fields", true);
+}
+
+static struct json *object_of(const struct writer *w, const struct schema *schema) {
+  struct json *json = typed(w, "object", NULL);
+  if (schema->doc)
+    json_put_z(w->arena, json, "description", schema->doc);
+  fill(w, schema, json, json_put(w->arena, json, "properties", json_new_object(w->arena)));
+  return json;
+}
+
+struct json *openapi_schema(const struct schema *schema, struct arena *arena) {
+  struct writer w = {.arena = arena};
+  return object_of(&w, schema);
+}
+
+static void put_header(const struct writer *w, struct json *properties) {
+  struct json *text = json_put(w->arena, properties, "apiVersion", typed(w, "string", NULL));
+  json_put_z(w->arena, text, "description", "Group and version of this object's schema.");
+  text = json_put(w->arena, properties, "kind", typed(w, "string", NULL));
+  json_put_z(w->arena, text, "description", "The kind of this object.");
+}
+
+struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool structural,
+                          struct arena *arena) {
+  struct writer w = {.arena = arena, .structural = structural};
+  struct json *json = json_new_object(arena);
+  if (kind->doc)
+    json_put_z(arena, json, "description", kind->doc);
+  json_put_z(arena, json, "type", "object");
+  struct json *properties = json_put(arena, json, "properties", json_new_object(arena));
+  put_header(&w, properties);
+  if (structural) // an API server knows metadata itself and allows no schema for it
+    json_put(arena, properties, "metadata", typed(&w, "object", NULL));
+  fill(&w, kind->schema, json, properties);
+  if (structural)
+    return json;
+  struct json *list =
+      json_put(arena, json, "x-kubernetes-group-version-kind", json_new_array(arena));
+  struct json *gvk = json_new_object(arena);
+  json_put_z(arena, gvk, "group", kind->group);
+  json_put_string(arena, gvk, "version",
+                  str_is_empty(version) ? str_of(kind->versions[0]) : version);
+  json_put_z(arena, gvk, "kind", kind->kind);
+  json_append(list, gvk);
+  return json;
+}
+
+struct str openapi_component_name(const struct kind_desc *kind, struct str version,
+                                  struct arena *arena) {
+  if (str_is_empty(version))
+    version = str_of(kind->versions[0]);
+  struct str group = str_of(kind->group), part;
+  if (kind->builtin) {
+    struct str first = group;
+    part = STR("core");
+    if (group.len)
+      (void)str_next(&first, '.', &part);
+    return arena_printf(arena, "io.k8s.api.%.*s.%.*s.%s", STR_ARG(part), STR_ARG(version),
+                        kind->kind);
+  }
+  struct str name = STR(""); // the group backwards: serin.dev -> dev.serin
+  while (str_next(&group, '.', &part))
+    name = arena_printf(arena, "%.*s%s%.*s", STR_ARG(part), name.len ? "." : "", STR_ARG(name));
+  return arena_printf(arena, "%.*s.%.*s.%s", STR_ARG(name), STR_ARG(version), kind->kind);
+}
