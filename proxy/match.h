@@ -34,7 +34,7 @@ enum string_match_kind {
   STRING_MATCH_REGEX, // the whole value
 };
 
-struct string_match {
+struct string_matcher {
   enum string_match_kind kind;
   bool ignore_case; // exact and prefix only
   struct str value; // for regex its source
@@ -54,14 +54,14 @@ enum field_match_source {
 struct field_match {
   enum field_match_source source;
   struct str name; // headers: lower-case
-  struct string_match match;
+  struct string_matcher match;
   bool inverted; // withoutHeaders
 };
 
 struct match {
   struct str name; // of the match block, "" for none
   uint16_t port;   // 0: any; else the service port the request is for
-  struct string_match uri, scheme, method, authority;
+  struct string_matcher uri, scheme, method, authority;
   const struct field_match *fields; // headers, withoutHeaders, queryParams: all must hold
   size_t field_count;
 };
@@ -76,7 +76,7 @@ enum match_result {
 // buffers.
 enum match_result match_request(const struct match *match, const struct route_request *request,
                                 uint16_t port, struct regex_worker *worker);
-enum match_result string_match_value(const struct string_match *match, struct str value,
+enum match_result string_match_value(const struct string_matcher *match, struct str value,
                                      struct regex_worker *worker);
 // Whether every request meets it: no other block behind it can be reached.
 bool match_is_catch_all(const struct match *match);

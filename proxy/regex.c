@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/regex.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "proxy/regex_syntax.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+// Backtracking steps for one subject. PCRE2 does some 20 to 50 million a second, so this is a few
+// milliseconds.
+#define REGEX_STEPS 100000u
+// A replacement starts again at every byte and the limit counts per start; the product is what is
+// bounded.
+#define REGEX_REPLACE_STEPS 1000000u
+#define REGEX_REPLACE_SUBJECT_MAX 8192u
+#define REGEX_HEAP_KIB 1024u
+#define REGEX_PAIRS 10u // \0 to \9
+#define REGEX_JOINED_MAX (64u << 10)
+
+struct regex {
+  pcre2_code *code;
+  bool is_anchored;
+  uint32_t groups;
+  struct regex *next;
+};
+
+int regex_compile(struct str pattern, bool whole, struct regex **ret_regex, struct err *err) {
+  if (pattern.len > REGEX_PATTERN_MAX)
+    return err_set(err, RC_INVALID, "expected a pattern of at most %u bytes, found %zu",
+                   REGEX_PATTERN_MAX, pattern.len);
+  int rc = regex_syntax_check(pattern, err);
+  if (rc)
+    return rc;
+  // RE2's "$" is the very end, and text is UTF-8; bytes that are not simply do not match.
+  uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY;
+  if (whole)
+    options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+  int code = 0;
+  PCRE2_SIZE offset = 0;
+  pcre2_code *compiled =
+      pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, options, &code, &offset, NULL);
+  if (!compiled) {
+    PCRE2_UCHAR text[160];
+    (void)pcre2_get_error_message(code, text, sizeof text);
+    return err_set(err, RC_INVALID, "%s at byte %zu of \"%.*s\"", (const char *)text,
+                   (size_t)offset, STR_ARG(pattern));
+  }
+  struct regex *regex = XNEW(struct regex);
+  regex->code = compiled;
+  uint32_t all = 0;
+  (void)pcre2_pattern_info(compiled, PCRE2_INFO_ALLOPTIONS, &all);
+  (void)pcre2_pattern_info(compiled, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
+  regex->is_anchored = (all & PCRE2_ANCHORED) != 0;
+  *ret_regex = regex;
+  return 0;
+}
+
+void regex_free(struct regex *regex) {
+  if (!regex)
+    return;
+  pcre2_code_free(regex->code);
+  xfree(regex);
+}
+
+void regex_link(struct regex **list, struct regex *regex) {
+  regex->next = *list;
+  *list = regex;
+}
+
+void regex_free_list(struct regex *list) {
+  while (list) {
+    struct regex *next = list->next;
+    regex_free(list);
+    list = next;
+  }
+}
+
+void regex_worker_init(struct regex_worker *worker) {
+  worker->data = pcre2_match_data_create(REGEX_PAIRS, NULL);
+  pcre2_match_context *context = pcre2_match_context_create(NULL);
+  BUG_ON(!worker->data || !context);
+  (void)pcre2_set_heap_limit(context, REGEX_HEAP_KIB);
+  worker->context = context;
+  buf_init(&worker->joined, REGEX_JOINED_MAX);
+}
+
+void regex_worker_dispose(struct regex_worker *worker) {
+  pcre2_match_data_free(worker->data);
+  pcre2_match_context_free(worker->context);
+  worker->data = NULL;
+  worker->context = NULL;
+  buf_dispose(&worker->joined);
+}
+
+static enum regex_result regex_run(const struct regex *regex, struct str subject, size_t from,
+                                   uint32_t steps, uint32_t options, struct regex_worker *worker) {
+  (void)pcre2_set_match_limit(worker->context, steps);
+  PCRE2_SPTR text = subject.ptr ? (PCRE2_SPTR)subject.ptr : (PCRE2_SPTR) "";
+  int rc =
+      pcre2_match(regex->code, text, subject.len, from, options, worker->data, worker->context);
+  if (rc >= 0)
+    return REGEX_YES;
+  // Whatever else stops PCRE2 is one of its limits: the pattern is valid and the subject is allowed
+  // to be anything.
+  return rc == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;
+}
+
+enum regex_result regex_match(const struct regex *regex, struct str subject,
+                              struct regex_worker *worker) {
+  uint32_t steps = regex->is_anchored || subject.len == 0
+                       ? REGEX_STEPS
+                       : (uint32_t)(REGEX_REPLACE_STEPS / subject.len) + 1;
+  return regex_run(regex, subject, 0, steps, 0, worker);
+}
+
+static void regex_expand(const size_t *pairs, uint32_t pair_count, struct str subject,
+                         struct str substitution, struct buf *out) {
+  for (size_t i = 0; i < substitution.len; i++) {
+    char c = substitution.ptr[i];
+    if (c != '\\' || i + 1 == substitution.len) {
+      (void)buf_add_char(out, c);
+      continue;
+    }
+    char next = substitution.ptr[++i];
+    if (next < '0' || next > '9') {
+      (void)buf_add_char(out, next);
+      continue;
+    }
+    uint32_t group = (uint32_t)(next - '0');
+    if (group < pair_count && pairs[2 * group] != PCRE2_UNSET)
+      (void)buf_add_str(out, str_slice(subject, pairs[2 * group], pairs[2 * group + 1]));
+  }
+}
+
+enum regex_result regex_replace(const struct regex *regex, struct str subject,
+                                struct str substitution, struct regex_worker *worker,
+                                struct buf *out) {
+  if (subject.len > REGEX_REPLACE_SUBJECT_MAX)
+    return REGEX_LIMIT;
+  uint32_t steps =
+      regex->is_anchored ? REGEX_STEPS : REGEX_REPLACE_STEPS / (uint32_t)(subject.len + 1) + 1;
+  bool replaced = false;
+  size_t from = 0;
+  while (from <= subject.len) {
+    enum regex_result result = regex_run(regex, subject, from, steps, 0, worker);
+    if (result == REGEX_LIMIT)
+      return result;
+    if (result == REGEX_NO)
+      break;
+    const size_t *pairs = pcre2_get_ovector_pointer(worker->data);
+    size_t start = pairs[0], end = pairs[1];
+    (void)buf_add_str(out, str_slice(subject, from, start));
+    regex_expand(pairs, pcre2_get_ovector_count(worker->data), subject, substitution, out);
+    replaced = true;
+    from = end;
+    if (start == end) { // an empty match: one byte on, or it would match here for ever
+      (void)buf_add_str(out, str_slice(subject, end, end + 1));
+      from = end + 1;
+    }
+    if (regex->is_anchored)
+      break;
+  }
+  (void)buf_add_str(out, str_slice(subject, from, subject.len));
+  if (out->failed)
+    return REGEX_LIMIT;
+  return replaced ? REGEX_YES : REGEX_NO;
+}
+
+bool regex_substitution_ok(const struct regex *regex, struct str substitution) {
+  for (size_t i = 0; i + 1 < substitution.len; i++) {
+    if (substitution.ptr[i] != '\\')
+      continue;
+    char next = substitution.ptr[++i];
+    if (next == '\\')
+      continue;
+    if (next < '0' || next > '9' || (uint32_t)(next - '0') > regex->groups)
+      return false;
+  }
+  return substitution.len == 0 || substitution.ptr[substitution.len - 1] != '\\' ||
+         (substitution.len > 1 && substitution.ptr[substitution.len - 2] == '\\');
+}

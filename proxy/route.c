@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/route.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/rng.h"
+#include "proxy/host.h"
+
+// 2^64 divided by the golden ratio: steps of this size spread over the circle as evenly as any
+// sequence can.
+#define ROUTE_GOLDEN 0x9E3779B97F4A7C15u
+
+static const struct retry_policy route_no_retry = {.backoff_ms = RETRY_DEFAULT_BACKOFF_MS};
+
+void route_worker_init(struct route_worker *worker, uint64_t seed) {
+  *worker = (struct route_worker){.seed = seed};
+  regex_worker_init(&worker->regex);
+}
+
+void route_worker_fit(struct route_worker *worker, const struct proxy_table *table) {
+  if (table->split_count > worker->draw_count) {
+    worker->draws = xrealloc(worker->draws, table->split_count * sizeof *worker->draws);
+    worker->draw_count = table->split_count;
+  }
+  // A random start for each: workers and routes must not move in step.
+  struct rng rng;
+  rng_init(&rng, worker->seed ^ table->version);
+  for (uint32_t i = 0; i < table->split_count; i++)
+    worker->draws[i] = rng_next(&rng);
+}
+
+void route_worker_dispose(struct route_worker *worker) {
+  regex_worker_dispose(&worker->regex);
+  xfree(worker->draws);
+  worker->draws = NULL;
+  worker->draw_count = 0;
+}
+
+struct route_reply route_reply_no_endpoint(void) {
+  return (struct route_reply){503, STR("UH"), STR("no healthy upstream"),
+                              STR("no_healthy_upstream")};
+}
+
+static bool route_has_port(const struct table_service *service, uint16_t port, size_t *ret_index) {
+  for (size_t i = 0; i < service->port_count; i++) {
+    if (service->ports[i].number == port) {
+      *ret_index = i;
+      return true;
+    }
+  }
+  return false;
+}
+
+// The index of the port a request for this service is for. There is no original destination to ask,
+// so: the port in the authority, else the listener's, where the service has it, else its default
+// port. The authority's port is often the proxy's own, as clients write it.
+static bool route_service_port(const struct table_service *service,
+                               const struct route_request *request, uint16_t asked,
+                               size_t *ret_index) {
+  if (service->port_count == 0)
+    return false;
+  if (!route_has_port(service, asked, ret_index) &&
+      !route_has_port(service, request->listener_port, ret_index))
+    *ret_index = service->default_port;
+  return true;
+}
+
+static uint16_t route_port(const struct table_host *host, const struct route_request *request) {
+  struct str name;
+  uint16_t asked;
+  size_t index;
+  host_split(request->authority, &name, &asked);
+  if (host->service && route_service_port(host->service, request, asked, &index))
+    return host->service->ports[index].number;
+  return asked ? asked : request->listener_port;
+}
+
+static void route_reply_with(struct route_decision *decision, int status, struct str flag,
+                             struct str details) {
+  decision->kind = ROUTE_REPLY;
+  decision->reply = (struct route_reply){status, flag, STR(""), details};
+}
+
+// Multiply-high instead of modulo: the evenness of the sequence is in its high bits.
+static const struct table_destination *route_draw(const struct table_route *route,
+                                                  struct route_worker *worker) {
+  if (route->destination_count == 1)
+    return &route->destinations[0];
+  uint64_t draw = worker->draws[route->split] += ROUTE_GOLDEN;
+  uint64_t at = (uint64_t)(((unsigned __int128)draw * route->total_weight) >> 64);
+  size_t i = 0;
+  while (i + 1 < route->destination_count && at >= route->destinations[i].weight)
+    at -= route->destinations[i++].weight;
+  return &route->destinations[i];
+}
+
+static const struct table_cluster *route_cluster(const struct table_destination *destination,
+                                                 const struct route_request *request,
+                                                 uint16_t port) {
+  if (!destination->service || destination->service->port_count == 0)
+    return NULL;
+  size_t index = destination->fixed_port;
+  if (destination->port == 0 && !route_service_port(destination->service, request, port, &index))
+    return NULL;
+  return index < destination->service->port_count ? destination->by_port[index] : NULL;
+}
+
+static void route_forward(const struct route_request *request, struct route_worker *worker,
+                          struct route_decision *decision) {
+  const struct table_route *route = decision->route;
+  if (route->destination_count == 0) { // nothing usable was declared
+    route_reply_with(decision, 404, STR("NR"), STR("route_not_found"));
+    return;
+  }
+  const struct table_destination *destination = route_draw(route, worker);
+  const struct table_service *service = destination->service;
+  decision->destination = destination;
+  decision->cluster = route_cluster(destination, request, decision->port);
+  decision->service = destination->host;
+  if (service) {
+    decision->service = service->fqdn;
+    decision->service_name = service->name;
+    decision->service_namespace = service->namespace_;
+  }
+  if (!decision->cluster) {
+    route_reply_with(decision, 503, STR("NC"), STR("cluster_not_found"));
+    return;
+  }
+  decision->kind = ROUTE_FORWARD;
+  decision->cluster_name = decision->cluster->id;
+}
+
+static void route_take(const struct table_route *route, const struct route_request *request,
+                       struct route_worker *worker, struct route_decision *decision) {
+  decision->route = route;
+  if (route->name.len)
+    decision->route_name = route->name;
+  decision->timeout_ms = route->timeout_ms;
+  decision->retry = &route->retry;
+  switch (route->action) {
+  case TABLE_FORWARD: route_forward(request, worker, decision); break;
+  case TABLE_REDIRECT:
+    decision->kind = ROUTE_REDIRECT;
+    decision->reply =
+        (struct route_reply){route->redirect.status, STR(""), STR(""), STR("direct_response")};
+    break;
+  case TABLE_REPLY:
+    decision->kind = ROUTE_REPLY;
+    decision->reply = (struct route_reply){route->reply_status, STR(""), route->reply_body,
+                                           STR("direct_response")};
+    break;
+  }
+}
+
+void route_match(const struct proxy_table *table, const struct route_request *request,
+                 struct route_worker *worker, struct route_decision *ret_decision) {
+  struct route_decision *decision = ret_decision;
+  *decision = (struct route_decision){
+      .retry = &route_no_retry,
+      .service = STR("unknown"),
+      .service_name = STR("unknown"),
+      .service_namespace = STR("unknown"),
+      .route_name = STR("-"),
+      .cluster_name = STR("-"),
+      .port = request->listener_port,
+  };
+  uint32_t index;
+  if (!host_index_find(table->index, request->authority, &index)) {
+    // As Istio's REGISTRY_ONLY: its virtual host block_all answers directly.
+    route_reply_with(decision, 502, STR(""), STR("direct_response"));
+    decision->route_name = STR("block_all");
+    decision->cluster_name = STR("BlackHoleCluster");
+    decision->service_name = STR("BlackHoleCluster");
+    return;
+  }
+  const struct table_host *host = &table->hosts[index];
+  decision->host = host;
+  decision->port = route_port(host, request);
+  for (size_t i = 0; i < host->route_count; i++) {
+    const struct table_route *route = &host->routes[i];
+    switch (match_request(&route->match, request, decision->port, &worker->regex)) {
+    case MATCH_NO: continue;
+    case MATCH_YES: route_take(route, request, worker, decision); return;
+    case MATCH_LIMIT:
+      // To go on would let a crafted request choose another route; and only one pattern may cost
+      // this much.
+      route_reply_with(decision, 500, STR(""), STR("route_pattern_limit"));
+      return;
+    }
+  }
+  route_reply_with(decision, 404, STR("NR"), STR("route_not_found"));
+}

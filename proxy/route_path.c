@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Redirects and rewrites of route.h: what a request's path, authority or Location becomes.
+#include "proxy/host.h"
+#include "proxy/route.h"
+
+// `path` with what the route's uri matched replaced by `with`; a plain substitution of text, as
+// VirtualService has it.
+static void route_replace_matched(const struct table_route *route, struct str path, struct str with,
+                                  struct buf *out) {
+  const struct string_matcher *uri = &route->match.uri;
+  size_t matched = path.len; // exact and regex match all of it
+  if (uri->kind == STRING_MATCH_PREFIX)
+    matched = uri->value.len;
+  else if (uri->kind == STRING_MATCH_NONE || uri->kind == STRING_MATCH_PRESENT)
+    matched = path.len && path.ptr[0] == '/' ? 1 : 0; // as the prefix "/"
+  (void)buf_add_str(out, with);
+  (void)buf_add_str(out, str_slice(path, matched, path.len));
+}
+
+bool route_has_rewrite(const struct route_decision *decision) {
+  if (decision->kind != ROUTE_FORWARD || !decision->route)
+    return false;
+  const struct table_rewrite *rewrite = &decision->route->rewrite;
+  return rewrite->has_uri || rewrite->regex || rewrite->authority.len > 0;
+}
+
+int route_rewrite_path(const struct route_decision *decision, const struct route_request *request,
+                       struct route_worker *worker, struct buf *out) {
+  if (!route_has_rewrite(decision))
+    return 0;
+  const struct table_rewrite *rewrite = &decision->route->rewrite;
+  if (rewrite->regex) {
+    size_t before = out->len;
+    enum regex_result result =
+        regex_replace(rewrite->regex, request->path, rewrite->substitution, &worker->regex, out);
+    if (result == REGEX_NO)
+      out->len = before;
+    return result == REGEX_LIMIT || out->failed ? RC_LIMIT : 0;
+  }
+  if (rewrite->has_uri)
+    route_replace_matched(decision->route, request->path, rewrite->uri, out);
+  return out->failed ? RC_LIMIT : 0;
+}
+
+static uint16_t route_default_port(struct str scheme) {
+  return str_eq(scheme, STR("https")) ? 443 : str_eq(scheme, STR("http")) ? 80 : 0;
+}
+
+// The port to write, 0 for none.
+static uint16_t route_redirect_port(const struct table_redirect *redirect,
+                                    const struct route_request *request, struct str scheme,
+                                    uint16_t asked) {
+  uint16_t port = 0;
+  bool same_scheme = str_eq(scheme, request->scheme);
+  if (redirect->port)
+    port = redirect->port;
+  else if (redirect->port_from_request)
+    port = request->listener_port;
+  else if (redirect->port_protocol_default)
+    port = 0;
+  else if (same_scheme && redirect->authority.len == 0)
+    return asked; // as the client wrote it, even a default one
+  else if (redirect->authority.len == 0 && asked != 80 && asked != 443)
+    port = asked;
+  return port == route_default_port(scheme) ? 0 : port;
+}
+
+int route_location(const struct route_decision *decision, const struct route_request *request,
+                   struct buf *out) {
+  const struct table_route *route = decision->route;
+  const struct table_redirect *redirect = &route->redirect;
+  struct str scheme = redirect->scheme.len ? redirect->scheme : request->scheme;
+  struct str name, authority;
+  uint16_t asked;
+  host_split(request->authority, &name, &asked);
+  // The name as it was written, brackets included.
+  authority = asked ? str_slice(request->authority, 0,
+                                (size_t)(name.ptr - request->authority.ptr) + name.len +
+                                    (request->authority.ptr[0] == '[' ? 1 : 0))
+                    : request->authority;
+  if (redirect->authority.len)
+    authority = redirect->authority;
+  (void)buf_add_str(out, scheme);
+  (void)buf_add_z(out, "://");
+  (void)buf_add_str(out, authority);
+  uint16_t port = route_redirect_port(redirect, request, scheme, asked);
+  if (port)
+    (void)buf_addf(out, ":%u", port);
+  if (redirect->has_uri)
+    (void)buf_add_str(out, redirect->uri);
+  else if (redirect->has_prefix)
+    route_replace_matched(route, request->path, redirect->uri, out);
+  else
+    (void)buf_add_str(out, request->path);
+  bool has_own_query = redirect->has_uri && str_find_char(redirect->uri, '?') >= 0;
+  if (request->query.ptr && !has_own_query) {
+    (void)buf_add_char(out, '?');
+    (void)buf_add_str(out, request->query);
+  }
+  return out->failed ? RC_LIMIT : 0;
+}
