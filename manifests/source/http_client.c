@@ -559,6 +559,10 @@ struct http_client *http_client_new(struct uv_loop_s *loop) {
   return client;
 }
 
+struct uv_loop_s *http_client_loop(const struct http_client *client) {
+  return client->loop;
+}
+
 void http_client_close(struct http_client *client, http_closed_fn closed, void *data) {
   if (!client || client->closing)
     return;

@@ -71,6 +71,8 @@ struct http_client *http_client_new(struct uv_loop_s *loop);
 // NULL). Idempotent until then. An idle client does not keep the loop alive.
 void http_client_close(struct http_client *client, http_closed_fn closed, void *data);
 
+struct uv_loop_s *http_client_loop(const struct http_client *client);
+
 // Starts a request; everything in it is copied. Non-zero (RC_USAGE for a bad URL or header): no
 // callback.
 int http_start(struct http_client *client, const struct http_request *request, struct http_op *op,

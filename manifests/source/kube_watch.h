@@ -17,7 +17,8 @@ enum kube_event { KUBE_ADDED, KUBE_MODIFIED, KUBE_DELETED };
 typedef void (*kube_event_fn)(struct kube_watch *watch, enum kube_event event, struct str key,
                               const struct json *object, const struct json *old, void *data);
 typedef void (*kube_watch_fn)(struct kube_watch *watch, void *data);
-// Something went wrong and is tried again by itself; told once per failure.
+// Something went wrong and is tried again by itself; told at the first failure in a row, then at
+// every tenth.
 typedef void (*kube_watch_error_fn)(struct kube_watch *watch, const struct err *err, void *data);
 // Cuts an object down to what its user needs, in place, before it is kept.
 typedef void (*kube_trim_fn)(struct json *object, void *data);
