@@ -33,7 +33,7 @@ struct rollout_workload_ref { // decoded, refused until a later version
 struct rollout_virtual_service_ref {
   struct str name;
   struct str
-      *routes; // names of http routes; none: see design of the routes in docs/life-of-a-release.md
+      *routes; // names of http routes; none: the only one, or those that name the stable subset
   size_t routes_count;
 };
 

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manifests/kinds/rollout.h"
+#include "manifests/base/bug.h"
+#include "manifests/kinds/rollout_check.h"
+#include "manifests/text/percent.h"
+
+#include <math.h>
+
+#define VALUE(n, d)                                                                                \
+  { .name = n, .doc = d }
+#define NOT_GIVEN                                                                                  \
+  { .name = "" }
+#define END                                                                                        \
+  { .name = NULL }
+
+// --- spec
+// ---------------------------------------------------------------------------------------------------------
+
+static const struct field version_ref_fields[] = {
+    F_STRING(struct rollout_version_ref, deployment, "deployment", .required = true,
+             .not_empty = true, .doc = "Name of the Deployment of this version."),
+    F_STRING(struct rollout_version_ref, subset, "subset", .required = true, .not_empty = true,
+             .doc = "Name of its subset in the DestinationRule."),
+};
+static const struct schema version_ref_schema =
+    SCHEMA("RolloutVersion", struct rollout_version_ref, version_ref_fields);
+
+static const struct field workload_ref_fields[] = {
+    F_STRING(struct rollout_workload_ref, api_version, "apiVersion"),
+    F_STRING(struct rollout_workload_ref, kind, "kind"),
+    F_STRING(struct rollout_workload_ref, name, "name"),
+};
+static const struct schema workload_ref_schema =
+    SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields);
+
+static const struct field virtual_service_ref_fields[] = {
+    F_STRING(struct rollout_virtual_service_ref, name, "name", .required = true, .not_empty = true,
+             .doc = "Name of the VirtualService, in the Rollout's namespace."),
+    F_STRINGS(
+        struct rollout_virtual_service_ref, routes, "routes",
+        .doc =
+            "Names of the http routes whose weights are set. None: the only http route, or those "
+            "that name the stable subset."),
+};
+static const struct schema virtual_service_ref_schema =
+    SCHEMA("RolloutVirtualService", struct rollout_virtual_service_ref, virtual_service_ref_fields);
+
+static const struct field http_route_ref_fields[] = {
+    F_STRING(struct rollout_http_route_ref, name, "name"),
+    F_STRING(struct rollout_http_route_ref, stable_service, "stableService"),
+    F_STRING(struct rollout_http_route_ref, canary_service, "canaryService"),
+};
+static const struct schema http_route_ref_schema =
+    SCHEMA("RolloutHTTPRoute", struct rollout_http_route_ref, http_route_ref_fields);
+
+static const struct field traffic_fields[] = {
+    F_OPTIONAL(struct rollout_traffic, virtual_service, "virtualService",
+               &virtual_service_ref_schema, .doc = "The VirtualService whose weights are set."),
+    F_STRING(struct rollout_traffic, destination_rule, "destinationRule",
+             .doc = "The DestinationRule that defines the subsets."),
+    F_OPTIONAL(struct rollout_traffic, http_route, "httpRoute", &http_route_ref_schema,
+               .doc = "A Gateway API HTTPRoute. Refused by this version: use virtualService."),
+};
+static const struct schema traffic_schema = SCHEMA("RolloutTraffic", struct rollout_traffic,
+                                                   traffic_fields, .check = rollout_check_traffic);
+
+static const struct enum_value decommission_values[] = {
+    NOT_GIVEN,
+    VALUE("scaleDown", "Scale the old version to 0 replicas."),
+    VALUE("delete", "Delete the old version's Deployment."),
+    VALUE("none", "Leave the old version as it is, without traffic."),
+    END,
+};
+
+static const struct field deploy_fields[] = {
+    F_INT_OR_STRING(
+        struct rollout_deploy_step, replicas, "replicas", .fallback = "proportional",
+        .doc = "proportional: what the next weight needs; N; or N% of the stable's replicas."),
+    F_DURATION(struct rollout_deploy_step, timeout_ms, "timeout", .fallback = "10m",
+               F_AT_LEAST(1000),
+               .doc = "The release is rolled back when the replicas are not ready by then."),
+};
+static const struct schema deploy_schema = SCHEMA("RolloutDeploy", struct rollout_deploy_step,
+                                                  deploy_fields, .check = rollout_check_deploy);
+
+static const struct field monitor_fields[] = {
+    F_DURATION(struct rollout_monitor_step, duration_ms, "duration", .fallback = "10m",
+               F_AT_LEAST(1), .doc = "Longest time to watch the canary at this weight."),
+    F_DURATION(struct rollout_monitor_step, min_ms, "min", .fallback = "1m",
+               .doc = "Shortest time, also when the evidence already says pass. At most the "
+                      "duration counts."),
+};
+static const struct schema monitor_schema =
+    SCHEMA("RolloutMonitor", struct rollout_monitor_step, monitor_fields);
+
+static const struct field pause_fields[] = {
+    F_DURATION_OPT(struct rollout_pause_step, duration_ms, "duration", F_AT_LEAST(1),
+                   .doc = "How long. Left out: until promoted by a person."),
+};
+static const struct schema pause_schema =
+    SCHEMA("RolloutPause", struct rollout_pause_step, pause_fields);
+
+static const struct field decommission_fields[] = {
+    F_ENUM(struct rollout_decommission_step, action, "action", decommission_values,
+           .fallback = "scaleDown", .doc = "What becomes of the old version's Deployment."),
+};
+static const struct schema decommission_schema =
+    SCHEMA("RolloutDecommission", struct rollout_decommission_step, decommission_fields);
+
+static const struct field step_fields[] = {
+    F_OPTIONAL(struct rollout_step, deploy, "deploy", &deploy_schema,
+               .doc = "Bring up the canary's replicas, without traffic."),
+    F_PERCENT_OPT(struct rollout_step, set_weight, "setWeight", F_RANGE(0, 100),
+                  .doc = "Share of the traffic for the canary in percent, at most two decimals."),
+    F_OPTIONAL(struct rollout_step, monitor, "monitor", &monitor_schema,
+               .doc = "Watch the canary; the release goes on when the judge says pass."),
+    F_OPTIONAL(struct rollout_step, pause, "pause", &pause_schema,
+               .doc = "Wait, for a time or until promoted."),
+    F_OPTIONAL(struct rollout_step, decommission, "decommission", &decommission_schema,
+               .doc = "Remove the old version, after its last request. Last step only."),
+    F_JSON(struct rollout_step, set_header_route, "setHeaderRoute",
+           .doc = "Refused by this version."),
+    F_JSON(struct rollout_step, set_mirror, "setMirror", .doc = "Refused by this version."),
+};
+static const struct schema step_schema =
+    SCHEMA("RolloutStep", struct rollout_step, step_fields, .check = rollout_check_step,
+           .doc = "One step; exactly one of its fields is given.");
+
+static const struct enum_value judge_values[] = {
+    NOT_GIVEN,
+    VALUE("sequential", "Evidence that is valid at any time. Refused by this version."),
+    VALUE("threshold", "Limits, with a number of failed checks that are tolerated."),
+    VALUE("condition", "Refused by this version."),
+    VALUE("burnRate", "Refused by this version."),
+    VALUE("rank", "Refused by this version."),
+    END,
+};
+
+static const struct field judge_fields[] = {
+    F_ENUM(struct rollout_judge, type, "type", judge_values,
+           .doc = "How it is judged. Left out: threshold."),
+    F_INT(struct rollout_judge, failure_limit, "failureLimit", .fallback = "3", F_RANGE(0, 1000),
+          .doc = "threshold: failed checks in a release that are tolerated; one more rolls back."),
+    F_INT(struct rollout_judge, min_requests, "minRequests", .fallback = "50",
+          F_RANGE(1, 1000000000),
+          .doc = "threshold: requests of the canary before a check may pass or fail."),
+};
+static const struct schema judge_schema =
+    SCHEMA("RolloutJudge", struct rollout_judge, judge_fields, .check = rollout_check_judge);
+
+static const struct field metric_fields[] = {
+    F_STRING(struct rollout_metric, name, "name", .required = true, .not_empty = true,
+             .doc = "error-rate and latency-pNN are built in; any other name needs a query."),
+    F_STRING(struct rollout_metric, query, "query",
+             .doc = "PromQL that gives one number, with {{ }} variables; for metrics of your own."),
+    F_INT_OR_STRING(struct rollout_metric, limit, "limit",
+                    .doc = "Absolute bound: \"1%\", \"500ms\", 40. Built-in metrics are compared "
+                           "with stable, too."),
+};
+static const struct schema metric_schema =
+    SCHEMA("RolloutMetric", struct rollout_metric, metric_fields, .check = rollout_check_metric);
+
+static const struct field prometheus_fields[] = {
+    F_STRING(struct rollout_prometheus, address, "address",
+             .doc = "http:// or https:// address. Left out: the operator's --prometheus."),
+};
+static const struct schema prometheus_schema =
+    SCHEMA("RolloutPrometheus", struct rollout_prometheus, prometheus_fields);
+
+static const struct enum_value inconclusive_values[] = {
+    NOT_GIVEN,
+    VALUE("promoteIfClean",
+          "Go on when nothing speaks against the canary and it had 100 requests; else hold."),
+    VALUE("hold", "Wait for evidence or a person."),
+    VALUE("rollback", "Put the traffic back."),
+    END,
+};
+static const struct enum_value no_data_values[] = {
+    NOT_GIVEN,
+    VALUE("hold", "Wait for traffic or a person."),
+    VALUE("promote", "Go on."),
+    VALUE("rollback", "Put the traffic back."),
+    END,
+};
+static const struct enum_value failure_values[] = {
+    NOT_GIVEN,
+    VALUE("rollback", "Put the traffic back."),
+    VALUE("hold", "Stay at this weight and wait for a person."),
+    END,
+};
+static const struct enum_value new_revision_values[] = {
+    NOT_GIVEN,
+    VALUE("supersede", "The running release ends; the new version starts at once."),
+    VALUE("queue", "The running release ends first."),
+    END,
+};
+
+static const struct field analysis_fields[] = {
+    F_OBJECT(struct rollout_analysis, prometheus, "prometheus", &prometheus_schema,
+             .doc = "Where the metrics are."),
+    F_DURATION(struct rollout_analysis, interval_ms, "interval", .fallback = "5s", F_AT_LEAST(500),
+               .doc = "Time between two looks."),
+    F_OBJECT(struct rollout_analysis, judge, "judge", &judge_schema, .doc = "How it is judged."),
+    F_LIST(struct rollout_analysis, metrics, "metrics", &metric_schema, .merge_key = "name",
+           .fallback = "[{\"name\":\"error-rate\"},{\"name\":\"latency-p99\"}]",
+           .doc = "What is judged. Left out: error-rate and latency-p99, compared with stable."),
+    F_ENUM(struct rollout_analysis, on_inconclusive, "onInconclusive", inconclusive_values,
+           .fallback = "promoteIfClean",
+           .doc = "When the time is up and the evidence says neither pass nor fail."),
+    F_ENUM(struct rollout_analysis, on_no_data, "onNoData", no_data_values, .fallback = "hold",
+           .doc = "When the time is up and the canary had no traffic at all."),
+    F_ENUM(struct rollout_analysis, on_failure, "onFailure", failure_values, .fallback = "rollback",
+           .doc = "When the judge says fail."),
+};
+static const struct schema analysis_schema =
+    SCHEMA("RolloutAnalysis", struct rollout_analysis, analysis_fields);
+
+// The default steps. Kept as text, so that they are written into stored objects and shown by
+// `explain`.
+#define DEFAULT_STEPS                                                                              \
+  "[{\"deploy\":{\"replicas\":\"proportional\",\"timeout\":\"10m\"}},"                             \
+  "{\"setWeight\":10},{\"monitor\":{\"duration\":\"10m\",\"min\":\"1m\"}},"                        \
+  "{\"setWeight\":50},{\"monitor\":{\"duration\":\"10m\",\"min\":\"1m\"}},"                        \
+  "{\"setWeight\":100},{\"monitor\":{\"duration\":\"5m\",\"min\":\"5m\"}},"                        \
+  "{\"decommission\":{\"action\":\"scaleDown\"}}]"
+
+static const struct field spec_fields[] = {
+    F_OPTIONAL(struct rollout_spec, stable, "stable", &version_ref_schema,
+               .doc = "Pair form: the version that serves. Its Deployment's manifest is never "
+                      "edited, only scaled "
+                      "or deleted by decommission."),
+    F_OPTIONAL(struct rollout_spec, canary, "canary", &version_ref_schema,
+               .doc = "Pair form: the version that is released."),
+    F_INT_OPT(struct rollout_spec, replicas, "replicas", F_RANGE(0, 100000),
+              .doc = "Template form: replicas of the version that serves. Left out: 1."),
+    F_JSON(struct rollout_spec, selector, "selector",
+           .doc = "Template form: a LabelSelector with matchLabels, as in a Deployment."),
+    F_JSON(struct rollout_spec, pod_template, "template",
+           .doc =
+               "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
+    F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
+               .doc = "Refused by this version: use template, or stable and canary."),
+    F_OBJECT(struct rollout_spec, traffic, "traffic", &traffic_schema,
+             .doc = "Who splits the traffic."),
+    F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
+           .not_empty = true, .doc = "The way from 0 to 100 %."),
+    F_OBJECT(struct rollout_spec, analysis, "analysis", &analysis_schema,
+             .doc = "How the canary is judged."),
+    F_DURATION(struct rollout_spec, progress_deadline_ms, "progressDeadline", .fallback = "1h",
+               F_AT_LEAST(1000), .doc = "Without progress for that long the release is Stalled."),
+    F_ENUM(struct rollout_spec, on_deadline, "onDeadline", failure_values, .fallback = "hold",
+           .doc = "What happens to a stalled release. A pause waits for a person and is never "
+                  "rolled back by it."),
+    F_ENUM(struct rollout_spec, on_new_revision, "onNewRevision", new_revision_values,
+           .fallback = "supersede", .doc = "What a new version does to a running release."),
+    F_BOOL(struct rollout_spec, suspend, "suspend",
+           .doc =
+               "Nothing moves forward. Traffic is still taken from a failing or aborted canary."),
+};
+static const struct schema spec_schema =
+    SCHEMA("RolloutSpec", struct rollout_spec, spec_fields, .check = rollout_check_spec);
+
+static const struct field rollout_fields[] = {
+    F_OBJECT(struct rollout, metadata, "metadata", &object_meta_schema, .required = true),
+    F_OBJECT(struct rollout, spec, "spec", &spec_schema, .required = true,
+             .doc = "What is wanted."),
+    F_OBJECT(struct rollout, status, "status", &rollout_status_schema, .read_only = true,
+             .doc = "Where the release stands; written by the operator."),
+};
+static const struct schema rollout_schema = SCHEMA("Rollout", struct rollout, rollout_fields);
+
+static const char *const versions[] = {"v1alpha1", NULL};
+static const char *const short_names[] = {"sro", NULL};
+static const char *const categories[] = {"serin", NULL};
+static const struct printer_column columns[] = {
+    {.name = "Phase", .type = "string", .path = ".status.phase", .doc = "Where the release stands"},
+    {.name = "Step", .type = "string", .path = ".status.step.name", .doc = "The step it is at"},
+    {.name = "Weight",
+     .type = "string",
+     .path = ".status.weight.canary",
+     .doc = "Percent of the traffic for the canary"},
+    {.name = "Waiting for",
+     .type = "string",
+     .path = ".status.step.waitingFor",
+     .doc = "What it waits for"},
+    {.name = "Observed",
+     .type = "string",
+     .path = ".status.weight.observed",
+     .priority = 1,
+     .doc = "Share as measured"},
+    {.name = "Message",
+     .type = "string",
+     .path = ".status.message",
+     .priority = 1,
+     .doc = "Last word of the operator"},
+    {.name = "Age", .type = "date", .path = ".metadata.creationTimestamp"},
+};
+
+const struct kind_desc rollout_kind = {
+    .group = "serin.dev",
+    .versions = versions,
+    .kind = "Rollout",
+    .plural = "rollouts",
+    .singular = "rollout",
+    .short_names = short_names,
+    .categories = categories,
+    .namespaced = true,
+    .ours = true,
+    .has_status = true,
+    .has_generation = true,
+    .columns = columns,
+    .column_count = ARRAY_LEN(columns),
+    .schema = &rollout_schema,
+    .doc = "A Rollout takes a new version of a service from 0 to 100 % of the traffic in steps, "
+           "watches it, and puts the "
+           "traffic back by itself when the new version is worse.",
+};
+
+// --- reading
+// ------------------------------------------------------------------------------------------------------
+
+enum rollout_form rollout_form(const struct rollout_spec *spec) {
+  if (spec->stable && spec->canary)
+    return ROLLOUT_FORM_PAIR;
+  return spec->pod_template ? ROLLOUT_FORM_TEMPLATE : ROLLOUT_FORM_NONE;
+}
+
+enum rollout_step_kind rollout_step_kind(const struct rollout_step *step) {
+  if (step->deploy)
+    return ROLLOUT_STEP_DEPLOY;
+  if (step->has_set_weight)
+    return ROLLOUT_STEP_SET_WEIGHT;
+  if (step->monitor)
+    return ROLLOUT_STEP_MONITOR;
+  if (step->pause)
+    return ROLLOUT_STEP_PAUSE;
+  return step->decommission ? ROLLOUT_STEP_DECOMMISSION : ROLLOUT_STEP_NONE;
+}
+
+const char *rollout_step_name(enum rollout_step_kind kind) {
+  static const char *const names[] = {"",        "deploy", "setWeight",
+                                      "monitor", "pause",  "decommission"};
+  return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "";
+}
+
+int64_t rollout_step_parts(const struct rollout_step *step) {
+  return (int64_t)llround(step->set_weight * 100.0);
+}
+
+int64_t rollout_deploy_replicas(const struct rollout_deploy_step *deploy, int64_t stable_replicas) {
+  double percent;
+  if (!deploy || !deploy->replicas.is_set)
+    return -1;
+  if (!deploy->replicas.is_string)
+    return deploy->replicas.integer;
+  if (str_eq_z(deploy->replicas.text, "proportional") ||
+      !percent_parse(deploy->replicas.text, &percent))
+    return -1;
+  return (int64_t)ceil(percent * (double)stable_replicas / 100.0 - 1e-9);
+}
+
+struct str rollout_metric_limit(const struct rollout_metric *metric, struct arena *arena) {
+  if (!metric->limit.is_set)
+    return STR("");
+  if (metric->limit.is_string)
+    return metric->limit.text;
+  return arena_printf(arena, "%lld", (long long)metric->limit.integer);
+}
+
+const char *rollout_phase_name(enum rollout_phase phase) {
+  return enum_name(rollout_phase_values, (int)phase);
+}
+
+bool rollout_phase_is_final(enum rollout_phase phase) {
+  return phase == ROLLOUT_HEALTHY || phase == ROLLOUT_ROLLED_BACK || phase == ROLLOUT_ABORTED ||
+         phase == ROLLOUT_DEGRADED;
+}
+
+const struct rollout_condition *rollout_condition_find(const struct rollout_status *status,
+                                                       const char *type) {
+  for (size_t i = 0; i < status->conditions_count; i++)
+    if (str_eq_z(status->conditions[i].type, type))
+      return &status->conditions[i];
+  return NULL;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manifests/kinds/rollout_check.h"
+#include "manifests/kinds/rollout.h"
+#include "manifests/text/percent.h"
+
+#include <math.h>
+
+void rollout_check_traffic(const void *object, struct check *check) {
+  const struct rollout_traffic *traffic = object;
+  if (traffic->http_route)
+    check_error(
+        check, "unsupported", "httpRoute",
+        "HTTPRoutes are not driven by this version; use virtualService and destinationRule");
+  else if (!traffic->virtual_service)
+    check_error(check, "required", "virtualService",
+                "is required: {name: ...} of the VirtualService whose weights are set");
+  if (traffic->virtual_service && str_is_empty(traffic->destination_rule))
+    check_error(check, "required", "destinationRule",
+                "is required: the name of the DestinationRule with the subsets");
+}
+
+void rollout_check_step(const void *object, struct check *check) {
+  const struct rollout_step *step = object;
+  int given = (step->deploy != NULL) + step->has_set_weight + (step->monitor != NULL) +
+              (step->pause != NULL) + (step->decommission != NULL);
+  if (step->set_header_route)
+    check_error(check, "unsupported", "setHeaderRoute", "is not supported by this version");
+  if (step->set_mirror)
+    check_error(check, "unsupported", "setMirror", "is not supported by this version");
+  if (given > 1)
+    check_error(
+        check, "one-of", "",
+        "a step has exactly one of deploy, setWeight, monitor, pause, decommission; %d are given",
+        given);
+  if (given == 0 && !step->set_header_route && !step->set_mirror)
+    check_error(check, "one-of", "",
+                "a step needs one of deploy, setWeight, monitor, pause, decommission");
+  if (step->has_set_weight &&
+      fabs(step->set_weight * 100.0 - nearbyint(step->set_weight * 100.0)) > 1e-6)
+    check_error(check, "precision", "setWeight", "at most two decimals are kept; found %g",
+                step->set_weight);
+}
+
+void rollout_check_deploy(const void *object, struct check *check) {
+  const struct rollout_deploy_step *deploy = object;
+  double percent;
+  if (!deploy->replicas.is_set)
+    return;
+  if (!deploy->replicas.is_string) {
+    if (deploy->replicas.integer < 1)
+      check_error(check, "range", "replicas", "expected at least 1, found %lld",
+                  (long long)deploy->replicas.integer);
+    return;
+  }
+  if (str_eq_z(deploy->replicas.text, "proportional"))
+    return;
+  if (!str_ends(deploy->replicas.text, STR("%")) ||
+      !percent_parse(deploy->replicas.text, &percent) || percent <= 0 || percent > 100)
+    check_error(check, "format", "replicas",
+                "expected proportional, a number, or a percentage up to 100%%; found \"%.*s\"",
+                STR_ARG(deploy->replicas.text));
+}
+
+void rollout_check_judge(const void *object, struct check *check) {
+  const struct rollout_judge *judge = object;
+  if (judge->type != 0 && judge->type != ROLLOUT_JUDGE_THRESHOLD)
+    check_error(check, "unsupported", "type", "this version judges by \"threshold\" only");
+}
+
+static bool is_latency(struct str name) {
+  int64_t digits;
+  struct str prefix = STR("latency-p");
+  return str_starts(name, prefix) && str_to_i64(str_slice(name, prefix.len, name.len), &digits) &&
+         digits > 0;
+}
+
+void rollout_check_metric(const void *object, struct check *check) {
+  const struct rollout_metric *metric = object;
+  bool built_in = str_eq_z(metric->name, "error-rate") || is_latency(metric->name);
+  if (str_is_empty(metric->name))
+    return;
+  if (built_in && !str_is_empty(metric->query))
+    check_error(check, "one-of", "query",
+                "\"%.*s\" is built in and takes no query; choose another name",
+                STR_ARG(metric->name));
+  if (!built_in && str_is_empty(metric->query))
+    check_error(check, "required", "query",
+                "\"%.*s\" is not built in (error-rate and latency-pNN are) and needs a query",
+                STR_ARG(metric->name));
+  if (!built_in && !metric->limit.is_set)
+    check_error(check, "required", "limit", "a metric of your own needs a limit");
+}
+
+static void check_form(const struct rollout_spec *spec, struct check *check) {
+  bool pair = spec->stable || spec->canary;
+  bool template = spec->pod_template || spec->selector || spec->has_replicas;
+  if (spec->workload_ref)
+    check_error(check, "unsupported", "workloadRef",
+                "is not supported by this version; use template, or stable and canary");
+  if (pair && template)
+    check_error(check, "one-of", "",
+                "two forms at once: stable and canary name two Deployments, replicas, selector and "
+                "template describe one; keep one form");
+  else if (!pair && !template && !spec->workload_ref)
+    check_error(
+        check, "required", "",
+        "says nothing to release: give stable and canary, or replicas, selector and template");
+  if (pair && !template) {
+    if (!spec->stable)
+      check_error(check, "required", "stable", "is required beside canary");
+    if (!spec->canary)
+      check_error(check, "required", "canary", "is required beside stable");
+  }
+  if (template && !pair) {
+    if (!spec->pod_template)
+      check_error(check, "required", "template", "is required beside selector and replicas");
+    if (!spec->selector)
+      check_error(check, "required", "selector", "is required beside template");
+  }
+  if (spec->stable && spec->canary && str_eq(spec->stable->deployment, spec->canary->deployment))
+    check_error(check, "same", "canary.deployment", "is the same Deployment as stable's, \"%.*s\"",
+                STR_ARG(spec->stable->deployment));
+  if (spec->stable && spec->canary && str_eq(spec->stable->subset, spec->canary->subset))
+    check_error(check, "same", "canary.subset", "is the same subset as stable's, \"%.*s\"",
+                STR_ARG(spec->stable->subset));
+}
+
+static void check_template(const struct rollout_spec *spec, struct check *check) {
+  if (!spec->selector || !spec->pod_template)
+    return;
+  const struct json *match = json_get(spec->selector, "matchLabels");
+  const struct json *labels = json_path(spec->pod_template, "metadata.labels");
+  if (json_get(spec->selector, "matchExpressions"))
+    check_error(check, "unsupported", "selector.matchExpressions",
+                "is not supported; use matchLabels");
+  if (!match || match->count == 0)
+    check_error(check, "required", "selector.matchLabels", "needs at least one label");
+  JSON_EACH(label, match) {
+    const struct json *value = json_get_s(labels, label->key);
+    if (!value || !json_equal(value, label))
+      check_error(check, "mismatch", "template.metadata.labels",
+                  "does not have the selector's label %.*s", STR_ARG(label->key));
+  }
+  const struct json *containers = json_path(spec->pod_template, "spec.containers");
+  if (!containers || containers->count == 0)
+    check_error(check, "required", "template.spec.containers", "needs at least one container");
+}
+
+static void check_steps(const struct rollout_spec *spec, struct check *check) {
+  int64_t weight = 0;
+  for (size_t i = 0; i < spec->steps_count; i++) {
+    const struct rollout_step *step = &spec->steps[i];
+    enum rollout_step_kind kind = rollout_step_kind(step);
+    if (kind == ROLLOUT_STEP_DECOMMISSION && i + 1 < spec->steps_count)
+      check_error(check, "order", check_index(check, "steps", i, "decommission"),
+                  "must be the last step");
+    if (kind == ROLLOUT_STEP_DECOMMISSION && weight != ROLLOUT_FULL)
+      check_error(
+          check, "order", check_index(check, "steps", i, "decommission"),
+          "takes the old version away while it still has traffic; put setWeight: 100 before it");
+    if (kind == ROLLOUT_STEP_MONITOR && weight == 0)
+      check_warn(check, "order", check_index(check, "steps", i, "monitor"),
+                 "watches a canary that has no traffic yet");
+    if (kind == ROLLOUT_STEP_MONITOR && step->monitor->min_ms > step->monitor->duration_ms)
+      check_warn(check, "range", check_index(check, "steps", i, "monitor.min"),
+                 "is longer than duration; the duration counts");
+    if (kind == ROLLOUT_STEP_SET_WEIGHT)
+      weight = rollout_step_parts(step);
+  }
+  if (spec->steps_count > 0 && weight != ROLLOUT_FULL)
+    check_error(check, "incomplete", "steps", "must reach setWeight: 100; the last weight is %g",
+                (double)weight / 100.0);
+}
+
+void rollout_check_spec(const void *object, struct check *check) {
+  const struct rollout_spec *spec = object;
+  check_form(spec, check);
+  check_template(spec, check);
+  check_steps(spec, check);
+  for (size_t i = 0; i < spec->analysis.metrics_count; i++)
+    for (size_t j = 0; j < i; j++)
+      if (str_eq(spec->analysis.metrics[i].name, spec->analysis.metrics[j].name))
+        check_error(check, "duplicate", check_index(check, "analysis.metrics", i, "name"),
+                    "\"%.*s\" is listed twice", STR_ARG(spec->analysis.metrics[i].name));
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules between the fields of a Rollout. Used by the table in rollout.c only.
+#pragma once
+
+#include "manifests/schema/check.h"
+
+void rollout_check_spec(const void *object, struct check *check);
+void rollout_check_traffic(const void *object, struct check *check);
+void rollout_check_step(const void *object, struct check *check);
+void rollout_check_deploy(const void *object, struct check *check);
+void rollout_check_judge(const void *object, struct check *check);
+void rollout_check_metric(const void *object, struct check *check);
