@@ -3,7 +3,11 @@
 #include "manifests/base/bug.h"
 
 // One line a command, in the order of `serin --help`.
-#define COMMANDS(XX) XX(version)
+// clang-format off
+#define COMMANDS(XX) \
+  XX(version) \
+  XX(generate)
+// clang-format on
 
 #define XX(name) extern const struct command cmd_##name;
 COMMANDS(XX)
