@@ -8,10 +8,11 @@
 #include "analysis/query.h"
 
 #define ASSESSMENT_METRICS_MAX 16
-#define ASSESSMENT_VERSION 1
 
 struct assessment {
-  struct arena arena;    // holds names
+  struct arena arena;    // names
+  struct arena recent;   // texts of the last update
+  int64_t began_ms;      // nothing before is counted
   int64_t watermark_ms;  // samples up to here are counted; 0: none yet
   int64_t newest_ms;     // newest successful scrape that was counted
   int64_t step_began_ms; // counts of the step start here
@@ -21,9 +22,10 @@ struct assessment {
   double unattributed;   // of the step: no endpoint found
   struct metric_state metrics[ASSESSMENT_METRICS_MAX];
   size_t metric_count;
-  // The last update's trouble with the shared queries; not kept across a restart.
-  enum cause trouble;
-  struct str trouble_why, warnings;
+  // Of the last update; not kept across a restart.
+  bool failed_query;    // a shared query failed, `trouble` says how
+  bool scraped, series; // any target was scraped | this service has any series
+  struct str trouble, warnings;
 };
 
 // `began_ms`: counting starts here, so nothing an earlier release did is counted.
@@ -46,17 +48,7 @@ struct verdict assessment_verdict(const struct assessment *state, const struct s
                                   const struct judge *judge, const struct judge_settings *settings,
                                   int64_t now_ms, struct arena *arena);
 
+// Up to where samples are counted: for query_options.counted_until_ms.
+int64_t assessment_counted_until(const struct assessment *state);
 // The canary's share of the step's requests in percent; false below 100 requests.
 bool assessment_observed(const struct assessment *state, double *ret_percent);
-
-// {"v":1,...}, a few hundred bytes.
-struct json *assessment_json(const struct assessment *state, struct arena *arena);
-// Reads it back into a fresh state. NULL, an unknown version or a damaged value is RC_PARSE and
-// leaves *state as after assessment_init(state, began_ms): the release is then judged from now on.
-int assessment_from_json(struct assessment *state, const struct json *json, int64_t began_ms,
-                         struct err *err);
-
-// What a user should know of a metric before it is used, as one sentence, or empty: "300 ms is not
-// a bucket boundary of istio_request_duration_milliseconds (250, 500): ...". Against Istio's
-// standard boundaries.
-struct str assessment_metric_note(const struct metric_spec *spec, struct arena *arena);

@@ -7,7 +7,7 @@
 #include "analysis/verdict.h"
 
 struct judge_settings {
-  int failure_limit;       // 0: 3
+  int failure_limit;       // failed measurements in a row that are tolerated; negative: 3
   double min_requests;     // 0: 50
   int64_t warmup_ms;       // latency is ignored so long after a step began
   int64_t stale_after_ms;  // 0: 60 s without a new scrape is CAUSE_STALE
@@ -18,11 +18,14 @@ struct judge_settings {
 struct tally {
   double n_c, x_c, n_s, x_s;
 };
-#define METRIC_TESTS_MAX 3
+#define METRIC_TESTS_MAX 4
+// A limit between two boundaries is failed by the upper one and passed by the lower one.
+enum test_role { TEST_BOTH, TEST_FAILS_ONLY, TEST_PASSES_ONLY };
 // One question with a yes-or-no answer per request: "an error?", "slower than 250 ms?".
 struct test_state {
-  double boundary_ms;  // latency only
-  bool absolute;       // against the limit; else against stable
+  double boundary_ms; // latency only
+  bool absolute;      // against the limit; else against stable
+  enum test_role role;
   struct tally step;   // since the step began
   struct tally block;  // since the last measurement
   double ref_n, ref_x; // stable of the last step that had enough of it: the reference when there is

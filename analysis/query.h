@@ -22,16 +22,18 @@ struct query_item {
   enum query_kind kind;
   struct str
       text; // empty for a custom metric whose template is wrong: `result` is then set already
-  const struct subject *subject;    // QUERY_CUSTOM
-  size_t metric;                    // QUERY_CUSTOM: index in the subject's metrics
+  const struct subject *subject;        // QUERY_CUSTOM
+  size_t metric;                        // QUERY_CUSTOM: index in the subject's metrics
+  const struct subject *const *members; // QUERY_REQUESTS, QUERY_BUCKETS: whose series it gives
+  size_t member_count;
   const struct prom_result *result; // to be set by who asked; NULL means not asked
 };
 
 struct query_options {
   int64_t now_ms;
   // Up to where the samples of every subject have been counted already (the smallest
-  // assessment_watermark); 0: nothing yet. The window reaches from there, and `margin_ms` further
-  // so that each series has its sample before.
+  // assessment_counted_until); 0: nothing yet. The window reaches from there, and `margin_ms`
+  // further so that each series has its sample before.
   int64_t counted_until_ms;
   int64_t margin_ms;       // 0: 2 min. At least three scrape intervals
   struct str scrape_match; // matchers for `up` in a big cluster, e.g. job="istio-proxies"; empty:
@@ -51,6 +53,11 @@ struct query_plan {
 // metric alone.
 struct query_plan query_plan_make(const struct subject *const *subjects, size_t count,
                                   const struct query_options *options, struct arena *arena);
+
+// The item of that kind that was made for this subject (and metric, QUERY_CUSTOM); NULL when there
+// is none.
+const struct query_item *query_plan_find(const struct query_plan *plan, enum query_kind kind,
+                                         const struct subject *subject, size_t metric);
 
 // Text of a PromQL label value in double quotes: \ " and newline escaped.
 struct str query_quote(struct str value, struct arena *arena);

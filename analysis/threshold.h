@@ -19,7 +19,7 @@
 //   within the bound; good      otherwise: the count of failures starts again from 0.
 // For a custom metric each interval is a measurement; it failed when the value is over the limit.
 //
-// Outcome: fail at failure_limit failures in a row (3). Pass when the step has min_requests, no
+// Outcome: fail at failure_limit + 1 failures in a row. Pass when the step has min_requests, no
 // failure is counted, and each share is within its bound or has evidence < 0.5. Otherwise
 // insufficient, with the cause. An absolute limit that stable breaks too is not the canary's fault:
 // insufficient, CAUSE_SHARED.

@@ -31,6 +31,7 @@ struct metric_verdict {
   enum cause cause;
   bool clean; // nothing at all speaks against the canary, and it had 100 requests or more
   bool has_canary, has_stable;
+  bool is_share;         // canary and stable are percent
   double canary, stable; // share in percent (error-rate; latency: share above `boundary_ms`) or the
                          // query's value
   double boundary_ms;    // METRIC_LATENCY: the bucket boundary that decides

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/assessment.h"
+
+#include "analysis/latency.h"
+
+#include <math.h>
+
+#define REFERENCE_REQUESTS 50.0 // stable requests that make a step worth remembering
+#define DEFAULT_STALE_MS 60000
+#define OBSERVED_REQUESTS 100.0
+
+void assessment_init(struct assessment *state, int64_t began_ms) {
+  *state = (struct assessment){.began_ms = began_ms, .step_began_ms = began_ms};
+  arena_init(&state->arena);
+  arena_init(&state->recent);
+}
+
+void assessment_dispose(struct assessment *state) {
+  arena_dispose(&state->arena);
+  arena_dispose(&state->recent);
+}
+
+void assessment_step(struct assessment *state, int64_t began_ms) {
+  state->step_began_ms = began_ms;
+  state->step = (struct tally){0};
+  state->unattributed = 0;
+  for (size_t m = 0; m < state->metric_count; m++) {
+    state->metrics[m].measurements = 0;
+    for (size_t t = 0; t < state->metrics[m].test_count; t++) {
+      struct test_state *test = &state->metrics[m].tests[t];
+      if (test->step.n_s >= REFERENCE_REQUESTS) {
+        test->ref_n = test->step.n_s;
+        test->ref_x = test->step.x_s;
+      }
+      test->step = (struct tally){0};
+    }
+  }
+}
+
+int64_t assessment_counted_until(const struct assessment *state) {
+  return state->watermark_ms ? state->watermark_ms : state->began_ms;
+}
+
+bool assessment_observed(const struct assessment *state, double *ret_percent) {
+  double all = state->step.n_c + state->step.n_s;
+  if (all < OBSERVED_REQUESTS)
+    return false;
+  *ret_percent = 100 * state->step.n_c / all;
+  return true;
+}
+
+static void tally_add(struct tally *tally, const struct tally *more) {
+  tally->n_c += more->n_c;
+  tally->x_c += more->x_c;
+  tally->n_s += more->n_s;
+  tally->x_s += more->x_s;
+}
+
+static struct metric_state *metric_find(struct assessment *state, struct str name) {
+  for (size_t i = 0; i < state->metric_count; i++)
+    if (str_eq(state->metrics[i].name, name))
+      return &state->metrics[i];
+  return NULL;
+}
+
+// One state per metric of the subject, in its order; what was known is kept.
+static void sync_metrics(struct assessment *state, const struct subject *subject) {
+  struct metric_state kept[ASSESSMENT_METRICS_MAX] = {0};
+  size_t count = subject->metric_count;
+  if (count > ASSESSMENT_METRICS_MAX)
+    count = ASSESSMENT_METRICS_MAX;
+  for (size_t i = 0; i < count; i++) {
+    const struct metric_state *old = metric_find(state, subject->metrics[i].name);
+    if (old)
+      kept[i] = *old;
+    else
+      kept[i].name = arena_str(&state->arena, subject->metrics[i].name);
+    kept[i].reading = (struct prom_reading){0};
+  }
+  for (size_t i = 0; i < count; i++)
+    state->metrics[i] = kept[i];
+  state->metric_count = count;
+}
+
+static void sync_error_tests(struct metric_state *metric, const struct metric_spec *spec) {
+  size_t wanted = (spec->relative ? 1 : 0) + (spec->has_limit ? 1 : 0);
+  bool same = metric->test_count == wanted;
+  for (size_t i = 0; same && i < wanted; i++)
+    same = metric->tests[i].absolute == (i == 1 || !spec->relative);
+  if (same)
+    return;
+  metric->test_count = wanted;
+  for (size_t i = 0; i < wanted; i++)
+    metric->tests[i] = (struct test_state){.absolute = i == 1 || !spec->relative};
+}
+
+// What an update works with.
+struct update {
+  struct assessment *state;
+  const struct subject *subject;
+  const struct judge_settings *settings;
+  struct scrapes *scrapes;
+  const struct prom_result *requests, *buckets;
+  int64_t to_ms;
+};
+
+static void count_requests(struct update *update, struct span span, bool in_step) {
+  struct assessment *state = update->state;
+  if (span.from_ms >= span.to_ms)
+    return;
+  struct request_counts counts =
+      sample_requests(update->requests, update->subject, update->scrapes, span);
+  struct tally more = {counts.canary.total, counts.canary.bad, counts.stable.total,
+                       counts.stable.bad};
+  state->series = counts.series > 0;
+  if (counts.newest_ms > state->newest_ms)
+    state->newest_ms = counts.newest_ms;
+  tally_add(&state->release, &more);
+  tally_add(&state->last, &more);
+  if (in_step) {
+    tally_add(&state->step, &more);
+    state->unattributed += counts.unattributed;
+  }
+  for (size_t m = 0; m < state->metric_count; m++) {
+    if (update->subject->metrics[m].kind != METRIC_ERROR_RATE)
+      continue;
+    struct metric_state *metric = &state->metrics[m];
+    sync_error_tests(metric, &update->subject->metrics[m]);
+    for (size_t t = 0; t < metric->test_count; t++) {
+      tally_add(&metric->tests[t].block, &more);
+      if (in_step)
+        tally_add(&metric->tests[t].step, &more);
+    }
+  }
+}
+
+static void count_latency(struct update *update) {
+  struct assessment *state = update->state;
+  if (!update->buckets)
+    return;
+  struct span span = {assessment_counted_until(state), update->to_ms};
+  int64_t warm_ms = state->step_began_ms + update->settings->warmup_ms;
+  if (span.from_ms < warm_ms)
+    span.from_ms = warm_ms < span.to_ms ? warm_ms : span.to_ms;
+  struct latency_counts counts;
+  sample_latency(update->buckets, update->subject, update->scrapes, span, &counts);
+  for (size_t m = 0; m < state->metric_count; m++)
+    if (update->subject->metrics[m].kind == METRIC_LATENCY)
+      latency_count(&state->metrics[m], &update->subject->metrics[m], update->settings, &counts);
+}
+
+static void read_custom(struct update *update, const struct query_plan *plan) {
+  struct assessment *state = update->state;
+  for (size_t m = 0; m < state->metric_count; m++) {
+    if (update->subject->metrics[m].kind != METRIC_CUSTOM)
+      continue;
+    const struct query_item *item = query_plan_find(plan, QUERY_CUSTOM, update->subject, m);
+    state->metrics[m].reading = prom_read(item ? item->result : NULL, &state->recent);
+    state->metrics[m].reading.why = arena_str(&state->recent, state->metrics[m].reading.why);
+  }
+}
+
+// The result of a shared query; false, with the trouble noted, when it cannot be used.
+static bool take_result(struct update *update, const struct query_plan *plan, enum query_kind kind,
+                        const struct prom_result **ret_result) {
+  struct assessment *state = update->state;
+  const struct query_item *item = query_plan_find(plan, kind, update->subject, 0);
+  *ret_result = item ? item->result : NULL;
+  if (!item && kind == QUERY_BUCKETS)
+    return true;
+  if (*ret_result && (*ret_result)->status != PROM_ERROR) {
+    if (!str_is_empty((*ret_result)->warnings))
+      state->warnings = arena_str(&state->recent, (*ret_result)->warnings);
+    return true;
+  }
+  state->failed_query = true;
+  state->trouble = arena_str(&state->recent,
+                             *ret_result ? (*ret_result)->error : STR("Prometheus was not asked"));
+  return false;
+}
+
+static void count_new(struct update *update, const struct query_plan *plan) {
+  struct assessment *state = update->state;
+  if (!take_result(update, plan, QUERY_REQUESTS, &update->requests) ||
+      !take_result(update, plan, QUERY_BUCKETS, &update->buckets))
+    return;
+  struct arena arena;
+  arena_init(&arena);
+  const struct query_item *up = query_plan_find(plan, QUERY_SCRAPES, update->subject, 0);
+  update->scrapes = scrapes_new(&arena);
+  if (up)
+    scrapes_add_up(update->scrapes, up->result);
+  for (size_t i = 0; i < plan->count; i++)
+    if (plan->items[i].kind == QUERY_REQUESTS || plan->items[i].kind == QUERY_BUCKETS)
+      scrapes_add(update->scrapes, plan->items[i].result);
+  scrapes_seal(update->scrapes);
+  state->scraped = !scrapes_is_empty(update->scrapes);
+  int64_t from_ms = assessment_counted_until(state), to_ms = update->to_ms;
+  int64_t step_ms = state->step_began_ms;
+  state->last = (struct tally){0};
+  // What came before the step began is the step's before: seen by the judge, but not counted here.
+  count_requests(update, (struct span){from_ms, step_ms < to_ms ? step_ms : to_ms}, false);
+  count_requests(update, (struct span){from_ms > step_ms ? from_ms : step_ms, to_ms}, true);
+  count_latency(update);
+  if (to_ms > from_ms)
+    state->watermark_ms = to_ms;
+  arena_dispose(&arena);
+}
+
+void assessment_update(struct assessment *state, const struct subject *subject,
+                       const struct query_plan *plan, const struct judge *judge,
+                       const struct judge_settings *settings, int64_t now_ms, int64_t lag_ms) {
+  struct update update = {
+      .state = state, .subject = subject, .settings = settings, .to_ms = now_ms - lag_ms};
+  arena_reset(&state->recent);
+  state->failed_query = false;
+  state->trouble = state->warnings = STR("");
+  sync_metrics(state, subject);
+  count_new(&update, plan);
+  read_custom(&update, plan);
+  for (size_t m = 0; m < state->metric_count; m++)
+    judge->measure(&state->metrics[m], &subject->metrics[m], settings);
+}
+
+static void insufficient(struct metric_verdict *verdict, enum cause cause, struct str reason) {
+  verdict->outcome = OUTCOME_INSUFFICIENT;
+  verdict->cause = cause;
+  verdict->clean = false;
+  verdict->reason = reason;
+}
+
+static void no_traffic(const struct assessment *state, const struct subject *subject,
+                       struct metric_verdict *verdict, struct arena *arena) {
+  if (!state->series && !state->scraped) {
+    insufficient(verdict, CAUSE_NO_DATA,
+                 STR("Prometheus has no successful scrape of any target in the window"));
+  } else if (!state->series) {
+    insufficient(
+        verdict, CAUSE_NO_TRAFFIC,
+        arena_printf(arena,
+                     "no requests to %.*s are seen in istio_requests_total: there is no traffic, "
+                     "or its proxies are not scraped",
+                     STR_ARG(subject->service)));
+  } else {
+    insufficient(verdict, CAUSE_NO_TRAFFIC,
+                 arena_printf(arena,
+                              "no requests to canary %.*s since the step began (stable %.*s: %.0f)",
+                              STR_ARG(subject->canary), STR_ARG(subject->stable), state->step.n_s));
+  }
+}
+
+// What speaks against any answer on a built-in metric, whatever has been counted. False: nothing
+// does.
+static bool has_trouble(const struct assessment *state, const struct subject *subject,
+                        const struct judge_settings *settings, int64_t now_ms,
+                        struct metric_verdict *verdict, struct arena *arena) {
+  int64_t stale_ms = settings->stale_after_ms > 0 ? settings->stale_after_ms : DEFAULT_STALE_MS;
+  if (state->failed_query)
+    insufficient(verdict, CAUSE_QUERY_ERROR, arena_str(arena, state->trouble));
+  else if (!state->watermark_ms)
+    insufficient(verdict, CAUSE_STALE, STR("Prometheus has not answered yet"));
+  else if (state->newest_ms && now_ms - state->newest_ms > stale_ms)
+    insufficient(verdict, CAUSE_STALE,
+                 arena_printf(arena, "the newest sample of %.*s is %lld s old",
+                              STR_ARG(subject->service),
+                              (long long)((now_ms - state->newest_ms) / 1000)));
+  else if (state->step.n_c <= 0)
+    no_traffic(state, subject, verdict, arena);
+  else
+    return false;
+  return true;
+}
+
+static void decide_metric(const struct assessment *state, const struct subject *subject,
+                          size_t index, const struct judge *judge,
+                          const struct judge_settings *settings, int64_t now_ms,
+                          struct arena *arena, struct metric_verdict *verdict) {
+  const struct metric_spec *spec = &subject->metrics[index];
+  static const struct metric_state NOTHING = {.reading = {.kind = READING_ERROR}};
+  const struct metric_state *metric = &NOTHING;
+  for (size_t i = 0; i < state->metric_count; i++)
+    if (str_eq(state->metrics[i].name, spec->name))
+      metric = &state->metrics[i];
+  *verdict = (struct metric_verdict){.name = spec->name,
+                                     .outcome = OUTCOME_INSUFFICIENT,
+                                     .cause = CAUSE_FEW_REQUESTS,
+                                     .limit = metric_limit_text(spec, arena)};
+  verdict->reason = STR("not measured yet");
+  judge->decide(metric, spec, settings, arena, verdict);
+  if (verdict->outcome == OUTCOME_FAIL)
+    return;
+  if (spec->kind == METRIC_CUSTOM) {
+    if (metric == &NOTHING)
+      insufficient(verdict, CAUSE_STALE, STR("the query has not been answered yet"));
+    return;
+  }
+  if (has_trouble(state, subject, settings, now_ms, verdict, arena))
+    return;
+  if (spec->kind == METRIC_LATENCY && !metric->test_count)
+    latency_missing(metric, state, settings, now_ms, arena, verdict);
+}
+
+struct verdict assessment_verdict(const struct assessment *state, const struct subject *subject,
+                                  const struct judge *judge, const struct judge_settings *settings,
+                                  int64_t now_ms, struct arena *arena) {
+  size_t count = subject->metric_count;
+  struct metric_verdict *metrics = ARENA_ARRAY(arena, struct metric_verdict, count + 1);
+  for (size_t i = 0; i < count; i++)
+    decide_metric(state, subject, i, judge, settings, now_ms, arena, &metrics[i]);
+  struct verdict verdict = verdict_fold(metrics, count, arena);
+  verdict.may_end_early = judge->ends_early;
+  if (!str_is_empty(state->warnings))
+    verdict.reason = arena_printf(arena, "%.*s (Prometheus warns: %.*s)", STR_ARG(verdict.reason),
+                                  STR_ARG(state->warnings));
+  return verdict;
+}
