@@ -96,7 +96,7 @@ static const struct table_destination *route_draw(const struct table_route *rout
 static const struct table_cluster *route_cluster(const struct table_destination *destination,
                                                  const struct route_request *request,
                                                  uint16_t port) {
-  if (!destination->service || destination->service->port_count == 0)
+  if (!destination->by_port || destination->service->port_count == 0)
     return NULL;
   size_t index = destination->fixed_port;
   if (destination->port == 0 && !route_service_port(destination->service, request, port, &index))

@@ -122,6 +122,7 @@ struct table_destination {
   const struct table_cluster *const *by_port; // one for each port of `service`; entries may be NULL
   size_t fixed_port;                          // index into by_port when port != 0
   struct table_header_ops request_headers, response_headers;
+  struct str authority; // new Host, "" for none; a rewrite of the route wins
 };
 
 enum table_action { TABLE_FORWARD, TABLE_REDIRECT, TABLE_REPLY };

@@ -4,14 +4,17 @@
 // fails: an object it cannot use is left out.
 #pragma once
 
+#include "manifests/schema/kind.h"
 #include "proxy/table.h"
 
-struct json;
-
-// One API object, as JSON, with where it came from.
+// One decoded object. The kinds that count: VirtualService, DestinationRule, Service,
+// EndpointSlice, Endpoints and Pod (of a Pod only metadata and status.podIPs are read); of others
+// only the findings are taken over. Nothing of it need outlive table_build.
 struct table_object {
-  const struct json *json;
-  struct str file; // "" from an API
+  const struct kind_desc *kind;
+  const void *object;              // starts with struct object_meta; NULL: only the findings count
+  const struct findings *findings; // of its decoding, and what of it is not enforced; may be NULL
+  struct str file;                 // "" from an API
   int line;
 };
 

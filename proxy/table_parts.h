@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of table_build share while one table is made. Private to them: table_build.c
+// (order of the steps), table_services.c, table_endpoints.c, table_clusters.c, table_routes.c,
+// table_actions.c, table_hosts.c.
+#pragma once
+
+#include "manifests/base/map.h"
+#include "manifests/kinds/destination_rule.h"
+#include "manifests/kinds/endpoints.h"
+#include "manifests/kinds/pod.h"
+#include "manifests/kinds/service.h"
+#include "manifests/kinds/virtual_service.h"
+#include "proxy/table_build.h"
+
+// An object in the order of Istio: creation time, name, namespace.
+struct part_object {
+  const struct object_meta *meta; // what `table_object.object` points to
+  const struct table_object *from;
+};
+
+struct part_list {
+  struct part_object *items;
+  size_t count, capacity;
+};
+
+// An endpoint of one service before it is given to clusters.
+struct part_endpoint {
+  const struct string_map *labels; // the Pod's, else those of the slice
+  struct table_endpoint endpoint;  // without slot
+  struct str port_name;            // name of the service's port it belongs to
+  bool is_ready;
+};
+
+// All DestinationRules of one namespace for one host, merged.
+struct part_rule {
+  struct str namespace_, host;
+  struct str names; // "team1/a, team1/b"
+  const struct dr_traffic_policy *policy;
+  const struct dr_subset **subsets;
+  size_t subset_count, subset_capacity;
+};
+
+struct part_service {
+  struct table_service *service;
+  const struct service *declared;
+  const struct table_object *from;
+  struct part_endpoint *endpoints;
+  size_t endpoint_count, endpoint_capacity;
+  bool has_slices; // Endpoints are read only where there are none
+  const struct part_rule *rule;
+  // Row 0: the whole service, row 1 + i: subset i of the rule. One column for each port.
+  const struct table_cluster **clusters;
+  size_t row_count;
+  bool is_hosted;      // a VirtualService keeps its name
+  uint32_t host_index; // then: which
+};
+
+struct part_host {
+  struct str name;
+  struct str source;
+  const struct part_service *service;
+  const struct table_route *routes;
+  size_t route_count;
+  struct str *domains;
+  size_t domain_count, domain_capacity;
+};
+
+struct builder {
+  const struct table_input *input;
+  struct str domain;
+  struct proxy_table *table;
+  struct arena *arena;  // the table's
+  struct arena scratch; // until the table is done
+  struct part_list virtual_services, rules, services, slices, endpoints, pods;
+  struct map service_by_name; // fqdn -> struct part_service
+  struct map pod_by_name;     // ns/name -> struct pod
+  struct map pod_by_ip;       // ip -> struct pod
+  struct map rule_by_host;    // ns|host -> struct part_rule
+  struct map host_by_domain;  // domain -> index + 1 into hosts
+  struct part_service *parts;
+  size_t part_count;
+  struct part_host *hosts;
+  size_t host_count, host_capacity;
+  struct table_source *sources;
+  size_t source_count, source_capacity;
+};
+
+// The steps, in this order.
+void table_add_services(struct builder *builder);
+void table_add_endpoints(struct builder *builder);
+void table_add_clusters(struct builder *builder);
+void table_add_hosts(struct builder *builder);
+
+// The routes of one VirtualService; false when it holds something that cannot be used (findings say
+// what), and then it is not in force at all.
+bool table_make_routes(struct builder *builder, const struct part_object *object,
+                       struct table_route **ret_routes, size_t *ret_count);
+// Everything of a route but its matches and destinations: time-out, retries, headers, rewrite,
+// redirect, direct response.
+bool table_make_action(struct builder *builder, const struct part_object *object, struct str path,
+                       const struct vs_http *http, struct table_route *route);
+void table_make_headers(struct builder *builder, const struct part_object *object, struct str path,
+                        const struct vs_header_ops *ops, struct table_header_ops *ret_ops,
+                        struct str *ret_host);
+// Where "no subset" or a subset leads; NULL when the service or the subset is not known.
+const struct table_cluster *const *table_clusters_of(const struct part_service *service,
+                                                     struct str subset);
+
+void table_finding(struct builder *builder, enum finding_level level,
+                   const struct part_object *object, struct str path, const char *id,
+                   const char *format, ...) __attribute__((format(printf, 6, 7)));
+// Compiles a pattern that lives as long as the table; NULL after a finding.
+const struct regex *table_regex(struct builder *builder, const struct part_object *object,
+                                struct str path, struct str pattern, bool whole);
+// "Kind/namespace/name".
+struct str table_object_key(struct arena *arena, const struct part_object *object);
+void table_add_source(struct builder *builder, const struct part_object *object);
+struct str table_lower(struct arena *arena, struct str text);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// VirtualService -> routes with compiled matches and weighted destinations
+// (dataplane.md 1.2, 1.3, 1.6).
+#include "proxy/host.h"
+#include "proxy/table_parts.h"
+
+// Where in which object the work is, for findings.
+struct place {
+  struct builder *builder;
+  const struct part_object *object;
+  struct str path; // spec.http[2].match[0]
+};
+
+static struct str place_path(const struct place *place, const char *below) {
+  return arena_printf(place->builder->arena, "%.*s%s", STR_ARG(place->path), below);
+}
+
+// False after a finding.
+static bool routes_string(const struct place *place, const char *below,
+                          const struct string_match *from, bool ignore_case,
+                          struct string_matcher *ret_match) {
+  struct arena *arena = place->builder->arena;
+  struct str value = STR("");
+  ret_match->kind = STRING_MATCH_PRESENT;
+  if (from->exact.ptr) {
+    ret_match->kind = STRING_MATCH_EXACT;
+    value = from->exact;
+  } else if (from->prefix.ptr) {
+    ret_match->kind = STRING_MATCH_PREFIX;
+    value = from->prefix;
+  } else if (from->regex.ptr && !str_eq(from->regex, STR("*"))) { // "*" stands for "is there"
+    ret_match->kind = STRING_MATCH_REGEX;
+    value = from->regex;
+    ret_match->regex =
+        table_regex(place->builder, place->object, place_path(place, below), value, true);
+  }
+  ret_match->ignore_case = ignore_case;
+  ret_match->value = arena_str(arena, value);
+  return ret_match->kind != STRING_MATCH_REGEX || ret_match->regex;
+}
+
+static void routes_header_source(struct builder *builder, struct str key,
+                                 struct field_match *field) {
+  static const struct {
+    const char *name;
+    enum field_match_source source;
+  } pseudo[] = {{":method", FIELD_METHOD},
+                {":authority", FIELD_AUTHORITY},
+                {":scheme", FIELD_SCHEME},
+                {":path", FIELD_PATH}};
+  field->source = FIELD_HEADER;
+  field->name = table_lower(builder->arena, key);
+  if (str_eq(field->name, STR("host")))
+    field->source = FIELD_AUTHORITY; // the two are one in HTTP/2
+  for (size_t i = 0; i < sizeof pseudo / sizeof pseudo[0]; i++) {
+    if (str_eq_z(field->name, pseudo[i].name))
+      field->source = pseudo[i].source;
+  }
+}
+
+static bool routes_fields(const struct place *place, const struct vs_match *from,
+                          struct match *match) {
+  struct builder *builder = place->builder;
+  size_t total = from->headers_count + from->without_headers_count + from->query_params_count;
+  struct field_match *fields = ARENA_ARRAY(builder->arena, struct field_match, total);
+  const struct {
+    const struct named_string_match *items;
+    size_t count;
+    const char *below;
+  } groups[] = {{from->headers, from->headers_count, ".headers"},
+                {from->without_headers, from->without_headers_count, ".withoutHeaders"},
+                {from->query_params, from->query_params_count, ".queryParams"}};
+  bool ok = true;
+  for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+    for (size_t i = 0; i < groups[g].count; i++) {
+      const struct named_string_match *item = &groups[g].items[i];
+      struct field_match *field = &fields[match->field_count++];
+      if (g == 2) {
+        field->source = FIELD_QUERY;
+        field->name = arena_str(builder->arena, item->key);
+      } else {
+        routes_header_source(builder, item->key, field);
+      }
+      field->inverted = g == 1;
+      if (str_starts(item->key, STR("@request.auth."))) {
+        table_finding(builder, FINDING_ERROR, place->object, place_path(place, groups[g].below),
+                      "unsupported-match", "%.*s: this proxy verifies no tokens",
+                      STR_ARG(item->key));
+        ok = false;
+      }
+      ok = routes_string(place, groups[g].below, &item->match, false, &field->match) && ok;
+    }
+  }
+  match->fields = fields;
+  return ok;
+}
+
+static bool routes_match(const struct place *place, const struct vs_match *from,
+                         struct match *match) {
+  bool ok = true;
+  match->name = arena_str(place->builder->arena, from->name);
+  match->port = (uint16_t)from->port;
+  if (from->uri)
+    ok = routes_string(place, ".uri", from->uri, from->ignore_uri_case, &match->uri) && ok;
+  if (from->scheme)
+    ok = routes_string(place, ".scheme", from->scheme, false, &match->scheme) && ok;
+  if (from->method)
+    ok = routes_string(place, ".method", from->method, false, &match->method) && ok;
+  if (from->authority)
+    ok = routes_string(place, ".authority", from->authority, false, &match->authority) && ok;
+  return routes_fields(place, from, match) && ok;
+}
+
+// The selectors of a block that are about the proxy itself: whether the block counts here at all.
+// sourceLabels and sourceNamespace are not looked at when gateways are named.
+static bool routes_is_for_us(const struct builder *builder, const struct vs_match *match) {
+  const struct table_settings *settings = builder->input->settings;
+  if (match->gateways_count) {
+    for (size_t i = 0; i < match->gateways_count; i++) {
+      if (str_eq(match->gateways[i], STR("mesh")))
+        return true;
+    }
+    return false;
+  }
+  if (match->source_namespace.len && !str_eq(match->source_namespace, settings->namespace_))
+    return false;
+  for (size_t i = 0; i < match->source_labels.count; i++) {
+    const struct string_pair *wanted = &match->source_labels.items[i];
+    bool found = false;
+    for (size_t j = 0; j < settings->label_count; j++)
+      found = found || (str_eq(settings->labels[j].name, wanted->key) &&
+                        str_eq(settings->labels[j].value, wanted->value));
+    if (!found)
+      return false;
+  }
+  return true;
+}
+
+static void routes_check_destination(const struct place *place,
+                                     const struct table_destination *destination,
+                                     const struct part_service *service) {
+  struct str path = place_path(place, ".destination");
+  if (!service) {
+    table_finding(place->builder, FINDING_WARNING, place->object, path, "unknown-host",
+                  "no Service is called %.*s; its share is answered with 503",
+                  STR_ARG(destination->host));
+  } else if (!destination->by_port) {
+    table_finding(place->builder, FINDING_WARNING, place->object, path, "unknown-subset",
+                  "no DestinationRule for %.*s has a subset \"%.*s\"; its share is answered with "
+                  "503",
+                  STR_ARG(destination->host), STR_ARG(destination->subset));
+  } else if (destination->port && destination->fixed_port == SIZE_MAX) {
+    table_finding(place->builder, FINDING_WARNING, place->object, path, "unknown-port",
+                  "%.*s has no port %u; its share is answered with 503", STR_ARG(destination->host),
+                  destination->port);
+  }
+}
+
+static void routes_destination(const struct place *place, const struct vs_route_destination *from,
+                               struct table_destination *destination) {
+  struct builder *builder = place->builder;
+  destination->weight = from->weight > 0 ? (uint64_t)from->weight : 0;
+  destination->host = host_expand(builder->arena, from->destination.host,
+                                  place->object->meta->namespace_, builder->domain);
+  destination->subset = arena_str(builder->arena, from->destination.subset);
+  destination->port = (uint16_t)from->destination.port;
+  const struct part_service *service = map_get(&builder->service_by_name, destination->host);
+  if (service) {
+    destination->service = service->service;
+    destination->by_port = table_clusters_of(service, destination->subset);
+  }
+  if (destination->port && service) {
+    destination->fixed_port = SIZE_MAX;
+    for (size_t i = 0; i < service->service->port_count; i++) {
+      if (service->service->ports[i].number == destination->port)
+        destination->fixed_port = i;
+    }
+  }
+  routes_check_destination(place, destination, service);
+  if (from->headers) {
+    struct str host = STR("");
+    table_make_headers(builder, place->object, place_path(place, ".headers.request"),
+                       &from->headers->request, &destination->request_headers, &host);
+    table_make_headers(builder, place->object, place_path(place, ".headers.response"),
+                       &from->headers->response, &destination->response_headers, &host);
+    destination->authority = host;
+  }
+}
+
+// Several: those of weight 0 are left out. One: its weight does not count.
+static void routes_destinations(const struct place *place, const struct vs_http *http,
+                                struct table_route *route) {
+  struct builder *builder = place->builder;
+  struct table_destination *destinations =
+      ARENA_ARRAY(builder->arena, struct table_destination, http->route_count);
+  for (size_t i = 0; i < http->route_count; i++) {
+    struct place below = *place;
+    below.path = arena_printf(builder->arena, "%.*s.route[%zu]", STR_ARG(place->path), i);
+    struct table_destination destination = {0};
+    if (http->route_count > 1 && http->route[i].weight <= 0)
+      continue;
+    routes_destination(&below, &http->route[i], &destination);
+    if (http->route_count == 1)
+      destination.weight = 1;
+    route->total_weight += destination.weight;
+    destinations[route->destination_count++] = destination;
+  }
+  route->destinations = destinations;
+  if (route->destination_count > 1)
+    route->split = builder->table->split_count++;
+}
+
+static struct str routes_name(struct arena *arena, struct str name, struct str match) {
+  if (match.len == 0)
+    return arena_str(arena, name);
+  if (name.len == 0)
+    return arena_str(arena, match);
+  return arena_printf(arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(match));
+}
+
+struct routes {
+  struct table_route *items;
+  size_t count, capacity;
+  bool is_closed; // a catch-all came: what follows is never reached
+};
+
+static bool routes_add(const struct place *place, const struct vs_http *http,
+                       const struct vs_match *match, const struct table_route *shared,
+                       struct routes *routes) {
+  struct builder *builder = place->builder;
+  if (routes->is_closed || (match && !routes_is_for_us(builder, match)))
+    return true;
+  struct table_route *route = arena_push(builder->arena, (void **)&routes->items, &routes->count,
+                                         &routes->capacity, sizeof *route);
+  *route = *shared;
+  bool ok = !match || routes_match(place, match, &route->match);
+  route->name = routes_name(builder->arena, http->name, match ? match->name : STR(""));
+  routes->is_closed = match_is_catch_all(&route->match);
+  return ok;
+}
+
+// All blocks of one http entry share its destinations and its sequence of draws.
+static bool routes_add_http(const struct place *place, const struct vs_http *http,
+                            struct routes *routes) {
+  struct table_route shared = {0};
+  if (routes->is_closed) {
+    table_finding(place->builder, FINDING_WARNING, place->object, place->path, "unreachable-route",
+                  "never reached: an entry before it takes every request");
+    return true;
+  }
+  if (http->delegate && !http->route_count && !http->redirect && !http->direct_response)
+    return true; // reported as not enforced; an entry without an action takes no requests
+  bool ok = table_make_action(place->builder, place->object, place->path, http, &shared);
+  routes_destinations(place, http, &shared);
+  if (http->match_count == 0)
+    return routes_add(place, http, NULL, &shared, routes) && ok;
+  for (size_t i = 0; i < http->match_count; i++) {
+    struct place below = *place;
+    below.path = arena_printf(place->builder->arena, "%.*s.match[%zu]", STR_ARG(place->path), i);
+    ok = routes_add(&below, http, &http->match[i], &shared, routes) && ok;
+  }
+  return ok;
+}
+
+bool table_make_routes(struct builder *builder, const struct part_object *object,
+                       struct table_route **ret_routes, size_t *ret_count) {
+  const struct virtual_service *declared = object->from->object;
+  struct routes routes = {0};
+  bool ok = true;
+  for (size_t i = 0; i < declared->spec.http_count; i++) {
+    struct place place = {builder, object, arena_printf(builder->arena, "spec.http[%zu]", i)};
+    ok = routes_add_http(&place, &declared->spec.http[i], &routes) && ok;
+  }
+  *ret_routes = routes.items;
+  *ret_count = routes.count;
+  return ok;
+}
