@@ -37,6 +37,7 @@ struct fixture {
   struct kube_client *kube;
   uv_timer_t watchdog;
   bool timed_out;
+  int ticks;
   void *data;
 };
 
