@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/traffic/weights.h"
+
+#include <stdbool.h>
+
+#define FULL 10000
+
+static int64_t gcd(int64_t a, int64_t b) {
+  while (b != 0) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+// Writes the weights scaled so that they sum to `total`; false when that is not exact.
+static bool scale_to(int64_t total, int64_t parts, int64_t share, int64_t sum, int64_t *others,
+                     size_t count, int64_t *ret_stable, int64_t *ret_canary) {
+  if (parts * share * total % (FULL * sum) != 0 ||
+      (FULL - parts) * share * total % (FULL * sum) != 0)
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (others[i] * total % sum != 0)
+      return false;
+  *ret_canary = parts * share * total / (FULL * sum);
+  *ret_stable = (FULL - parts) * share * total / (FULL * sum);
+  for (size_t i = 0; i < count; i++)
+    others[i] = others[i] * total / sum;
+  return true;
+}
+
+// The least whole numbers of all: always exact.
+static void reduce(int64_t parts, int64_t share, int64_t *others, size_t count, int64_t *ret_stable,
+                   int64_t *ret_canary) {
+  int64_t canary = parts * share, stable = (FULL - parts) * share;
+  int64_t common = gcd(canary, stable);
+  for (size_t i = 0; i < count; i++)
+    common = gcd(common, others[i] * FULL);
+  for (size_t i = 0; i < count; i++)
+    others[i] = others[i] * FULL / common;
+  *ret_canary = canary / common;
+  *ret_stable = stable / common;
+}
+
+void weights_split(int64_t parts, int64_t share, int64_t *others, size_t others_count,
+                   int64_t *ret_stable, int64_t *ret_canary) {
+  int64_t sum = share;
+  for (size_t i = 0; i < others_count; i++)
+    sum += others[i];
+  // With others of no weight, or none, the sum is free. Otherwise what is written stays, unless it
+  // is a scaled-up form of ours that is not needed any more.
+  int64_t keep = sum == share || sum == 1000 || sum == 10000 ? 100 : sum;
+  const int64_t totals[] = {keep, 100, sum, 1000, 10000};
+  for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
+    if (!(i == 2 && sum == share) &&
+        scale_to(totals[i], parts, share, sum, others, others_count, ret_stable, ret_canary))
+      return;
+  reduce(parts, share, others, others_count, ret_stable, ret_canary);
+}
+
+int64_t weights_parts(int64_t stable, int64_t canary) {
+  int64_t sum = stable + canary;
+  return sum <= 0 ? 0 : (canary * FULL * 2 + sum) / (sum * 2);
+}
