@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/dump_json.h"
+
+#include "manifests/text/time.h"
+#include "proxy/dump_route.h"
+
+void dump_json_listeners(struct arena *arena, struct json *root, const struct proxy_table *table) {
+  struct json *list = json_need_array(arena, root, "listeners");
+  for (size_t i = 0; i < table->listener_count; i++) {
+    struct json *item = json_new_object(arena);
+    json_put_string(arena, item, "address", table->listeners[i].address);
+    json_put_int(arena, item, "port", table->listeners[i].port);
+    json_put_string(arena, item, "persona", table->listeners[i].persona);
+    json_append(list, item);
+  }
+}
+
+void dump_json_routes(struct arena *arena, struct json *root, const struct proxy_table *table) {
+  struct json *hosts = json_need_array(arena, root, "hosts");
+  for (size_t i = 0; i < table->host_count; i++) {
+    const struct table_host *host = &table->hosts[i];
+    struct json *item = json_new_object(arena);
+    json_put_string(arena, item, "name", host->name);
+    json_put_string(arena, item, "source", host->source);
+    struct json *domains = json_need_array(arena, item, "domains");
+    for (size_t j = 0; j < host->domain_count; j++)
+      json_append(domains, json_new_string(arena, host->domains[j]));
+    struct json *routes = json_need_array(arena, item, "routes");
+    for (size_t j = 0; j < host->route_count; j++)
+      json_append(routes, dump_route(arena, &host->routes[j]));
+    json_append(hosts, item);
+  }
+}
+
+static void dump_json_stats(struct arena *arena, struct json *item,
+                            const struct dump_endpoint_stats *stats) {
+  struct json *numbers = json_need_object(arena, item, "stats");
+  json_put_int(arena, numbers, "cx_active", (int64_t)stats->cx_active);
+  json_put_int(arena, numbers, "cx_connect_fail", (int64_t)stats->cx_connect_fail);
+  json_put_int(arena, numbers, "cx_total", (int64_t)stats->cx_total);
+  json_put_int(arena, numbers, "rq_active", (int64_t)stats->rq_active);
+  json_put_int(arena, numbers, "rq_error", (int64_t)stats->rq_error);
+  json_put_int(arena, numbers, "rq_success", (int64_t)stats->rq_success);
+  json_put_int(arena, numbers, "rq_timeout", (int64_t)stats->rq_timeout);
+  json_put_int(arena, numbers, "rq_total", (int64_t)stats->rq_total);
+}
+
+static struct json *dump_json_endpoint(struct arena *arena, const struct table_endpoint *endpoint) {
+  struct json *item = json_new_object(arena);
+  json_put_string(arena, item, "address", endpoint->key);
+  if (endpoint->hostname.len)
+    json_put_string(arena, item, "pod", endpoint->hostname);
+  json_put_string(arena, item, "workload", endpoint->peer.workload);
+  json_put_string(arena, item, "namespace", endpoint->peer.workload_namespace);
+  json_put_string(arena, item, "app", endpoint->peer.app);
+  json_put_string(arena, item, "version", endpoint->peer.version);
+  return item;
+}
+
+void dump_json_endpoints(struct arena *arena, struct json *root, const struct proxy_table *table) {
+  struct json *list = json_need_array(arena, root, "endpoints");
+  for (size_t i = 0; i < table->cluster_count; i++) {
+    const struct table_cluster *cluster = &table->clusters[i];
+    for (size_t j = 0; j < cluster->endpoint_count; j++) {
+      struct json *item = dump_json_endpoint(arena, &cluster->endpoints[j]);
+      json_put_string(arena, item, "cluster", cluster->id);
+      json_append(list, item);
+    }
+  }
+}
+
+static const char *dump_balancer(enum table_balancer balancer) {
+  switch (balancer) {
+  case TABLE_LEAST_REQUEST: return "LEAST_REQUEST";
+  case TABLE_ROUND_ROBIN: return "ROUND_ROBIN";
+  case TABLE_RANDOM: return "RANDOM";
+  }
+  return "";
+}
+
+static struct json *dump_json_cluster(struct arena *arena, const struct table_cluster *cluster) {
+  struct json *item = json_new_object(arena);
+  json_put_string(arena, item, "name", cluster->id);
+  json_put_string(arena, item, "service", cluster->service->fqdn);
+  json_put_int(arena, item, "port", cluster->port);
+  json_put_string(arena, item, "subset", cluster->subset);
+  json_put_string(arena, item, "destinationRule", cluster->rule);
+  json_put_z(arena, item, "loadBalancer", dump_balancer(cluster->balancer));
+  json_put_int(arena, item, "connectTimeoutMs", cluster->connect_timeout_ms);
+  if (cluster->max_requests_per_connection)
+    json_put_int(arena, item, "maxRequestsPerConnection", cluster->max_requests_per_connection);
+  json_put_int(arena, item, "endpoints", (int64_t)cluster->endpoint_count);
+  json_put_int(arena, item, "unready", (int64_t)cluster->unready_count);
+  return item;
+}
+
+void dump_json_clusters(struct arena *arena, struct json *root, const struct proxy_table *table,
+                        dump_stats_fn stats, void *ctx) {
+  struct json *list = json_need_array(arena, root, "clusters");
+  for (size_t i = 0; i < table->cluster_count; i++) {
+    const struct table_cluster *cluster = &table->clusters[i];
+    struct json *item = dump_json_cluster(arena, cluster);
+    struct json *hosts = json_need_array(arena, item, "hosts");
+    for (size_t j = 0; j < cluster->endpoint_count; j++) {
+      struct json *host = dump_json_endpoint(arena, &cluster->endpoints[j]);
+      struct dump_endpoint_stats numbers = {0};
+      if (stats) {
+        stats(ctx, cluster, &cluster->endpoints[j], &numbers);
+        dump_json_stats(arena, host, &numbers);
+      }
+      json_put_z(arena, host, "health", numbers.is_ejected ? "/failed_outlier_check" : "healthy");
+      json_append(hosts, host);
+    }
+    json_append(list, item);
+  }
+}
+
+// Findings of one id, or all others.
+static void dump_json_findings(struct arena *arena, struct json *list,
+                               const struct findings *findings, bool not_enforced) {
+  for (size_t i = 0; i < findings->count; i++) {
+    const struct finding *finding = &findings->items[i];
+    if (str_eq(finding->id, STR("not-enforced")) != not_enforced)
+      continue;
+    struct json *item = json_new_object(arena);
+    json_put_z(arena, item, "level", finding_level_name(finding->level));
+    json_put_string(arena, item, "id", finding->id);
+    json_put_string(arena, item, "message", finding->message);
+    if (finding->path.len)
+      json_put_string(arena, item, "path", finding->path);
+    if (finding->file.len) {
+      json_put_string(arena, item, "file", finding->file);
+      json_put_int(arena, item, "line", finding->line);
+    }
+    json_append(list, item);
+  }
+}
+
+void dump_json_config(struct arena *arena, struct json *root, const struct proxy_table *table,
+                      struct str source, struct str last_error) {
+  json_put_int(arena, root, "version", (int64_t)table->version);
+  json_put_string(arena, root, "built", time_format_ms(arena, table->built_ms));
+  json_put_string(arena, root, "source", source);
+  if (last_error.len)
+    json_put_string(arena, root, "lastError", last_error);
+  struct json *sources = json_need_object(arena, root, "objects");
+  for (size_t i = 0; i < table->source_count; i++)
+    json_set(arena, sources, table->sources[i].key,
+             json_new_string(arena, table->sources[i].revision));
+  dump_json_findings(arena, json_need_array(arena, root, "notEnforced"), &table->findings, true);
+  dump_json_findings(arena, json_need_array(arena, root, "findings"), &table->findings, false);
+  if (table->findings.dropped)
+    json_put_int(arena, root, "findingsNotShown", (int64_t)table->findings.dropped);
+  dump_json_listeners(arena, root, table);
+  dump_json_routes(arena, root, table);
+  dump_json_clusters(arena, root, table, NULL, NULL);
+}
