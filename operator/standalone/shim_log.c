@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/shim_log.h"
+#include "manifests/base/alloc.h"
+#include "manifests/base/buf.h"
+#include "operator/standalone/shim_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int open_file(struct log_file *log) {
+  log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  struct stat about;
+  log->size = log->fd >= 0 && fstat(log->fd, &about) == 0 ? about.st_size : 0;
+  return log->fd;
+}
+
+int log_file_open(struct log_file *log, const char *path, int64_t max_bytes, int64_t keep,
+                  struct err *err) {
+  *log = (struct log_file){
+      .path = xstrdup(path), .fd = -1, .max_bytes = max_bytes, .keep = keep};
+  char *slash = strrchr(log->path, '/');
+  if (slash && slash != log->path) {
+    *slash = 0;
+    int rc = file_mkdirs(log->path, err);
+    *slash = '/';
+    if (rc != RC_OK)
+      return rc;
+  }
+  return open_file(log) < 0 ? err_errno(err, "cannot open the log %s", path) : RC_OK;
+}
+
+static void rotate(struct log_file *log) {
+  struct buf from, to;
+  buf_init(&from, 8192);
+  buf_init(&to, 8192);
+  for (int64_t i = log->keep; i >= 1; i--) {
+    buf_reset(&from);
+    buf_reset(&to);
+    buf_addf(&to, "%s.%lld", log->path, (long long)i);
+    if (i == 1)
+      buf_add_z(&from, log->path);
+    else
+      buf_addf(&from, "%s.%lld", log->path, (long long)(i - 1));
+    (void)rename(buf_z(&from), buf_z(&to));
+  }
+  if (log->keep <= 0)
+    (void)unlink(log->path);
+  buf_dispose(&from);
+  buf_dispose(&to);
+  close(log->fd);
+  (void)open_file(log);
+}
+
+void log_file_write(struct log_file *log, struct str bytes) {
+  if (log->max_bytes > 0 && log->size > 0 && log->size + (int64_t)bytes.len > log->max_bytes)
+    rotate(log);
+  while (log->fd >= 0 && bytes.len > 0) {
+    ssize_t put = write(log->fd, bytes.ptr, bytes.len);
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put <= 0)
+      return;
+    log->size += put;
+    bytes = str_slice(bytes, (size_t)put, bytes.len);
+  }
+}
+
+void log_file_close(struct log_file *log) {
+  if (log->fd >= 0)
+    close(log->fd);
+  log->fd = -1;
+  xfree(log->path);
+  log->path = NULL;
+}
+
+void log_file_keep_previous(const char *path) {
+  struct str stem = str_of(path);
+  if (!str_ends(stem, STR(".log")))
+    return;
+  struct buf to;
+  buf_init(&to, 8192);
+  buf_addf(&to, "%.*s.previous.log", (int)(stem.len - 4), path);
+  (void)rename(path, buf_z(&to));
+  buf_dispose(&to);
+}
