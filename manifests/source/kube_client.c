@@ -8,6 +8,7 @@
 #include "manifests/source/kube_path.h"
 #include "manifests/source/kube_status.h"
 
+#define AS_TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 #define TOKEN_AGE_MS 60000
 #define TOKEN_MAX (64u << 10)
 #define PAGE_MIN                                                                                   \
@@ -108,7 +109,9 @@ static int send(struct kube_call *call, struct str path, struct err *err) {
   const struct kube_config *config = client->config;
   const struct kube_request *asked = &call->request;
   struct http_header headers[] = {
-      {STR("Accept"), call->is_raw ? STR("*/*") : STR("application/json")},
+      {STR("Accept"), call->is_raw      ? STR("*/*")
+                      : asked->as_table ? STR(AS_TABLE)
+                                        : STR("application/json")},
       {STR("User-Agent"), str_of(client->user_agent)},
       {STR("Content-Type"), str_of(kube_path_content_type(asked))},
   };
@@ -153,9 +156,10 @@ static int next_page(struct kube_call *call, struct json *page, bool *ret_more, 
   if (!call->list) {
     call->list = page;
   } else {
-    struct json *items = json_need_array(&call->result_arena, call->list, "items");
+    const char *field = json_get(call->list, "rows") ? "rows" : "items"; // of a Table
+    struct json *items = json_need_array(&call->result_arena, call->list, field);
     struct json *next;
-    for (struct json *item = json_get(page, "items") ? json_get(page, "items")->child : NULL; item;
+    for (struct json *item = json_get(page, field) ? json_get(page, field)->child : NULL; item;
          item = next) {
       next = item->next;
       item->next = NULL;

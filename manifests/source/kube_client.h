@@ -38,6 +38,7 @@ struct kube_request {
   bool force;                // apply: take fields over from other managers
   bool dry_run;
   const char *field_validation; // "Strict", "Warn", "Ignore" or NULL
+  bool as_table;                // get and list: a meta.k8s.io Table instead of the objects
   // Lists. All pages are fetched and joined to one List; a 410 in the middle starts over once.
   struct str label_selector, field_selector;
   int64_t page;        // 0: KUBE_PAGE
