@@ -287,6 +287,8 @@ static void decide_metric(const struct assessment *state, const struct subject *
                                      .limit = metric_limit_text(spec, arena)};
   verdict->reason = STR("not measured yet");
   judge->decide(metric, spec, settings, arena, verdict);
+  if (verdict->outcome != OUTCOME_INSUFFICIENT)
+    verdict->cause = CAUSE_NONE;
   if (verdict->outcome == OUTCOME_FAIL)
     return;
   if (spec->kind == METRIC_CUSTOM) {
@@ -296,7 +298,8 @@ static void decide_metric(const struct assessment *state, const struct subject *
   }
   if (has_trouble(state, subject, settings, now_ms, verdict, arena))
     return;
-  if (spec->kind == METRIC_LATENCY && !metric->test_count)
+  bool warming = now_ms < state->step_began_ms + settings->warmup_ms;
+  if (spec->kind == METRIC_LATENCY && (warming || !metric->test_count))
     latency_missing(metric, state, settings, now_ms, arena, verdict);
 }
 

@@ -137,13 +137,15 @@ void latency_missing(const struct metric_state *metric, const struct assessment 
                      const struct judge_settings *settings, int64_t now_ms, struct arena *arena,
                      struct metric_verdict *verdict) {
   int64_t warm_ms = state->step_began_ms + settings->warmup_ms - now_ms;
+  verdict->outcome = OUTCOME_INSUFFICIENT;
   verdict->cause = CAUSE_FEW_REQUESTS;
-  if (metric->reading.kind == READING_NO_DATA && !str_is_empty(metric->reading.why)) {
-    verdict->cause = CAUSE_NO_DATA;
-    verdict->reason = metric->reading.why;
-  } else if (warm_ms > 0) {
+  verdict->clean = false;
+  if (warm_ms > 0) {
     verdict->reason = arena_printf(arena, "warming up: latency is judged in %lld s",
                                    (long long)((warm_ms + 999) / 1000));
+  } else if (metric->reading.kind == READING_NO_DATA && !str_is_empty(metric->reading.why)) {
+    verdict->cause = CAUSE_NO_DATA;
+    verdict->reason = metric->reading.why;
   } else {
     verdict->cause = CAUSE_NO_CONTROL;
     verdict->reason = arena_printf(

@@ -12,7 +12,7 @@
 // Makes the metric's tests as far as boundaries are known by now, and adds the counts to them.
 void latency_count(struct metric_state *metric, const struct metric_spec *spec,
                    const struct judge_settings *settings, const struct latency_counts *counts);
-// Why a latency metric has no test yet.
+// Why a latency metric has no test yet, or is not to be judged yet.
 void latency_missing(const struct metric_state *metric, const struct assessment *state,
                      const struct judge_settings *settings, int64_t now_ms, struct arena *arena,
                      struct metric_verdict *verdict);

@@ -5,6 +5,7 @@
 
 #define EVIDENCE_FAILS 3.0 // a chance of 1 in 1000 for a canary that just keeps the bound
 #define EVIDENCE_CLEAN 0.5 // below: nothing that chance would not do every third time
+#define EVIDENCE_PLAIN 6.0 // from here on nobody needs to be told that it is no chance
 #define EVIDENCE_MAX 99.0
 #define REQUESTS_CLEAN 100.0
 #define DEFAULT_FAILURE_LIMIT 3
@@ -74,7 +75,7 @@ static double share_of(double x, double n) {
 
 // Whether stable breaks the absolute limit in this step, too.
 static bool is_shared(const struct test_state *test, const struct metric_spec *spec) {
-  return test->absolute && test->step.n_s > 0 &&
+  return test->absolute && test->role != TEST_PASSES_ONLY && test->step.n_s > 0 &&
          share_of(test->step.x_s, test->step.n_s) > absolute_share(spec);
 }
 
@@ -195,7 +196,7 @@ static struct str look_reason(const struct look *look, const struct metric_spec 
                         look->test->step.n_s);
   else if (look->cause == CAUSE_UNDECIDED && look->test->role == TEST_PASSES_ONLY)
     tail = STR("; the limit is no bucket boundary, and this is the one below that a pass needs");
-  else if (look->cause == CAUSE_UNDECIDED)
+  else if (look->cause == CAUSE_UNDECIDED && look->evidence < EVIDENCE_PLAIN)
     tail = arena_printf(arena, "; chance would do that once in %.3g", pow(10, look->evidence));
   if (state->failures)
     tail = arena_printf(arena, "%.*s; %d failed in a row, %d tolerated", STR_ARG(tail),

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#define SERVICE "research-agent.team1.svc.cluster.local"
+
 static struct arena arena;
 static struct metric_spec builtins[2];
 
@@ -75,11 +77,10 @@ static void one_rollout_gives_exactly_these_queries(void **state) {
   struct query_plan plan = query_plan_make(list, 1, &options, &arena);
   const char *expected[] = {
       "up[120s]",
-      "istio_requests_total{reporter=\"source\",destination_service=\"research-agent.team1.svc."
-      "cluster"
-      ".local\",destination_version=~\"v2|v1|unknown\"}[120s]",
-      "istio_request_duration_milliseconds_bucket{reporter=\"source\",destination_service="
-      "\"research-agent.team1.svc.cluster.local\",destination_version=~\"v2|v1\"}[120s]",
+      ("istio_requests_total{reporter=\"source\",destination_service=\"" SERVICE
+       "\",destination_version=~\"v2|v1|unknown\"}[120s]"),
+      ("istio_request_duration_milliseconds_bucket{reporter=\"source\",destination_service="
+       "\"" SERVICE "\",destination_version=~\"v2|v1\"}[120s]"),
       "max(queue{ns=\"team1\",v=\"v2\"}[5s])",
   };
   assert_int_equal(plan.count, 4);
