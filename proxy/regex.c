@@ -21,7 +21,7 @@
 
 struct regex {
   pcre2_code *code;
-  bool is_anchored;
+  bool is_whole, is_anchored;
   uint32_t groups;
   struct regex *next;
 };
@@ -49,6 +49,7 @@ int regex_compile(struct str pattern, bool whole, struct regex **ret_regex, stru
   }
   struct regex *regex = XNEW(struct regex);
   regex->code = compiled;
+  regex->is_whole = whole;
   uint32_t all = 0;
   (void)pcre2_pattern_info(compiled, PCRE2_INFO_ALLOPTIONS, &all);
   (void)pcre2_pattern_info(compiled, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
@@ -112,7 +113,12 @@ enum regex_result regex_match(const struct regex *regex, struct str subject,
   uint32_t steps = regex->is_anchored || subject.len == 0
                        ? REGEX_STEPS
                        : (uint32_t)(REGEX_REPLACE_STEPS / subject.len) + 1;
-  return regex_run(regex, subject, 0, steps, 0, worker);
+  enum regex_result result = regex_run(regex, subject, 0, steps, 0, worker);
+  if (result != REGEX_YES || !regex->is_whole)
+    return result;
+  // Bytes that are not UTF-8 cut the subject into pieces for PCRE2, and one piece is not the whole.
+  const size_t *pairs = pcre2_get_ovector_pointer(worker->data);
+  return pairs[0] == 0 && pairs[1] == subject.len ? REGEX_YES : REGEX_NO;
 }
 
 static void regex_expand(const size_t *pairs, uint32_t pair_count, struct str subject,
