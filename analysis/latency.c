@@ -9,7 +9,7 @@
   25.0 // below, a busy machine's scheduling is larger than what a release changes
 #define PICK_REQUESTS 50.0 // stable requests before boundaries are picked from them
 
-// Istio's and Envoy's standard boundaries, see docs/metrics.md.
+// The standard boundaries of Istio and Envoy.
 static const double STANDARD_BOUNDS[] = {0.5,   1,      5,      10,      25,     50,    100,
                                          250,   500,    1000,   2500,    5000,   10000, 30000,
                                          60000, 300000, 600000, 1800000, 3600000};

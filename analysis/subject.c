@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-// errors.tolerance and slow.tolerance: wide enough for the noise between equal pods, see
+// Wide enough for the noise between equal pods, narrow enough to see a doubled error rate.
 // docs/analysis.md.
 static const struct tolerance ERRORS_TOLERANCE = {1.25, 0.05};
 static const struct tolerance SLOW_TOLERANCE = {1.25, 0.25};
