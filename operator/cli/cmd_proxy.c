@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/cli/options.h"
+
+#include "manifests/base/bug.h"
+#include "proxy/proxy_main.h"
+
+#include <stdio.h>
+
+struct proxy_command {
+  struct option_list listen, listen_fd;
+  struct str admin;
+  int64_t admin_fd, workers;
+  struct str manifests, kubeconfig, context, kube_api;
+  struct str name, ns;
+  int64_t drain_ms;
+  struct str reporter, access_log, access_log_format;
+  bool no_tcp_metrics;
+};
+
+#define ROW(field) offsetof(struct proxy_command, field)
+
+static const struct option_row rows[] = {
+    {.name = "listen",
+     .type = OPTION_LIST,
+     .offset = ROW(listen),
+     .value = "ADDR:PORT",
+     .help = "Serve HTTP here, routed by the Host header; may be repeated."},
+    {.name = "listen-fd",
+     .type = OPTION_LIST,
+     .offset = ROW(listen_fd),
+     .value = "N",
+     .help = "Serve on an inherited listening socket; may be repeated, one for each worker."},
+    {.name = "admin",
+     .type = OPTION_STRING,
+     .offset = ROW(admin),
+     .value = "ADDR:PORT",
+     .fallback = "127.0.0.1:15000",
+     .help = "Metrics, readiness and administration; \"off\" for none."},
+    {.name = "admin-fd",
+     .type = OPTION_INT,
+     .offset = ROW(admin_fd),
+     .value = "N",
+     .fallback = "-1",
+     .help = "The same on an inherited listening socket.",
+     .min = -1,
+     .max = 1 << 20},
+    {.name = "workers",
+     .type = OPTION_INT,
+     .offset = ROW(workers),
+     .value = "N",
+     .fallback = "0",
+     .help = "Threads that serve traffic; 0 for one for each processor.",
+     .min = 0,
+     .max = 256},
+    {.name = "manifests",
+     .type = OPTION_STRING,
+     .offset = ROW(manifests),
+     .value = "DIR",
+     .help =
+         "Take the configuration from the YAML files of a folder, read again when they change."},
+    {.name = "kubeconfig",
+     .type = OPTION_STRING,
+     .offset = ROW(kubeconfig),
+     .value = "FILE",
+     .help = "Take the configuration from the Kubernetes API of this kubeconfig."},
+    {.name = "context",
+     .type = OPTION_STRING,
+     .offset = ROW(context),
+     .value = "NAME",
+     .help = "The kubeconfig's context to use."},
+    {.name = "kube-api",
+     .type = OPTION_STRING,
+     .offset = ROW(kube_api),
+     .value = "URL",
+     .help = "Take the configuration from this Kubernetes API, without credentials."},
+    {.name = "name",
+     .type = OPTION_STRING,
+     .offset = ROW(name),
+     .value = "NAME",
+     .fallback = "serin-proxy",
+     .help = "This proxy's name, in metrics and in its Lease."},
+    {.name = "namespace",
+     .letter = 'n',
+     .type = OPTION_STRING,
+     .offset = ROW(ns),
+     .value = "NAMESPACE",
+     .fallback = "serin-system",
+     .help = "This proxy's namespace."},
+    {.name = "drain-time",
+     .type = OPTION_DURATION,
+     .offset = ROW(drain_ms),
+     .value = "DURATION",
+     .fallback = "30s",
+     .help = "How long running requests may take after SIGTERM."},
+    {.name = "reporter",
+     .type = OPTION_STRING,
+     .offset = ROW(reporter),
+     .value = "source|destination|both",
+     .fallback = "source",
+     .help = "The reporter label of the istio_* metrics."},
+    {.name = "no-tcp-metrics",
+     .type = OPTION_FLAG,
+     .offset = ROW(no_tcp_metrics),
+     .help = "Do not count the upstream connections of HTTP traffic as istio_tcp_connections_*."},
+    {.name = "access-log",
+     .type = OPTION_STRING,
+     .offset = ROW(access_log),
+     .value = "PATH",
+     .help = "Write a line for each request; \"-\" for standard output."},
+    {.name = "access-log-format",
+     .type = OPTION_STRING,
+     .offset = ROW(access_log_format),
+     .value = "text|json",
+     .fallback = "text",
+     .help = "The form of these lines."},
+};
+
+static int run(const void *options, const struct str *arguments, size_t count) {
+  const struct proxy_command *c = options;
+  (void)arguments, (void)count;
+  struct proxy_options proxy = {
+      .listen = c->listen.items,
+      .listen_count = c->listen.count,
+      .listen_fds = c->listen_fd.items,
+      .listen_fd_count = c->listen_fd.count,
+      .admin = c->admin,
+      .admin_fd = c->admin_fd,
+      .workers = c->workers,
+      .manifests = c->manifests,
+      .kubeconfig = c->kubeconfig,
+      .context = c->context,
+      .kube_api = c->kube_api,
+      .name = c->name,
+      .namespace_ = c->ns,
+      .drain_ms = c->drain_ms,
+      .reporter = c->reporter,
+      .access_log = c->access_log,
+      .access_log_format = c->access_log_format,
+      .no_tcp_metrics = c->no_tcp_metrics,
+  };
+  struct err err;
+  int rc = proxy_main(&proxy, &err);
+  if (rc == 0)
+    return EXIT_DONE;
+  fprintf(stderr, "serin proxy: %s\n", err.msg);
+  return rc == RC_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
+
+const struct command cmd_proxy = {
+    .name = "proxy",
+    .arguments = "--listen ADDR:PORT (--manifests DIR | --kubeconfig FILE | --kube-api URL)",
+    .summary = "Run the data plane alone.",
+    .details =
+        "Serves HTTP/1.1 and routes it as the VirtualServices, DestinationRules, Services and\n"
+        "EndpointSlices of its source say. SIGTERM ends it without losing a request.",
+    .size = sizeof(struct proxy_command),
+    .options = rows,
+    .option_count = ARRAY_LEN(rows),
+    .run = run,
+};

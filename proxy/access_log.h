@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The access log (dataplane.md 5.4): a line for each exchange, Envoy's default text or JSON. A
+// worker writes lines into its own ring and never waits; one thread carries them to the file. When
+// the ring is full a line is dropped and counted.
+#pragma once
+
+#include "manifests/base/buf.h"
+#include "manifests/base/err.h"
+
+struct access_log;
+struct access_log_ring; // of one worker
+
+enum access_log_format { ACCESS_LOG_TEXT, ACCESS_LOG_JSON };
+
+// Empty strings and negative numbers are "not there".
+struct access_log_entry {
+  int64_t start_wall_ms;
+  struct str method, path, protocol, flags, details;
+  int status;
+  uint64_t bytes_received, bytes_sent; // of the bodies
+  int64_t duration_ms, service_ms;
+  struct str forwarded_for, user_agent, request_id, authority;
+  struct str upstream_host, upstream_cluster, upstream_local, downstream_local, downstream_remote;
+  struct str route_name;
+};
+
+// One line with its newline. Pure.
+int access_log_line(struct buf *out, enum access_log_format format,
+                    const struct access_log_entry *entry);
+
+// path "-" is standard output. The file is opened again when it was moved away.
+int access_log_open(const char *path, enum access_log_format format, unsigned workers,
+                    struct access_log **ret_log, struct err *err);
+struct access_log_ring *access_log_ring_of(struct access_log *log, unsigned worker);
+void access_log_add(struct access_log_ring *ring, const struct access_log_entry *entry);
+uint64_t access_log_dropped(const struct access_log *log);
+void access_log_close(struct access_log *log); // after the workers have ended; NULL is fine

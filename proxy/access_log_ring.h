@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes from one thread to another without waiting: one writer, one reader, a fixed ring. Only
+// whole lines are put; one that does not fit is dropped and counted.
+#pragma once
+
+#include "manifests/base/buf.h"
+
+#include <stdatomic.h>
+
+#define ACCESS_LOG_RING (1u << 20) // a power of two
+#define ACCESS_LOG_CHUNK (64u << 10)
+
+struct access_log;
+
+struct access_log_ring {
+  struct access_log *log;
+  struct buf line; // the writer's
+  char *bytes;
+  _Atomic uint64_t put, taken; // count up for ever
+  _Atomic uint64_t dropped;
+};
+
+void access_log_ring_init(struct access_log_ring *ring, struct access_log *log);
+void access_log_ring_dispose(struct access_log_ring *ring);
+void access_log_ring_put(struct access_log_ring *ring, struct str line);
+// Up to `room` bytes; 0 when there are none.
+size_t access_log_ring_take(struct access_log_ring *ring, char *out, size_t room);

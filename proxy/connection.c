@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/connection.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "proxy/access_log.h"
+#include "proxy/exchange_send.h"
+#include "proxy/http1_write.h"
+#include "proxy/worker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FREE_KEPT 256u
+
+static void on_event(uv_poll_t *handle, int status, int events);
+
+static void drop_block(struct connection *c) {
+  worker_block_put(c->worker, c->block);
+  c->block = NULL;
+  c->at = c->len = c->head_end = c->kept = 0;
+}
+
+static void on_handle_closed(struct connection *c) {
+  if (--c->open_handles > 0)
+    return;
+  struct worker *worker = c->worker;
+  if (worker->free_connection_count >= FREE_KEPT) {
+    http1_decoder_dispose(&c->decoder);
+    xfree(c);
+    return;
+  }
+  c->next = worker->free_connections;
+  worker->free_connections = c;
+  worker->free_connection_count++;
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+  on_handle_closed(container_of(handle, struct connection, poll));
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  on_handle_closed(container_of(handle, struct connection, timer.timer));
+}
+
+static void close_now(struct connection *c, bool reset) {
+  if (c->state == CONNECTION_CLOSED)
+    return;
+  BUG_ON(c->run.active);
+  struct worker *worker = c->worker;
+  c->state = CONNECTION_CLOSED;
+  stats_add(&worker->stats->downstream_cx_active, (uint64_t)-1);
+  stats_add(&worker->stats->downstream_cx_destroy, 1);
+  stats_add(&worker->stats->downstream_cx_rx_bytes_total, c->received);
+  stats_add(&worker->stats->downstream_cx_tx_bytes_total, c->out.written);
+  drop_block(c);
+  if (c->prev)
+    c->prev->next = c->next;
+  else
+    worker->connections = c->next;
+  if (c->next)
+    c->next->prev = c->prev;
+  worker->connection_count--;
+  int fd = c->out.fd;
+  pump_dispose(&c->out);
+  if (reset) {
+    struct linger now = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  }
+  uv_close((uv_handle_t *)&c->poll, on_poll_closed);
+  worker_timer_close(&c->timer, on_timer_closed);
+  (void)close(fd);
+  worker_check_drained(worker);
+}
+
+// Ends after an answer. What the client still sends is read and dropped for a moment: closing over
+// unread bytes would make the kernel send a reset, and the answer would be lost with it.
+static void linger(struct connection *c) {
+  if (c->eof) {
+    close_now(c, false);
+    return;
+  }
+  c->state = CONNECTION_LINGER;
+  drop_block(c);
+  (void)shutdown(c->out.fd, SHUT_WR);
+  connection_update(c);
+}
+
+static int wanted_events(const struct connection *c) {
+  int events = pump_kept(&c->out) > 0 ? UV_WRITABLE : 0;
+  if (c->eof)
+    return events;
+  switch (c->state) {
+  case CONNECTION_IDLE:
+  case CONNECTION_HEAD:
+  case CONNECTION_LINGER: return events | UV_READABLE;
+  case CONNECTION_BUSY:
+    // With the request complete one more read notices the end of the connection or holds the next
+    // request; more than that waits in the kernel.
+    if (c->request_complete ? c->at == c->len
+                            : c->len < WORKER_BLOCK && exchange_wants_request(&c->run.exchange))
+      events |= UV_READABLE;
+    return events;
+  case CONNECTION_CLOSED: return 0;
+  }
+  return 0;
+}
+
+static uint64_t due_ms(const struct connection *c) {
+  const struct worker_limits *limits = c->worker->settings.limits;
+  int64_t after = 0, now = worker_now_ms(c->worker);
+  switch (c->state) {
+  case CONNECTION_IDLE:
+    after = c->worker->draining ? limits->drain_idle_ms : limits->idle_timeout_ms;
+    break;
+  case CONNECTION_HEAD:
+    // Counted from its first byte: a slow head is not a new chance with each byte.
+    return c->timer.due_ms ? c->timer.due_ms : (uint64_t)(now + limits->header_timeout_ms);
+  case CONNECTION_LINGER: after = limits->linger_ms; break;
+  case CONNECTION_BUSY: return (uint64_t)exchange_deadline(&c->run.exchange);
+  case CONNECTION_CLOSED: return 0;
+  }
+  return (uint64_t)(now + after);
+}
+
+static void update_poll(struct connection *c) {
+  int events = wanted_events(c);
+  if (events == c->polled)
+    return;
+  c->polled = events;
+  if (events)
+    (void)uv_poll_start(&c->poll, events, on_event);
+  else
+    (void)uv_poll_stop(&c->poll);
+}
+
+void connection_update(struct connection *c) {
+  if (c->state == CONNECTION_CLOSED)
+    return;
+  worker_timer_set(&c->timer, due_ms(c));
+  update_poll(c);
+}
+
+static void enter(struct connection *c, enum connection_state state) {
+  c->state = state;
+  c->timer.due_ms = 0; // each state has its own deadline
+}
+
+// An answer to what is no request: there is no exchange and no route, only the connection ends.
+static void refuse(struct connection *c, int status, struct str details) {
+  struct worker *worker = c->worker;
+  struct head head;
+  struct str body = str_of(http1_reason(status));
+  head_reset(&head);
+  head.status = status;
+  head.length = (int64_t)body.len;
+  head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
+  head_add(&head, HEAD_DATE, worker_date(worker));
+  head_add(&head, HEAD_SERVER, worker->settings.server);
+  struct http1_write_options options = {.framing = HTTP1_LENGTH, .close = true};
+  char *text = worker->response_text;
+  size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &head, &options);
+  pump_add(&c->out, text, len);
+  pump_add(&c->out, body.ptr, body.len);
+  (void)pump_flush(&c->out);
+  stats_add(&worker->stats->downstream_cx_protocol_error, 1);
+  stats_add(&worker->stats->downstream_rq_4xx, 1);
+  if (worker->access_log) {
+    char peer[64];
+    struct access_log_entry entry = {.start_wall_ms = exchange_send_wall_ms(),
+                                     .flags = STR("DPE"),
+                                     .details = details,
+                                     .status = status,
+                                     .bytes_sent = body.len,
+                                     .service_ms = -1,
+                                     .downstream_remote = connection_peer_text(c, peer)};
+    access_log_add(worker->access_log, &entry);
+  }
+  linger(c);
+}
+
+// Puts what is not decoded yet at the front, so that a head is always in one piece.
+static void to_front(struct connection *c) {
+  if (c->at > 0) {
+    memmove(c->block, c->block + c->at, c->len - c->at);
+    c->len -= c->at;
+    c->at = 0;
+  }
+  c->head_end = c->kept = 0;
+}
+
+static void next_request(struct connection *c) {
+  if (c->close || c->eof || !c->request_complete) {
+    if (c->run.cut_hard && c->run.exchange.cut)
+      close_now(c, true);
+    else if (c->run.exchange.status == 0 || (c->run.exchange.flags & EXCHANGE_DC))
+      close_now(c, false);
+    else
+      linger(c);
+    return;
+  }
+  enter(c, CONNECTION_IDLE);
+  c->request_complete = false;
+  to_front(c);
+  if (c->len == 0)
+    drop_block(c);
+  http1_decoder_start(&c->decoder, &c->run.request, false);
+}
+
+static void on_request_head(struct connection *c) {
+  c->head_end = c->at;
+  c->head_bytes = c->decoder.head_len;
+  enter(c, CONNECTION_BUSY);
+  bool has_body = c->run.request.length != 0;
+  c->request_complete = false;
+  exchange_run_begin(&c->run, has_body);
+}
+
+// A piece of the body: kept behind the head while it may be needed again, and passed on.
+static void on_request_body(struct connection *c, struct str piece) {
+  if (exchange_run_keeps_request(&c->run)) {
+    char *to = c->block + c->head_end + c->kept;
+    if (to != piece.ptr)
+      memmove(to, piece.ptr, piece.len);
+    piece.ptr = to;
+    c->kept += piece.len;
+  }
+  exchange_run_request_body(&c->run, piece);
+}
+
+// Decodes what was read until more is needed or an exchange has all of its request.
+static void decode(struct connection *c) {
+  while (c->state != CONNECTION_LINGER && c->state != CONNECTION_CLOSED && !c->request_complete) {
+    size_t used;
+    struct str piece;
+    if (c->at == c->len && c->state != CONNECTION_BUSY)
+      return;
+    enum http1_event event =
+        http1_decode(&c->decoder, c->block + c->at, c->len - c->at, &used, &piece);
+    c->at += used;
+    switch (event) {
+    case HTTP1_MORE:
+      if (c->state == CONNECTION_IDLE && http1_decoder_is_started(&c->decoder)) {
+        enter(c, CONNECTION_HEAD);
+        c->run.start_ns = uv_hrtime();
+      }
+      return;
+    case HTTP1_HEAD:
+      if (c->state == CONNECTION_IDLE)
+        c->run.start_ns = uv_hrtime();
+      on_request_head(c);
+      break;
+    case HTTP1_BODY: on_request_body(c, piece); break;
+    case HTTP1_END:
+      c->request_complete = true;
+      exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_END);
+      break;
+    case HTTP1_FAULT:
+      if (c->state != CONNECTION_BUSY) {
+        refuse(c, c->decoder.fault.status, c->decoder.fault.details);
+      } else {
+        c->close = c->eof = true; // never resynchronise
+        exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_FAULT);
+        c->request_complete = true;
+      }
+      return;
+    }
+  }
+}
+
+// Makes room behind the kept body for further bytes.
+static void make_room(struct connection *c) {
+  if (!c->run.active || c->request_complete)
+    return;
+  bool open = c->run.exchange.try == EXCHANGE_TRY_OPEN;
+  bool keeps = exchange_run_keeps_request(&c->run);
+  if (keeps && open && c->head_end + c->kept + 4096 > WORKER_BLOCK) {
+    exchange_run_event(&c->run, EXCHANGE_ON_COPY_LOST);
+    keeps = false;
+  }
+  if (!keeps && open)
+    c->kept = 0; // all of it was written or is in the pump's own memory
+  size_t to = c->head_end + c->kept;
+  if (c->at > to) {
+    memmove(c->block + to, c->block + c->at, c->len - c->at);
+    c->len = to + (c->len - c->at);
+    c->at = to;
+  }
+}
+
+// Decodes, performs and writes until nothing can go on without the network.
+static void turn(struct connection *c) {
+  while (c->state != CONNECTION_CLOSED && c->state != CONNECTION_LINGER) {
+    if (c->block)
+      decode(c);
+    if (c->state != CONNECTION_BUSY)
+      break;
+    exchange_run_write(&c->run);
+    if (!c->run.active) {
+      next_request(c);
+      continue;
+    }
+    make_room(c);
+    break;
+  }
+  connection_update(c);
+}
+
+void connection_finish(struct connection *c) {
+  if (c->state != CONNECTION_BUSY)
+    return;
+  next_request(c);
+  turn(c);
+}
+
+static void on_eof(struct connection *c, bool broken) {
+  c->eof = true;
+  switch (c->state) {
+  case CONNECTION_IDLE:
+  case CONNECTION_HEAD:
+  case CONNECTION_LINGER: close_now(c, false); return;
+  case CONNECTION_BUSY:
+    c->close = true;
+    // A client that only ended its side still gets its answer.
+    if (broken || !c->request_complete)
+      exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
+    return;
+  case CONNECTION_CLOSED: return;
+  }
+}
+
+static void drop_input(struct connection *c) {
+  char *block = c->worker->request_text;
+  ssize_t n = recv(c->out.fd, block, HTTP1_HEAD_ROOM, 0);
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+    close_now(c, false);
+}
+
+static void on_readable(struct connection *c) {
+  if (c->state == CONNECTION_LINGER) {
+    drop_input(c);
+    return;
+  }
+  if (!c->block)
+    c->block = worker_block_get(c->worker);
+  if (c->len == WORKER_BLOCK)
+    return;
+  ssize_t n;
+  do
+    n = recv(c->out.fd, c->block + c->len, WORKER_BLOCK - c->len, 0);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n <= 0) {
+    on_eof(c, n < 0);
+    return;
+  }
+  c->len += (size_t)n;
+  c->received += (uint64_t)n;
+}
+
+static void on_event(uv_poll_t *handle, int status, int events) {
+  struct connection *c = container_of(handle, struct connection, poll);
+  if (status < 0) { // libuv has stopped the handle on an error of the socket
+    c->polled = 0;
+    events = UV_READABLE;
+  }
+  if ((events & UV_READABLE) && !c->eof)
+    on_readable(c);
+  if (c->state == CONNECTION_LINGER && (events & UV_WRITABLE) && pump_flush(&c->out) != 0)
+    close_now(c, false);
+  turn(c);
+}
+
+static void on_timer(struct worker_timer *timer) {
+  struct connection *c = container_of(timer, struct connection, timer);
+  switch (c->state) {
+  case CONNECTION_IDLE:
+    stats_add(&c->worker->stats->downstream_cx_idle_timeout, 1);
+    linger(c);
+    return;
+  case CONNECTION_HEAD:
+    stats_add(&c->worker->stats->downstream_rq_header_timeout, 1);
+    refuse(c, 408, STR("request_header_timeout"));
+    return;
+  case CONNECTION_LINGER: close_now(c, false); return;
+  case CONNECTION_BUSY:
+    exchange_run_event(&c->run, EXCHANGE_ON_TIMER);
+    turn(c);
+    return;
+  case CONNECTION_CLOSED: return;
+  }
+}
+
+static struct connection *alloc(struct worker *worker) {
+  struct connection *c = worker->free_connections;
+  if (!c) {
+    c = XNEW(struct connection);
+    http1_decoder_init(&c->decoder, false);
+    return c;
+  }
+  worker->free_connections = c->next;
+  worker->free_connection_count--;
+  return c;
+}
+
+void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port) {
+  struct connection *c = alloc(worker);
+  int on = 1;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  c->worker = worker;
+  c->polled = 0;
+  c->port = port;
+  c->eof = c->close = c->request_complete = false;
+  c->received = 0;
+  c->block = NULL;
+  c->at = c->len = c->head_end = c->kept = 0;
+  c->run.connection = c;
+  c->run.worker = worker;
+  c->run.active = false;
+  if (peer->sa_family == AF_INET6)
+    memcpy(&c->peer.v6, peer, sizeof(c->peer.v6));
+  else
+    memcpy(&c->peer.v4, peer, sizeof(c->peer.v4));
+  c->prev = NULL;
+  c->next = worker->connections;
+  if (c->next)
+    c->next->prev = c;
+  worker->connections = c;
+  worker->connection_count++;
+  stats_add(&worker->stats->downstream_cx_active, 1);
+  stats_add(&worker->stats->downstream_cx_total, 1);
+  pump_init(&c->out, fd);
+  http1_body_init(&c->body, &c->out, false);
+  http1_decoder_start(&c->decoder, &c->run.request, false);
+  (void)uv_poll_init(&worker->loop, &c->poll, fd);
+  worker_timer_init(&c->timer, &worker->loop, on_timer);
+  c->open_handles = 2;
+  c->state = CONNECTION_IDLE;
+  connection_update(c);
+}
+
+void connection_drain(struct worker *worker, bool now) {
+  struct connection *next;
+  for (struct connection *c = worker->connections; c; c = next) {
+    next = c->next;
+    if (c->state == CONNECTION_IDLE && now)
+      linger(c);
+    else if (c->state == CONNECTION_IDLE)
+      connection_update(c); // a request may be on its way: it is still answered
+  }
+}
+
+void connection_close_all(struct worker *worker) {
+  while (worker->connections) {
+    struct connection *c = worker->connections;
+    c->eof = c->close = true;
+    if (c->run.active)
+      exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
+    close_now(c, false);
+  }
+}
+
+void connection_free_all(struct worker *worker) {
+  while (worker->free_connections) {
+    struct connection *c = worker->free_connections;
+    worker->free_connections = c->next;
+    http1_decoder_dispose(&c->decoder);
+    xfree(c);
+  }
+}
+
+struct str connection_peer_text(const struct connection *c, char out[64]) {
+  char address[INET6_ADDRSTRLEN] = "";
+  int len;
+  if (c->peer.any.sa_family == AF_INET6) {
+    (void)inet_ntop(AF_INET6, &c->peer.v6.sin6_addr, address, sizeof(address));
+    len = snprintf(out, 64, "[%s]:%u", address, ntohs(c->peer.v6.sin6_port));
+  } else {
+    (void)inet_ntop(AF_INET, &c->peer.v4.sin_addr, address, sizeof(address));
+    len = snprintf(out, 64, "%s:%u", address, ntohs(c->peer.v4.sin_port));
+  }
+  return (struct str){out, len > 0 ? (size_t)len : 0};
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// One HTTP/1 client connection: reads requests one after the other, hands each to its exchange, and
+// answers itself only what is no request at all. Its read block holds the head of the running
+// request, behind it what is kept of the body for another try, behind that what is not decoded yet.
+#pragma once
+
+#include "proxy/exchange_run.h"
+#include "proxy/http1.h"
+#include "proxy/http1_body.h"
+#include "proxy/worker_timer.h"
+
+#include <netinet/in.h>
+
+struct worker;
+
+enum connection_state {
+  CONNECTION_IDLE,   // no byte of a next request
+  CONNECTION_HEAD,   // part of a head
+  CONNECTION_BUSY,   // an exchange runs
+  CONNECTION_LINGER, // answered and shut down, reads on for a moment so that the answer arrives
+  CONNECTION_CLOSED,
+};
+
+struct connection {
+  struct worker *worker;
+  struct connection *next, *prev;
+  enum connection_state state;
+  unsigned open_handles;
+  uv_poll_t poll;
+  int polled;
+  struct worker_timer timer;
+  uint16_t port; // of the listener
+  bool eof;      // the client will send no more
+  bool close;    // after this exchange
+  bool request_complete;
+  struct pump out;
+  struct http1_body body; // of the response
+  struct http1_decoder decoder;
+  struct exchange_run run;
+  char *block;
+  size_t head_end; // offset behind the running request's head
+  size_t kept;     // bytes of its body, decoded, from head_end on
+  size_t at, len;  // not decoded yet
+  uint64_t received, head_bytes;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } peer;
+};
+
+// Takes over an accepted non-blocking socket.
+void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port);
+// The exchange has finished (its last byte is written): the next request or the end.
+void connection_finish(struct connection *connection);
+// What to read and to write, and until when, after anything changed.
+void connection_update(struct connection *connection);
+// Drain: idle connections end now, others with their next answer.
+void connection_drain(struct worker *worker, bool now);
+void connection_close_all(struct worker *worker);
+void connection_free_all(struct worker *worker); // after the loop has ended
+// "127.0.0.1:4711" into out[0..64).
+struct str connection_peer_text(const struct connection *connection, char out[64]);

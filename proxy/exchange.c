@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange.h"
+
+#include "manifests/base/bug.h"
+
+#include <string.h>
+
+struct reason_row {
+  struct str text, body, body_retried, details;
+  int status;
+  uint32_t flag;
+};
+
+#define BEFORE "upstream connect error or disconnect/reset before headers. "
+
+static const struct reason_row reasons[EXCHANGE_REASON_COUNT] = {
+#define XX(name, text, word, status, flag)                                                         \
+  [EXCHANGE_REASON_##name] = {STR(text),                                                           \
+                              STR(BEFORE "reset reason: " text),                                   \
+                              STR(BEFORE "retried and the latest reset reason: " text),            \
+                              STR("upstream_reset_before_response_started{" word "}"),             \
+                              (status),                                                            \
+                              EXCHANGE_##flag},
+    EXCHANGE_REASON_MAP(XX)
+#undef XX
+};
+
+void exchange_init(struct exchange *x, const struct exchange_policy *policy, bool has_body,
+                   int64_t now_ms) {
+  *x = (struct exchange){.policy = *policy,
+                         .request = has_body ? EXCHANGE_BODY : EXCHANGE_CLOSED,
+                         .started_ms = now_ms,
+                         .request_end_ms = has_body ? 0 : now_ms,
+                         .active_ms = now_ms};
+}
+
+static bool try_runs(const struct exchange *x) {
+  return x->try == EXCHANGE_TRY_CONNECTING || x->try == EXCHANGE_TRY_OPEN;
+}
+
+// Ends the try, if one runs, by dropping its connection.
+static uint32_t drop_try(struct exchange *x) {
+  uint32_t actions = try_runs(x) ? EXCHANGE_DO_RESET_UPSTREAM : 0;
+  x->try = EXCHANGE_TRY_NONE;
+  return actions;
+}
+
+static uint32_t finish(struct exchange *x) {
+  if (x->finished)
+    return 0;
+  x->finished = true;
+  x->request = x->response = EXCHANGE_CLOSED;
+  return drop_try(x) | EXCHANGE_DO_FINISH;
+}
+
+// Answers here when nothing was sent yet, else cuts the response.
+static uint32_t answer(struct exchange *x, const struct exchange_reply *reply) {
+  x->flags |= reply->flags;
+  x->details = reply->details;
+  uint32_t actions = drop_try(x);
+  if (x->response != EXCHANGE_HEAD) {
+    x->cut = true;
+    return actions | EXCHANGE_DO_RESET_CLIENT | finish(x);
+  }
+  x->reply = *reply;
+  x->status = reply->status;
+  x->response = EXCHANGE_CLOSED;
+  return actions | EXCHANGE_DO_REPLY;
+}
+
+static uint32_t answer_reason(struct exchange *x, enum exchange_reason reason) {
+  const struct reason_row *row = &reasons[reason];
+  struct exchange_reply reply = {row->status, row->flag,
+                                 x->retries > 0 ? row->body_retried : row->body, row->details};
+  if (x->response == EXCHANGE_BODY)
+    reply.details = STR("upstream_reset_after_response_started{connection_termination}");
+  return answer(x, &reply);
+}
+
+static uint32_t connect(struct exchange *x, int64_t now_ms) {
+  x->try = EXCHANGE_TRY_CONNECTING;
+  x->upstream_full = false;
+  x->try_ms = now_ms;
+  return EXCHANGE_DO_CONNECT;
+}
+
+static bool can_replay(const struct exchange *x) {
+  return x->response == EXCHANGE_HEAD && !x->copy_lost && !x->interim_forwarded;
+}
+
+// Begins another try by policy and returns true, or notes why not.
+static bool retry(struct exchange *x, const struct retry_event *what,
+                  const struct exchange_event *event, uint32_t *actions) {
+  if (!can_replay(x) || !x->policy.retry)
+    return false;
+  switch (retry_decide(x->policy.retry, x->retries, what)) {
+  case RETRY_NO: return false;
+  case RETRY_LIMIT_EXCEEDED:
+    x->flags |= EXCHANGE_URX;
+    x->retry_limit = true;
+    return false;
+  case RETRY_YES: break;
+  }
+  *actions |= drop_try(x);
+  x->retries++;
+  x->try = EXCHANGE_TRY_BACKOFF;
+  x->backoff_until_ms = event->now_ms + retry_backoff_ms(x->policy.retry, x->retries, event->rnd);
+  if (x->backoff_until_ms <= event->now_ms)
+    *actions |= connect(x, event->now_ms);
+  return true;
+}
+
+static uint32_t on_connect_failed(struct exchange *x, const struct exchange_event *event) {
+  if (x->try != EXCHANGE_TRY_CONNECTING)
+    return 0;
+  x->try = EXCHANGE_TRY_NONE; // the connection is gone already
+  x->tries++;
+  struct retry_event what = {.kind = RETRY_EVENT_CONNECT_FAILURE, .grpc_status = -1};
+  uint32_t actions = 0;
+  return retry(x, &what, event, &actions) ? actions : answer_reason(x, event->reason);
+}
+
+static uint32_t on_connected(struct exchange *x, const struct exchange_event *event) {
+  if (x->try != EXCHANGE_TRY_CONNECTING)
+    return 0;
+  // A try that replaces one on a dead connection is the same try.
+  if (!x->fresh)
+    x->tries++;
+  x->fresh = false;
+  x->try = EXCHANGE_TRY_OPEN;
+  x->try_ms = event->now_ms;
+  x->reused = event->reused;
+  return EXCHANGE_DO_SEND_HEAD;
+}
+
+static uint32_t on_upstream_reset(struct exchange *x, const struct exchange_event *event) {
+  if (x->try != EXCHANGE_TRY_OPEN)
+    return 0;
+  x->try = EXCHANGE_TRY_NONE;
+  if (x->response != EXCHANGE_HEAD)
+    return answer_reason(x, event->reason);
+  // The other side closed a kept connection while we took it up: not the user's error.
+  bool stale = x->reused && !event->response_started && event->reason != EXCHANGE_REASON_PROTOCOL;
+  if (stale && can_replay(x) && (x->policy.is_idempotent || !event->request_started)) {
+    x->fresh = true;
+    return connect(x, event->now_ms);
+  }
+  struct retry_event what = {
+      .kind = RETRY_EVENT_RESET, .grpc_status = -1, .request_started = event->request_started};
+  uint32_t actions = 0;
+  return retry(x, &what, event, &actions) ? actions : answer_reason(x, event->reason);
+}
+
+static uint32_t on_response_head(struct exchange *x, const struct exchange_event *event) {
+  if (x->try != EXCHANGE_TRY_OPEN || x->response != EXCHANGE_HEAD)
+    return 0;
+  struct retry_event what = {.kind = RETRY_EVENT_RESPONSE,
+                             .status = event->status,
+                             .grpc_status = event->grpc_status,
+                             .is_ratelimited = event->is_ratelimited};
+  uint32_t actions = 0;
+  if (retry(x, &what, event, &actions))
+    return actions;
+  x->response = EXCHANGE_BODY;
+  x->status = event->status;
+  x->details = STR("via_upstream");
+  // The rest of an upload may still be on its way when the response is over: no further request can
+  // be told from it.
+  if (x->request != EXCHANGE_CLOSED)
+    x->cut = true;
+  return EXCHANGE_DO_SEND_RESPONSE;
+}
+
+static uint32_t on_response_end(struct exchange *x) {
+  if (x->try != EXCHANGE_TRY_OPEN || x->response != EXCHANGE_BODY)
+    return 0;
+  x->response = EXCHANGE_CLOSED;
+  if (x->request != EXCHANGE_CLOSED)
+    return drop_try(x) | EXCHANGE_DO_END_RESPONSE;
+  x->try = EXCHANGE_TRY_NONE;
+  return EXCHANGE_DO_END_RESPONSE | EXCHANGE_DO_RELEASE_UPSTREAM;
+}
+
+static uint32_t on_request_end(struct exchange *x, int64_t now_ms) {
+  if (x->request != EXCHANGE_BODY)
+    return 0;
+  x->request = EXCHANGE_CLOSED;
+  x->request_end_ms = now_ms;
+  return x->try == EXCHANGE_TRY_OPEN ? EXCHANGE_DO_END_REQUEST : 0;
+}
+
+static uint32_t on_client_gone(struct exchange *x) {
+  x->flags |= EXCHANGE_DC;
+  x->details = STR("downstream_remote_disconnect");
+  x->cut = true;
+  return finish(x);
+}
+
+static int64_t due(int64_t start_ms, int64_t after_ms) {
+  return start_ms && after_ms ? start_ms + after_ms : 0;
+}
+
+static int64_t route_due(const struct exchange *x) {
+  return due(x->request_end_ms, x->policy.timeout_ms);
+}
+
+// Counts from the later of the request's end and the connection.
+static int64_t try_due(const struct exchange *x) {
+  if (x->try != EXCHANGE_TRY_OPEN || x->response != EXCHANGE_HEAD || !x->request_end_ms)
+    return 0;
+  int64_t start = x->try_ms > x->request_end_ms ? x->try_ms : x->request_end_ms;
+  return due(start, x->policy.per_try_timeout_ms);
+}
+
+static uint32_t on_idle(struct exchange *x) {
+  bool complete = x->request == EXCHANGE_CLOSED;
+  struct exchange_reply reply = {complete ? 504 : 408, EXCHANGE_SI, STR("stream timeout"),
+                                 STR("stream_idle_timeout")};
+  return answer(x, &reply);
+}
+
+static uint32_t on_timer(struct exchange *x, const struct exchange_event *event) {
+  static const struct exchange_reply route_timeout = {
+      504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_response_timeout")};
+  static const struct exchange_reply try_timeout = {
+      504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_per_try_timeout")};
+  int64_t now = event->now_ms, when = route_due(x);
+  if (x->response == EXCHANGE_CLOSED) {
+    // Only the last bytes wait for a client that does not read.
+    when = due(x->active_ms, x->policy.idle_timeout_ms);
+    return when && when <= now ? on_client_gone(x) : 0;
+  }
+  if (when && when <= now)
+    return answer(x, &route_timeout);
+  when = try_due(x);
+  if (when && when <= now) {
+    struct retry_event what = {.kind = RETRY_EVENT_PER_TRY_TIMEOUT, .grpc_status = -1};
+    uint32_t actions = 0;
+    return retry(x, &what, event, &actions) ? actions : answer(x, &try_timeout);
+  }
+  if (x->try == EXCHANGE_TRY_BACKOFF && x->backoff_until_ms <= now)
+    return connect(x, now);
+  when = due(x->active_ms, x->policy.idle_timeout_ms);
+  return when && when <= now ? on_idle(x) : 0;
+}
+
+static uint32_t on_request_fault(struct exchange *x) {
+  static const struct exchange_reply fault = {400, EXCHANGE_DPE, STR("Bad Request"),
+                                              STR("http1.codec_error")};
+  x->cut = true;
+  if (x->response == EXCHANGE_CLOSED) // only what is on its way to the client goes on
+    return 0;
+  return answer(x, &fault);
+}
+
+uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
+  if (x->finished)
+    return 0;
+  if (event->kind != EXCHANGE_ON_TIMER)
+    x->active_ms = event->now_ms;
+  switch (event->kind) {
+  case EXCHANGE_ON_BEGIN: return connect(x, event->now_ms);
+  case EXCHANGE_ON_LOCAL: return answer(x, &event->reply);
+  case EXCHANGE_ON_REQUEST_BODY:
+    return x->try == EXCHANGE_TRY_OPEN && x->response != EXCHANGE_CLOSED
+               ? EXCHANGE_DO_FORWARD_REQUEST
+               : 0;
+  case EXCHANGE_ON_REQUEST_END: return on_request_end(x, event->now_ms);
+  case EXCHANGE_ON_REQUEST_FAULT: return on_request_fault(x);
+  case EXCHANGE_ON_CLIENT_GONE: return on_client_gone(x);
+  case EXCHANGE_ON_CLIENT_FULL: x->client_full = true; return 0;
+  case EXCHANGE_ON_CLIENT_READY: x->client_full = false; return 0;
+  case EXCHANGE_ON_CLIENT_DRAINED:
+    x->client_full = false;
+    return x->response == EXCHANGE_CLOSED ? finish(x) : 0;
+  case EXCHANGE_ON_CONNECTED: return on_connected(x, event);
+  case EXCHANGE_ON_NO_ENDPOINT: x->try = EXCHANGE_TRY_NONE; return answer(x, &event->reply);
+  case EXCHANGE_ON_CONNECT_FAILED: return on_connect_failed(x, event);
+  case EXCHANGE_ON_UPSTREAM_FULL: x->upstream_full = true; return 0;
+  case EXCHANGE_ON_UPSTREAM_READY: x->upstream_full = false; return 0;
+  case EXCHANGE_ON_COPY_LOST: x->copy_lost = true; return 0;
+  case EXCHANGE_ON_INTERIM:
+    if (x->try != EXCHANGE_TRY_OPEN || x->response != EXCHANGE_HEAD)
+      return 0;
+    x->interim_forwarded = true;
+    return EXCHANGE_DO_FORWARD_INTERIM;
+  case EXCHANGE_ON_RESPONSE_HEAD: return on_response_head(x, event);
+  case EXCHANGE_ON_RESPONSE_BODY:
+    return x->response == EXCHANGE_BODY ? EXCHANGE_DO_FORWARD_RESPONSE : 0;
+  case EXCHANGE_ON_RESPONSE_END: return on_response_end(x);
+  case EXCHANGE_ON_UPSTREAM_RESET: return on_upstream_reset(x, event);
+  case EXCHANGE_ON_TIMER: return on_timer(x, event);
+  }
+  return 0;
+}
+
+bool exchange_wants_request(const struct exchange *x) {
+  return x->request == EXCHANGE_BODY && !x->upstream_full && x->response != EXCHANGE_CLOSED;
+}
+
+bool exchange_wants_response(const struct exchange *x) {
+  return x->try == EXCHANGE_TRY_OPEN && !x->client_full;
+}
+
+bool exchange_keeps_request(const struct exchange *x) {
+  return !x->finished && can_replay(x);
+}
+
+int64_t exchange_deadline(const struct exchange *x) {
+  if (x->finished)
+    return 0;
+  int64_t all[4] = {due(x->active_ms, x->policy.idle_timeout_ms)};
+  if (x->response != EXCHANGE_CLOSED) {
+    all[1] = route_due(x);
+    all[2] = try_due(x);
+    all[3] = x->try == EXCHANGE_TRY_BACKOFF ? x->backoff_until_ms : 0;
+  }
+  int64_t first = 0;
+  for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+    if (all[i] && (!first || all[i] < first))
+      first = all[i];
+  }
+  return first;
+}
+
+struct str exchange_reason_text(enum exchange_reason reason) {
+  return reasons[reason].text;
+}
+
+static const struct str flag_names[EXCHANGE_BIT_COUNT] = {
+#define XX(name) [EXCHANGE_BIT_##name] = STR(#name),
+    EXCHANGE_FLAG_MAP(XX)
+#undef XX
+};
+
+uint32_t exchange_flag_find(struct str name) {
+  for (unsigned bit = 0; bit < EXCHANGE_BIT_COUNT; bit++) {
+    if (str_eq(flag_names[bit], name))
+      return 1u << bit;
+  }
+  return 0;
+}
+
+struct str exchange_flags_text(uint32_t flags, char out[64]) {
+  size_t len = 0;
+  for (unsigned bit = 0; bit < EXCHANGE_BIT_COUNT; bit++) {
+    if (!(flags & (1u << bit)) || len + flag_names[bit].len + 1 > 64)
+      continue;
+    if (len > 0)
+      out[len++] = ',';
+    memcpy(out + len, flag_names[bit].ptr, flag_names[bit].len);
+    len += flag_names[bit].len;
+  }
+  return len > 0 ? (struct str){out, len} : STR("-");
+}

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange_run.h"
+
+#include "manifests/base/bug.h"
+#include "proxy/connection.h"
+#include "proxy/exchange_send.h"
+#include "proxy/head_rules.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+static int64_t now_ms(const struct exchange_run *run) {
+  return worker_now_ms(run->worker);
+}
+
+static struct exchange_event make_event(struct exchange_run *run, enum exchange_event_kind kind) {
+  struct exchange_event event = {.kind = kind, .now_ms = now_ms(run), .grpc_status = -1};
+  return event;
+}
+
+static void then(struct exchange_run *run, const struct exchange_event *event) {
+  run->next = *event;
+  run->has_next = true;
+}
+
+static uint32_t load_of(void *ctx, const struct table_endpoint *endpoint) {
+  struct worker *worker = ctx;
+  atomic_uint *load = upstream_load_at(worker->settings.load, endpoint->slot.index);
+  return load ? atomic_load_explicit(load, memory_order_relaxed) : 0;
+}
+
+static uint32_t *cursor_of(struct worker *worker, struct table_slot slot) {
+  return slot.index < worker->cursor_count ? &worker->cursors[slot.index] : &worker->cursors[0];
+}
+
+// The label set of the endpoint: looked up once for each endpoint of a table.
+static struct stats_base *base_of(struct exchange_run *run, struct upstream_pool *pool) {
+  const struct route_decision *decision = &run->decision;
+  uint64_t version = run->table->table->version;
+  if (pool->base_version != version || !pool->base) {
+    pool->base = stats_base(run->worker->stats, &run->endpoint->peer, decision->service,
+                            decision->service_name, decision->service_namespace);
+    pool->base_version = version;
+  }
+  return pool->base;
+}
+
+static void count_try(struct exchange_run *run, int by) {
+  struct stats *stats = run->worker->stats;
+  struct stats_cluster *cluster = stats_cluster(stats, run->decision.cluster->slot);
+  struct stats_endpoint *endpoint = stats_endpoint(stats, run->endpoint->slot);
+  stats_add(&cluster->upstream_rq_active, (uint64_t)by);
+  stats_add(&endpoint->rq_active, (uint64_t)by);
+  if (by > 0) {
+    stats_add(&cluster->upstream_rq_total, 1);
+    stats_add(&endpoint->rq_total, 1);
+  }
+}
+
+static void try_begins(struct exchange_run *run) {
+  run->load = upstream_load_at(run->worker->settings.load, run->endpoint->slot.index);
+  if (run->load)
+    atomic_fetch_add_explicit(run->load, 1, memory_order_relaxed);
+  count_try(run, 1);
+}
+
+static void try_ended(struct exchange_run *run) {
+  run->upstream = NULL;
+  if (run->load)
+    atomic_fetch_sub_explicit(run->load, 1, memory_order_relaxed);
+  run->load = NULL;
+  count_try(run, -1);
+}
+
+static void act_connect(struct exchange_run *run) {
+  struct worker *worker = run->worker;
+  const struct table_cluster *cluster = run->decision.cluster;
+  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
+  struct pick_view view = {load_of, NULL, worker};
+  bool avoid = run->exchange.policy.retry->ignore_previous_hosts && run->exchange.retries > 0;
+  if (!run->exchange.fresh || !run->endpoint)
+    run->endpoint = pick_endpoint(cluster, &view, avoid ? &run->tried : NULL, &worker->rng,
+                                  cursor_of(worker, cluster->slot));
+  if (!run->endpoint) {
+    struct route_reply none = route_reply_no_endpoint();
+    event.kind = EXCHANGE_ON_NO_ENDPOINT;
+    event.reply = (struct exchange_reply){none.status, exchange_flag_find(none.flag), none.body,
+                                          none.details};
+    then(run, &event);
+    return;
+  }
+  pick_tried_add(&run->tried, run->endpoint);
+  run->base = base_of(run, upstream_pool_of(worker, run->endpoint->slot));
+  try_begins(run);
+  run->upstream = upstream_get(worker, cluster, run->endpoint, run->base, run->exchange.fresh,
+                               !run->exchange.policy.is_idempotent, run, &event.reason);
+  if (!run->upstream) {
+    try_ended(run);
+    event.kind = EXCHANGE_ON_CONNECT_FAILED;
+    event.rnd = rng_next(&worker->rng);
+    then(run, &event);
+  } else if (run->upstream->state == UPSTREAM_ACTIVE) {
+    event.reused = run->upstream->served > 1;
+    then(run, &event);
+  }
+}
+
+static void act_reset_upstream(struct exchange_run *run) {
+  if (!run->upstream)
+    return;
+  stats_add(&run->upstream->cluster_stats->upstream_rq_tx_reset, 1);
+  struct upstream *upstream = run->upstream;
+  try_ended(run);
+  upstream_reset(upstream);
+}
+
+static void act_release_upstream(struct exchange_run *run) {
+  struct upstream *upstream = run->upstream;
+  try_ended(run);
+  upstream_release(upstream);
+}
+
+static void act_forward_request(struct exchange_run *run) {
+  struct upstream *upstream = run->upstream;
+  if (!upstream->write_failed && http1_body_add(&upstream->body, run->piece) != 0)
+    upstream->write_failed = true;
+}
+
+static void act_forward_response(struct exchange_run *run) {
+  run->response_body_bytes += run->piece.len;
+  if (run->request.is_head)
+    return;
+  // A failed write shows again in the flush that ends this turn.
+  (void)http1_body_add(&run->connection->body, run->piece);
+}
+
+static void act_reset_client(struct exchange_run *run) {
+  run->connection->close = true;
+}
+
+static void act_finish(struct exchange_run *run) {
+  exchange_send_record(run);
+  run->active = false;
+  if (run->upstream)
+    act_reset_upstream(run);
+  worker_table_unref(run->table);
+  run->table = NULL;
+}
+
+// The actions in the order of their bits.
+static void (*const actions[])(struct exchange_run *run) = {
+    act_reset_upstream,
+    act_connect,
+    exchange_send_request,
+    act_forward_request,
+    exchange_send_request_end,
+    exchange_send_interim,
+    exchange_send_response,
+    act_forward_response,
+    exchange_send_response_end,
+    exchange_send_reply,
+    act_release_upstream,
+    act_reset_client,
+    act_finish,
+};
+
+static void apply(struct exchange_run *run, const struct exchange_event *first) {
+  struct exchange_event event = *first;
+  for (;;) {
+    uint32_t todo = run->active ? exchange_step(&run->exchange, &event) : 0;
+    for (size_t i = 0; todo != 0; i++, todo >>= 1) {
+      BUG_ON(i >= ARRAY_LEN(actions));
+      if (todo & 1)
+        actions[i](run);
+    }
+    if (!run->has_next)
+      return;
+    event = run->next;
+    run->has_next = false;
+  }
+}
+
+static bool request_header(const void *headers, struct str name, size_t nth,
+                           struct str *ret_value) {
+  const struct head *head = headers;
+  for (unsigned i = 0; i < head->count; i++) {
+    if (str_eq(head->fields[i].name, name) && nth-- == 0) {
+      *ret_value = head->fields[i].value;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Timeouts and retries as the route has them, changed by the control headers of a mesh client.
+static struct exchange_policy policy_of(struct exchange_run *run) {
+  struct head *head = &run->request;
+  const struct route_decision *decision = &run->decision;
+  struct exchange_policy policy = {.timeout_ms = decision->timeout_ms,
+                                   .per_try_timeout_ms = decision->retry->per_try_timeout_ms,
+                                   .idle_timeout_ms = run->worker->settings.limits->stream_idle_ms,
+                                   .retry = decision->retry,
+                                   .is_idempotent = head->is_idempotent};
+  if (run->worker->settings.is_gateway)
+    return policy;
+  policy.timeout_ms = head_rules_number(head, HEAD_X_ENVOY_TIMEOUT, policy.timeout_ms);
+  policy.per_try_timeout_ms =
+      head_rules_number(head, HEAD_X_ENVOY_PER_TRY_TIMEOUT, policy.per_try_timeout_ms);
+  const struct head_field *on = head_find(head, HEAD_X_ENVOY_RETRY_ON);
+  const struct head_field *max = head_find(head, HEAD_X_ENVOY_MAX_RETRIES);
+  if (on || max) {
+    run->retry = *decision->retry;
+    if (on) // tokens nobody knows are nobody's
+      (void)retry_policy_parse_on(&run->retry, on->value, NULL);
+    if (on && run->retry.attempts == 0)
+      run->retry.attempts = 1;
+    int64_t tries = head_rules_number(head, HEAD_X_ENVOY_MAX_RETRIES, run->retry.attempts);
+    run->retry.attempts = (uint32_t)(tries < 1000 ? tries : 1000);
+    policy.retry = &run->retry;
+  }
+  return policy;
+}
+
+static bool wants_tunnel(struct head *head) {
+  const struct head_field *upgrade = head_find(head, HEAD_UPGRADE);
+  return head->is_connect ||
+         (head->wants_upgrade && upgrade && head_list_has(upgrade->value, STR("websocket")));
+}
+
+static struct exchange_event first_event(struct exchange_run *run) {
+  struct exchange_event event = make_event(run, EXCHANGE_ON_BEGIN);
+  const struct route_reply *reply = &run->decision.reply;
+  if (wants_tunnel(&run->request)) {
+    event.kind = EXCHANGE_ON_LOCAL;
+    event.reply = (struct exchange_reply){403, 0, STR_NULL, STR("upgrade_failed")};
+    run->connection->close = true;
+  } else if (run->decision.kind != ROUTE_FORWARD) {
+    event.kind = EXCHANGE_ON_LOCAL;
+    event.reply = (struct exchange_reply){reply->status, exchange_flag_find(reply->flag),
+                                          reply->body, reply->details};
+  }
+  return event;
+}
+
+static void reset_run(struct exchange_run *run) {
+  run->upstream = NULL;
+  run->has_next = run->prepared = run->cut_hard = run->has_service_ms = run->is_grpc = false;
+  run->active = true;
+  run->endpoint = NULL;
+  run->tried.count = 0;
+  run->base = NULL;
+  run->load = NULL;
+  run->grpc_status = -1;
+  run->sent_ns = run->request_body_bytes = run->response_body_bytes = 0;
+  run->piece = STR_NULL;
+}
+
+void exchange_run_begin(struct exchange_run *run, bool has_body) {
+  struct worker *worker = run->worker;
+  struct head *head = &run->request;
+  reset_run(run);
+  run->table = worker_table_ref(worker);
+  run->client_mark = run->connection->out.written;
+  if (worker->access_log)
+    run->start_wall_ms = exchange_send_wall_ms();
+  const struct head_field *proto = head_find(head, HEAD_X_FORWARDED_PROTO);
+  struct str scheme = proto && !worker->settings.is_gateway ? proto->value : STR("http");
+  struct route_request request = {.listener_port = run->connection->port,
+                                  .authority = head->authority,
+                                  .method = head->method,
+                                  .scheme = scheme,
+                                  .path = head->path,
+                                  .query = head->query,
+                                  .header = request_header,
+                                  .headers = head};
+  route_match(run->table->table, &request, &worker->router, &run->decision);
+  const struct head_field *type = head_find(head, HEAD_CONTENT_TYPE);
+  run->is_grpc = type && str_starts(type->value, STR("application/grpc"));
+  struct exchange_policy policy = policy_of(run);
+  exchange_init(&run->exchange, &policy, has_body, now_ms(run));
+  stats_add(&worker->stats->downstream_rq_total, 1);
+  stats_add(&worker->stats->downstream_rq_active, 1);
+  struct exchange_event event = first_event(run);
+  apply(run, &event);
+}
+
+void exchange_run_request_body(struct exchange_run *run, struct str piece) {
+  run->request_body_bytes += piece.len;
+  run->piece = piece;
+  exchange_run_event(run, EXCHANGE_ON_REQUEST_BODY);
+}
+
+void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind) {
+  struct exchange_event event = make_event(run, kind);
+  if (kind == EXCHANGE_ON_TIMER)
+    event.rnd = rng_next(&run->worker->rng);
+  apply(run, &event);
+}
+
+void exchange_run_connected(struct exchange_run *run, bool reused) {
+  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
+  event.reused = reused;
+  apply(run, &event);
+}
+
+void exchange_run_connect_failed(struct exchange_run *run, enum exchange_reason reason) {
+  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECT_FAILED);
+  event.reason = reason;
+  event.rnd = rng_next(&run->worker->rng);
+  try_ended(run);
+  apply(run, &event);
+}
+
+void exchange_run_upstream_reset(struct exchange_run *run, enum exchange_reason reason,
+                                 bool request_started, bool response_started) {
+  struct exchange_event event = make_event(run, EXCHANGE_ON_UPSTREAM_RESET);
+  event.reason = reason;
+  event.request_started = request_started;
+  event.response_started = response_started;
+  event.rnd = rng_next(&run->worker->rng);
+  try_ended(run);
+  apply(run, &event);
+}
+
+// An interim head, or the final one.
+static void on_head(struct exchange_run *run) {
+  struct head *head = &run->upstream->head;
+  struct exchange_event event = make_event(run, EXCHANGE_ON_RESPONSE_HEAD);
+  event.status = head->status;
+  if (head->status == 101) { // nobody asked for another protocol
+    struct upstream *upstream = run->upstream;
+    bool sent = upstream_has_sent(upstream);
+    upstream_reset(upstream);
+    exchange_run_upstream_reset(run, EXCHANGE_REASON_PROTOCOL, sent, true);
+    return;
+  }
+  if (head->status < 200) {
+    event.kind = EXCHANGE_ON_INTERIM;
+    // 100 only for those who wait for it; HTTP/1.0 knows none of them.
+    bool wanted = head->status == 100 ? run->request.expects_continue : run->request.minor == 1;
+    if (wanted)
+      apply(run, &event);
+    return;
+  }
+  const struct head_field *grpc = head_find(head, HEAD_GRPC_STATUS);
+  int64_t code;
+  if (grpc && str_to_i64(grpc->value, &code) && code >= 0 && code <= 99) {
+    event.grpc_status = (int)code;
+    run->grpc_status = (int16_t)code;
+  }
+  event.is_ratelimited = head_find_name(head, STR("x-envoy-ratelimited")) != NULL;
+  event.rnd = rng_next(&run->worker->rng);
+  apply(run, &event);
+}
+
+void exchange_run_response(struct exchange_run *run, enum http1_event event, struct str piece) {
+  struct upstream *upstream = run->upstream;
+  switch (event) {
+  case HTTP1_HEAD: on_head(run); break;
+  case HTTP1_BODY:
+    run->piece = piece;
+    exchange_run_event(run, EXCHANGE_ON_RESPONSE_BODY);
+    break;
+  case HTTP1_END:
+    if (upstream->head.status < 200) // the final head comes behind the interim one
+      http1_decoder_start(&upstream->decoder, &upstream->head, run->request.is_head);
+    else
+      exchange_run_event(run, EXCHANGE_ON_RESPONSE_END);
+    break;
+  case HTTP1_MORE:
+  case HTTP1_FAULT: break;
+  }
+}
+
+static void write_upstream(struct exchange_run *run) {
+  struct upstream *upstream = run->upstream;
+  if (!upstream || upstream->state != UPSTREAM_ACTIVE)
+    return;
+  http1_body_close_chunk(&upstream->body);
+  if (!upstream->write_failed && !pump_is_empty(&upstream->out) && pump_flush(&upstream->out) != 0)
+    upstream->write_failed = true; // what it said before it closed is read first
+  if (upstream->write_failed)
+    upstream->out.count = 0;
+  size_t kept = pump_kept(&upstream->out);
+  if (!run->exchange.upstream_full && kept > PUMP_HIGH)
+    exchange_run_event(run, EXCHANGE_ON_UPSTREAM_FULL);
+  else if (run->exchange.upstream_full && kept <= PUMP_LOW)
+    exchange_run_event(run, EXCHANGE_ON_UPSTREAM_READY);
+}
+
+static void write_client(struct exchange_run *run) {
+  struct connection *connection = run->connection;
+  http1_body_close_chunk(&connection->body);
+  if (!pump_is_empty(&connection->out) && pump_flush(&connection->out) != 0) {
+    connection->close = true;
+    connection->eof = true;
+    exchange_run_event(run, EXCHANGE_ON_CLIENT_GONE);
+    return;
+  }
+  size_t kept = pump_kept(&connection->out);
+  if (kept == 0 && run->exchange.response == EXCHANGE_CLOSED)
+    exchange_run_event(run, EXCHANGE_ON_CLIENT_DRAINED);
+  else if (!run->exchange.client_full && kept > PUMP_HIGH)
+    exchange_run_event(run, EXCHANGE_ON_CLIENT_FULL);
+  else if (run->exchange.client_full && kept <= PUMP_LOW)
+    exchange_run_event(run, EXCHANGE_ON_CLIENT_READY);
+}
+
+void exchange_run_write(struct exchange_run *run) {
+  if (!run->active)
+    return;
+  write_upstream(run);
+  if (run->active)
+    write_client(run);
+  if (run->upstream)
+    upstream_update(run->upstream);
+}
+
+void exchange_run_flush(struct exchange_run *run) {
+  exchange_run_write(run);
+  if (!run->active)
+    connection_finish(run->connection);
+  else
+    connection_update(run->connection);
+}
+
+bool exchange_run_wants_response(const struct exchange_run *run) {
+  return exchange_wants_response(&run->exchange);
+}
+
+bool exchange_run_keeps_request(const struct exchange_run *run) {
+  return exchange_keeps_request(&run->exchange);
+}

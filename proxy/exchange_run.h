@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Performs what exchange.c decides for one request of one client connection: routes it, gets
+// upstream connections, writes heads and bodies, and turns what happens into events. One is
+// embedded in each HTTP/1 connection and used again for its next request; a head of 4 KB and the
+// texts below are all it needs, so a request allocates nothing.
+#pragma once
+
+#include "proxy/exchange.h"
+#include "proxy/http1.h"
+#include "proxy/pick.h"
+#include "proxy/route.h"
+
+#include <stdatomic.h>
+
+struct connection;
+struct stats_base;
+struct upstream;
+struct worker;
+struct worker_table;
+
+struct exchange_run {
+  struct connection *connection;
+  struct worker *worker;
+  struct upstream *upstream; // of the present try, or NULL
+  struct worker_table *table;
+  struct exchange exchange;
+  struct exchange_event next; // what an action led to
+  struct str piece;           // of the present event
+  bool has_next;
+  bool active;   // an exchange runs
+  bool prepared; // the request's head has what the proxy adds
+  bool cut_hard; // the end of the connection is the end of the body: a cut must be a reset
+  struct route_decision decision;
+  struct retry_policy retry;             // when control headers change the route's own
+  const struct table_endpoint *endpoint; // of the last try
+  struct pick_tried tried;
+  struct stats_base *base;
+  atomic_uint *load; // counts this try, or NULL
+  uint64_t start_ns, sent_ns, service_ms;
+  bool has_service_ms;
+  int64_t start_wall_ms; // when an access log is kept
+  int16_t grpc_status;
+  bool is_grpc;
+  uint64_t request_body_bytes, response_body_bytes, client_mark;
+  char id_text[40], attempt_text[12], timeout_text[24], service_text[24], upstream_local[64];
+  struct head request;
+};
+
+// The head in run->request was read just now; `has_body`: more of the request follows.
+void exchange_run_begin(struct exchange_run *run, bool has_body);
+// From the client's connection. `piece` stays valid until exchange_run_flush.
+void exchange_run_request_body(struct exchange_run *run, struct str piece);
+void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind);
+// From upstream.
+void exchange_run_connected(struct exchange_run *run, bool reused);
+void exchange_run_connect_failed(struct exchange_run *run, enum exchange_reason reason);
+void exchange_run_response(struct exchange_run *run, enum http1_event event, struct str piece);
+void exchange_run_upstream_reset(struct exchange_run *run, enum exchange_reason reason,
+                                 bool request_started, bool response_started);
+// Writes both ways and reports what the sockets took; afterwards run->active says whether it goes
+// on.
+void exchange_run_write(struct exchange_run *run);
+// The same at the end of a turn that was not the connection's own: it then goes on with its next
+// request.
+void exchange_run_flush(struct exchange_run *run);
+
+bool exchange_run_wants_response(const struct exchange_run *run);
+// Whether the client's body bytes must stay in its block after they were written upstream.
+bool exchange_run_keeps_request(const struct exchange_run *run);

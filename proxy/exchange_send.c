@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange_send.h"
+
+#include "manifests/base/clock.h"
+#include "proxy/access_log.h"
+#include "proxy/connection.h"
+#include "proxy/exchange_run.h"
+#include "proxy/head_rules.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+int64_t exchange_send_wall_ms(void) {
+  return clock_wall_ms();
+}
+
+static struct str number_text(char *out, size_t room, int64_t value) {
+  int len = snprintf(out, room, "%lld", (long long)value);
+  return (struct str){out, len > 0 ? (size_t)len : 0};
+}
+
+// A random UUID, version 4, as x-request-id.
+static struct str new_id(struct exchange_run *run) {
+  static const char hex[] = "0123456789abcdef";
+  uint64_t bits[2] = {rng_next(&run->worker->rng), rng_next(&run->worker->rng)};
+  size_t at = 0;
+  for (unsigned i = 0; i < 32; i++) {
+    unsigned digit = (unsigned)(bits[i / 16] >> (i % 16 * 4)) & 15;
+    if (i == 8 || i == 12 || i == 16 || i == 20)
+      run->id_text[at++] = '-';
+    if (i == 12)
+      digit = 4;
+    if (i == 16)
+      digit = 8 | (digit & 3);
+    run->id_text[at++] = hex[digit];
+  }
+  return (struct str){run->id_text, at};
+}
+
+static void prepare_request(struct exchange_run *run) {
+  struct head_rules_request rules = {.is_gateway = run->worker->settings.is_gateway,
+                                     .new_id = new_id(run)};
+  head_rules_request(&run->request, &rules);
+  if (run->decision.route)
+    head_rules_apply(&run->request, &run->decision.route->request_headers);
+  if (run->decision.destination)
+    head_rules_apply(&run->request, &run->decision.destination->request_headers);
+  run->prepared = true;
+}
+
+static struct str expected_timeout(struct exchange_run *run) {
+  const struct exchange_policy *policy = &run->exchange.policy;
+  int64_t left = policy->timeout_ms;
+  if (policy->per_try_timeout_ms > 0 && (left == 0 || policy->per_try_timeout_ms < left))
+    left = policy->per_try_timeout_ms;
+  return left > 0 ? number_text(run->timeout_text, sizeof(run->timeout_text), left) : STR_NULL;
+}
+
+static enum http1_framing request_framing(struct head *head) {
+  if (head->length == HEAD_LENGTH_UNKNOWN)
+    return HTTP1_CHUNKED;
+  return head->length > 0 || head_find(head, HEAD_CONTENT_LENGTH) ? HTTP1_LENGTH : HTTP1_NO_BODY;
+}
+
+void exchange_send_request(struct exchange_run *run) {
+  struct upstream *upstream = run->upstream;
+  struct connection *connection = run->connection;
+  struct head *head = &run->request;
+  if (!run->prepared)
+    prepare_request(run);
+  head_rules_try(head,
+                 number_text(run->attempt_text, sizeof(run->attempt_text), run->exchange.tries),
+                 expected_timeout(run));
+  struct http1_write_options options = {.framing = request_framing(head)};
+  char *text = run->worker->request_text;
+  size_t len = http1_write_request(text, HTTP1_HEAD_ROOM, head, &options);
+  pump_add(&upstream->out, text, len);
+  http1_body_init(&upstream->body, &upstream->out, options.framing == HTTP1_CHUNKED);
+  http1_decoder_start(&upstream->decoder, &upstream->head, head->is_head);
+  upstream->at = upstream->len = 0;
+  run->sent_ns = uv_hrtime();
+  if (connection->kept > 0)
+    (void)http1_body_add(&upstream->body,
+                         (struct str){connection->block + connection->head_end, connection->kept});
+  if (run->exchange.request == EXCHANGE_CLOSED)
+    http1_body_end(&upstream->body);
+}
+
+void exchange_send_request_end(struct exchange_run *run) {
+  http1_body_end(&run->upstream->body);
+}
+
+// What becomes of the connection is decided with the head: later is too late to say so.
+static bool closes_after(struct exchange_run *run) {
+  struct connection *connection = run->connection;
+  if (run->worker->draining && !connection->close)
+    stats_add(&run->worker->stats->downstream_cx_drain_close, 1);
+  const atomic_bool *hint = run->worker->settings.close_hint;
+  connection->close |= run->exchange.cut || run->worker->draining || connection->eof ||
+                       !run->request.keep_alive ||
+                       (hint && atomic_load_explicit(hint, memory_order_relaxed));
+  return connection->close;
+}
+
+static void write_head(struct exchange_run *run, const struct head *head,
+                       enum http1_framing framing) {
+  struct connection *connection = run->connection;
+  if (framing == HTTP1_UNTIL_EOF) {
+    connection->close = true;
+    run->cut_hard = true;
+  }
+  bool close = closes_after(run);
+  struct http1_write_options options = {
+      .framing = framing, .close = close, .keep = run->request.minor == 0 && !close};
+  if (connection->out.count > 0) // an interim head of this turn uses the same memory
+    (void)pump_flush(&connection->out);
+  char *text = run->worker->response_text;
+  size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, head, &options);
+  pump_add(&connection->out, text, len);
+  http1_body_init(&connection->body, &connection->out, framing == HTTP1_CHUNKED);
+}
+
+void exchange_send_interim(struct exchange_run *run) {
+  struct connection *connection = run->connection;
+  struct http1_write_options options = {.framing = HTTP1_NO_BODY};
+  char *text = run->worker->response_text;
+  size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &run->upstream->head, &options);
+  pump_add(&connection->out, text, len);
+  (void)pump_flush(&connection->out);
+}
+
+static enum http1_framing response_framing(const struct exchange_run *run,
+                                           const struct head *head) {
+  if (run->request.is_head || head->status == 304)
+    return head->length >= 0 ? HTTP1_LENGTH : HTTP1_NO_BODY;
+  if (head->status == 204)
+    return HTTP1_NO_BODY;
+  if (head->length >= 0)
+    return HTTP1_LENGTH;
+  return run->request.minor == 1 ? HTTP1_CHUNKED : HTTP1_UNTIL_EOF;
+}
+
+static void apply_response_rules(struct exchange_run *run, struct head *head,
+                                 struct str service_time) {
+  struct head_rules_response rules = {.server = run->worker->settings.server,
+                                      .date = worker_date(run->worker),
+                                      .service_time = service_time};
+  head_rules_response(head, &rules);
+  if (run->decision.route)
+    head_rules_apply(head, &run->decision.route->response_headers);
+  if (run->decision.destination)
+    head_rules_apply(head, &run->decision.destination->response_headers);
+}
+
+void exchange_send_response(struct exchange_run *run) {
+  struct head *head = &run->upstream->head;
+  run->service_ms = (uv_hrtime() - run->sent_ns) / 1000000;
+  run->has_service_ms = true;
+  apply_response_rules(
+      run, head,
+      number_text(run->service_text, sizeof(run->service_text), (int64_t)run->service_ms));
+  // No byte of a body belongs to these, whatever the backend sends behind them.
+  enum http1_framing framing = response_framing(run, head);
+  write_head(run, head, framing);
+}
+
+void exchange_send_response_end(struct exchange_run *run) {
+  http1_body_end(&run->connection->body);
+}
+
+void exchange_send_reply(struct exchange_run *run) {
+  const struct exchange_reply *reply = &run->exchange.reply;
+  struct head head;
+  struct buf location;
+  head_reset(&head);
+  head.status = reply->status;
+  head.length = (int64_t)reply->body.len;
+  buf_init(&location, HEAD_BYTES_MAX);
+  if (reply->body.len > 0)
+    head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
+  if (run->decision.kind == ROUTE_REDIRECT && reply->status == run->decision.reply.status) {
+    struct route_request request = {.listener_port = run->connection->port,
+                                    .authority = run->request.authority,
+                                    .method = run->request.method,
+                                    .scheme = STR("http"),
+                                    .path = run->request.path,
+                                    .query = run->request.query};
+    if (route_location(&run->decision, &request, &location) == 0)
+      (void)head_add_name(&head, STR("location"), buf_str(&location));
+  }
+  if (reply->flags & EXCHANGE_UO)
+    (void)head_add_name(&head, STR("x-envoy-overloaded"), STR("true"));
+  apply_response_rules(run, &head, STR_NULL);
+  bool empty = reply->status == 204 || reply->status == 304;
+  write_head(run, &head, empty ? HTTP1_NO_BODY : HTTP1_LENGTH);
+  if (!run->request.is_head && !empty) {
+    run->response_body_bytes = reply->body.len;
+    pump_add(&run->connection->out, reply->body.ptr, reply->body.len);
+  }
+  buf_dispose(&location);
+}
+
+static void count_response(struct exchange_run *run) {
+  struct stats *stats = run->worker->stats;
+  const struct exchange *x = &run->exchange;
+  stats_counter *classes[] = {&stats->downstream_rq_1xx, &stats->downstream_rq_2xx,
+                              &stats->downstream_rq_3xx, &stats->downstream_rq_4xx,
+                              &stats->downstream_rq_5xx};
+  stats_add(&stats->downstream_rq_completed, 1);
+  stats_add(&stats->downstream_rq_active, (uint64_t)-1);
+  if (x->status >= 100 && x->status < 600)
+    stats_add(classes[x->status / 100 - 1], 1);
+  if (x->flags & EXCHANGE_NR)
+    stats_add(&stats->no_route, 1);
+  if (x->flags & EXCHANGE_DC)
+    stats_add(&stats->downstream_rq_rx_reset, 1);
+  if (run->decision.kind != ROUTE_FORWARD && !(x->flags & EXCHANGE_NR))
+    stats_add(&stats->rq_direct_response, 1);
+}
+
+static void count_cluster(struct exchange_run *run) {
+  struct stats *stats = run->worker->stats;
+  const struct exchange *x = &run->exchange;
+  struct stats_cluster *cluster = stats_cluster(stats, run->decision.cluster->slot);
+  stats_counter *classes[] = {&cluster->upstream_rq_2xx, &cluster->upstream_rq_3xx,
+                              &cluster->upstream_rq_4xx, &cluster->upstream_rq_5xx};
+  if (x->status >= 200 && x->status < 600) {
+    stats_add(&cluster->upstream_rq_completed, 1);
+    stats_add(classes[x->status / 100 - 2], 1);
+  }
+  if (x->flags & EXCHANGE_UT)
+    stats_add(&cluster->upstream_rq_timeout, 1);
+  if (x->retries > 0) {
+    stats_add(&cluster->upstream_rq_retry, x->retries);
+    if (x->status > 0 && x->status < 500)
+      stats_add(&cluster->upstream_rq_retry_success, 1);
+  }
+  if (x->retry_limit)
+    stats_add(&cluster->upstream_rq_retry_limit_exceeded, 1);
+  if (x->copy_lost)
+    stats_add(&cluster->retry_or_shadow_abandoned, 1);
+  if (!run->endpoint)
+    return;
+  struct stats_endpoint *endpoint = stats_endpoint(stats, run->endpoint->slot);
+  bool failed = x->status >= 500 || x->status == 0;
+  stats_add(failed ? &endpoint->rq_error : &endpoint->rq_success, 1);
+  if (x->flags & EXCHANGE_UT)
+    stats_add(&endpoint->rq_timeout, 1);
+}
+
+// The label set of a request that reached no endpoint; such requests tend to repeat.
+static struct stats_base *local_base(struct exchange_run *run) {
+  struct worker *worker = run->worker;
+  const struct route_decision *decision = &run->decision;
+  uint64_t version = run->table->table->version;
+  if (!worker->local_base || worker->local_base_version != version ||
+      worker->local_base_service != decision->service.ptr) {
+    worker->local_base = stats_base(worker->stats, NULL, decision->service, decision->service_name,
+                                    decision->service_namespace);
+    worker->local_base_version = version;
+    worker->local_base_service = decision->service.ptr;
+  }
+  return worker->local_base;
+}
+
+static struct str field_value(struct head *head, enum head_name id) {
+  const struct head_field *field = head_find(head, id);
+  return field ? field->value : STR_NULL;
+}
+
+static void log_access(struct exchange_run *run, uint64_t duration_ms) {
+  struct head *head = &run->request;
+  char flags[64], peer[64], path_text[2048];
+  struct str path = head->path;
+  if (head->query.ptr) {
+    int len =
+        snprintf(path_text, sizeof(path_text), "%.*s?%.*s", STR_ARG(path), STR_ARG(head->query));
+    size_t room = sizeof(path_text) - 1;
+    path = (struct str){path_text, len < 0 ? 0 : (size_t)len < room ? (size_t)len : room};
+  }
+  struct access_log_entry entry = {
+      .start_wall_ms = run->start_wall_ms,
+      .method = head->method,
+      .path = path,
+      .protocol = head->minor == 0 ? STR("HTTP/1.0") : STR("HTTP/1.1"),
+      .flags = exchange_flags_text(run->exchange.flags, flags),
+      .details = run->exchange.details,
+      .status = run->exchange.status,
+      .bytes_received = run->request_body_bytes,
+      .bytes_sent = run->response_body_bytes,
+      .duration_ms = (int64_t)duration_ms,
+      .service_ms = run->has_service_ms ? (int64_t)run->service_ms : -1,
+      .forwarded_for = field_value(head, HEAD_X_FORWARDED_FOR),
+      .user_agent = field_value(head, HEAD_USER_AGENT),
+      .request_id = field_value(head, HEAD_X_REQUEST_ID),
+      .authority = head->authority,
+      .upstream_host = run->endpoint ? run->endpoint->key : STR_NULL,
+      .upstream_cluster = run->decision.cluster_name,
+      .downstream_remote = connection_peer_text(run->connection, peer),
+      .route_name = run->decision.route_name,
+  };
+  access_log_add(run->worker->access_log, &entry);
+}
+
+void exchange_send_record(struct exchange_run *run) {
+  struct connection *connection = run->connection;
+  uint64_t duration_ms = (uv_hrtime() - run->start_ns) / 1000000;
+  count_response(run);
+  if (run->decision.kind == ROUTE_FORWARD && run->decision.cluster)
+    count_cluster(run);
+  struct stats_sample sample = {.status = (uint16_t)run->exchange.status,
+                                .grpc_status = run->is_grpc ? run->grpc_status : -1,
+                                .is_grpc = run->is_grpc,
+                                .flags = run->exchange.flags,
+                                .duration_ms = duration_ms,
+                                .request_bytes =
+                                    connection->head_bytes + connection->decoder.wire_bytes,
+                                .response_bytes = connection->out.written - run->client_mark};
+  stats_record(run->worker->stats, run->base ? run->base : local_base(run), &sample);
+  if (run->worker->access_log)
+    log_access(run, duration_ms);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heads an exchange writes, and its record: the part of exchange_run.c that knows how a message
+// of one side becomes one of the other. Each function performs one action of exchange.h.
+#pragma once
+
+#include <stdint.h>
+
+struct exchange_run;
+
+void exchange_send_request(struct exchange_run *run);
+void exchange_send_request_end(struct exchange_run *run);
+void exchange_send_interim(struct exchange_run *run);
+void exchange_send_response(struct exchange_run *run);
+void exchange_send_response_end(struct exchange_run *run);
+void exchange_send_reply(struct exchange_run *run);
+// Counters and the access log; once, at the end.
+void exchange_send_record(struct exchange_run *run);
+int64_t exchange_send_wall_ms(void);

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/head.h"
+
+#include "manifests/base/bug.h"
+
+#include <string.h>
+
+struct known_name {
+  struct str text;
+  unsigned flags;
+};
+
+static const struct known_name known[HEAD_NAME_COUNT] = {
+#define XX(name, text, flags) [HEAD_##name] = {STR(text), (flags)},
+    HEAD_NAME_MAP(XX)
+#undef XX
+};
+
+// Lower case of the bytes that may stand in a token (RFC 9110 5.6.2), 0 for all others.
+static const unsigned char token_lower[256] = {
+    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
+    ['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`',   ['|'] = '|',
+    ['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',   ['5'] = '5',
+    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',   ['C'] = 'c',
+    ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',   ['J'] = 'j',
+    ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',   ['Q'] = 'q',
+    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',   ['X'] = 'x',
+    ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',   ['e'] = 'e',
+    ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',   ['l'] = 'l',
+    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',   ['s'] = 's',
+    ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
+};
+
+void head_reset(struct head *head) {
+  // The fields need no clearing: count says which are there.
+  memset(head, 0, offsetof(struct head, fields));
+}
+
+static enum head_name name_find(struct str name) {
+  // HEAD_NAME_MAP is sorted by length, so a scan over lengths ends early.
+  for (int i = HEAD_OTHER + 1; i < HEAD_NAME_COUNT; i++) {
+    if (known[i].text.len < name.len)
+      continue;
+    if (known[i].text.len > name.len)
+      break;
+    if (memcmp(known[i].text.ptr, name.ptr, name.len) == 0)
+      return (enum head_name)i;
+  }
+  return HEAD_OTHER;
+}
+
+bool head_add_wire(struct head *head, char *name, size_t len, struct str value) {
+  if (len == 0 || head->count >= HEAD_FIELDS_ROOM)
+    return false;
+  for (size_t i = 0; i < len; i++) {
+    unsigned char lower = token_lower[(unsigned char)name[i]];
+    if (lower == 0)
+      return false;
+    name[i] = (char)lower;
+  }
+  struct head_field *field = &head->fields[head->count++];
+  field->name = (struct str){name, len};
+  field->value = value;
+  field->id = name_find(field->name);
+  return true;
+}
+
+void head_add(struct head *head, enum head_name id, struct str value) {
+  BUG_ON(head->count >= HEAD_FIELDS_ROOM);
+  head->fields[head->count++] = (struct head_field){known[id].text, value, id};
+}
+
+bool head_add_name(struct head *head, struct str lower_name, struct str value) {
+  if (head->count >= HEAD_FIELDS_ROOM)
+    return false;
+  head->fields[head->count++] = (struct head_field){lower_name, value, name_find(lower_name)};
+  return true;
+}
+
+struct head_field *head_find(struct head *head, enum head_name id) {
+  for (unsigned i = 0; i < head->count; i++) {
+    if (head->fields[i].id == id)
+      return &head->fields[i];
+  }
+  return NULL;
+}
+
+const struct head_field *head_find_name(const struct head *head, struct str lower_name) {
+  for (unsigned i = 0; i < head->count; i++) {
+    if (str_eq(head->fields[i].name, lower_name))
+      return &head->fields[i];
+  }
+  return NULL;
+}
+
+unsigned head_count(const struct head *head, enum head_name id) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < head->count; i++)
+    count += head->fields[i].id == id;
+  return count;
+}
+
+void head_remove(struct head *head, enum head_name id) {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < head->count; i++) {
+    if (head->fields[i].id != id)
+      head->fields[kept++] = head->fields[i];
+  }
+  head->count = kept;
+}
+
+void head_remove_name(struct head *head, struct str lower_name) {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < head->count; i++) {
+    if (!str_eq(head->fields[i].name, lower_name))
+      head->fields[kept++] = head->fields[i];
+  }
+  head->count = kept;
+}
+
+void head_remove_flagged(struct head *head, unsigned flags) {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < head->count; i++) {
+    if (!(known[head->fields[i].id].flags & flags))
+      head->fields[kept++] = head->fields[i];
+  }
+  head->count = kept;
+}
+
+void head_set(struct head *head, enum head_name id, struct str value) {
+  struct head_field *first = head_find(head, id);
+  if (!first) {
+    head_add(head, id, value);
+    return;
+  }
+  first->value = value;
+  unsigned kept = (unsigned)(first - head->fields) + 1;
+  for (unsigned i = kept; i < head->count; i++) {
+    if (head->fields[i].id != id)
+      head->fields[kept++] = head->fields[i];
+  }
+  head->count = kept;
+}
+
+struct str head_name_text(enum head_name id) {
+  return known[id].text;
+}
+
+unsigned head_name_flags(enum head_name id) {
+  return known[id].flags;
+}
+
+void head_classify_method(struct head *head) {
+  static const struct str idempotent[] = {STR("GET"), STR("HEAD"),   STR("OPTIONS"),
+                                          STR("PUT"), STR("DELETE"), STR("TRACE")};
+  head->is_head = str_eq(head->method, STR("HEAD"));
+  head->is_connect = str_eq(head->method, STR("CONNECT"));
+  head->is_idempotent = false;
+  for (size_t i = 0; i < ARRAY_LEN(idempotent); i++)
+    head->is_idempotent |= str_eq(head->method, idempotent[i]);
+}
+
+bool head_list_has(struct str list, struct str token) {
+  struct str part;
+  while (str_next(&list, ',', &part)) {
+    if (str_eq_nocase(str_trim(part), token))
+      return true;
+  }
+  return false;
+}
+
+bool head_is_token(struct str text) {
+  for (size_t i = 0; i < text.len; i++) {
+    if (token_lower[(unsigned char)text.ptr[i]] == 0)
+      return false;
+  }
+  return text.len > 0;
+}
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static bool port_is_valid(struct str port) {
+  if (port.len == 0 || port.len > 5)
+    return false;
+  unsigned value = 0;
+  for (size_t i = 0; i < port.len; i++) {
+    if (!is_digit(port.ptr[i]))
+      return false;
+    value = value * 10 + (unsigned)(port.ptr[i] - '0');
+  }
+  return value <= 65535;
+}
+
+static bool is_host_byte(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c != '\0' && strchr("-._~!$&'()*+;=", c));
+}
+
+static bool is_ipv6_byte(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+}
+
+bool head_authority_is_valid(struct str authority) {
+  size_t i = 0;
+  if (authority.len == 0 || authority.len > 1024)
+    return false;
+  if (authority.ptr[0] == '[') {
+    for (i = 1; i < authority.len && is_ipv6_byte(authority.ptr[i]); i++)
+      ;
+    if (i < 3 || i >= authority.len || authority.ptr[i] != ']')
+      return false;
+    i++;
+  } else {
+    for (; i < authority.len && is_host_byte(authority.ptr[i]); i++)
+      ;
+    if (i == 0)
+      return false;
+  }
+  if (i == authority.len)
+    return true;
+  return authority.ptr[i] == ':' && port_is_valid(str_slice(authority, i + 1, authority.len));
+}

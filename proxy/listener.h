@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A listening socket of one worker: accepts and hands over to connection.c. Sockets come from
+// outside (inherited) or are opened here with SO_REUSEPORT, one a worker, so that workers share no
+// queue.
+#pragma once
+
+#include "manifests/base/err.h"
+#include "manifests/base/str.h"
+
+#include <uv.h>
+
+struct worker;
+
+struct listener {
+  struct worker *worker;
+  struct listener *next;
+  uv_poll_t poll;
+  uv_timer_t pause; // out of descriptors: wait before the next try
+  int fd;
+  uint16_t port;
+  unsigned open_handles;
+  bool started, closed;
+};
+
+// Opens a listening socket on "127.0.0.1:8080", "[::1]:0", ":8080" (all addresses).
+int listener_bind(struct str address, int *ret_fd, uint16_t *ret_port, struct err *err);
+// The address a socket is bound to, as text into out[0..64); its port.
+int listener_address(int fd, char out[64], uint16_t *ret_port, struct err *err);
+
+struct listener *listener_new(struct worker *worker, int fd, uint16_t port);
+void listener_start(struct listener *listener);
+// Accepts no more. What the kernel has queued is answered first when the queue dies with this
+// socket; an inherited socket lives on elsewhere and its queue waits there.
+void listener_stop(struct listener *listener, bool inherited);
+void listener_free(struct listener *listener); // after the loop has ended

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/proxy_main.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "manifests/base/clock.h"
+#include "manifests/base/log.h"
+#include "proxy/access_log.h"
+#include "proxy/admin.h"
+#include "proxy/config.h"
+#include "proxy/proxy_admin.h"
+#include "proxy/proxy_state.h"
+#include "proxy/stats_text.h"
+#include "proxy/worker.h"
+
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static const struct worker_limits limits = {
+    .header_timeout_ms = 60 * 1000,
+    .idle_timeout_ms = 60 * 60 * 1000,
+    .stream_idle_ms = 5 * 60 * 1000,
+    .upstream_idle_ms = 60 * 60 * 1000,
+    .linger_ms = 1000,
+    .drain_idle_ms = 1000,
+    .connections_max = 100000,
+};
+
+static void on_took(void *ctx, unsigned worker, uint64_t version) {
+  struct proxy *proxy = ctx;
+  atomic_store(&proxy->taken[worker], version);
+  (void)uv_async_send(&proxy->async);
+}
+
+static void on_done(void *ctx, unsigned worker) {
+  struct proxy *proxy = ctx;
+  (void)worker;
+  atomic_fetch_add(&proxy->ended, 1);
+  (void)uv_async_send(&proxy->async);
+}
+
+static void on_publish(void *ctx, struct proxy_table *table) {
+  struct proxy *proxy = ctx;
+  upstream_load_fit(proxy->load, table->endpoint_slots);
+  for (unsigned i = 0; i < proxy->worker_count && !proxy->draining; i++)
+    worker_publish(proxy->workers[i], table_ref(table));
+  LOG(LOG_INFO, "new table", LOG_I("version", (int64_t)table->version),
+      LOG_I("hosts", (int64_t)table->host_count), LOG_I("clusters", (int64_t)table->cluster_count),
+      LOG_I("endpoints", (int64_t)table->endpoint_count),
+      LOG_I("errors", (int64_t)table->findings.errors),
+      LOG_I("warnings", (int64_t)table->findings.warnings));
+  table_unref(table);
+}
+
+static void close_all(struct proxy *proxy) {
+  if (proxy->closed)
+    return;
+  proxy->closed = true;
+  admin_close(proxy->admin);
+  proxy->admin = NULL;
+  uv_close((uv_handle_t *)&proxy->async, NULL);
+  for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++)
+    uv_close((uv_handle_t *)&proxy->signals[i], NULL);
+}
+
+static void check_ended(struct proxy *proxy) {
+  if (proxy->quitting && !proxy->config && atomic_load(&proxy->ended) == proxy->worker_count)
+    close_all(proxy);
+}
+
+static void on_config_closed(void *ctx) {
+  struct proxy *proxy = ctx;
+  proxy->config = NULL;
+  check_ended(proxy);
+}
+
+static void on_async(uv_async_t *async) {
+  struct proxy *proxy = container_of(async, struct proxy, async);
+  uint64_t least = UINT64_MAX;
+  for (unsigned i = 0; i < proxy->worker_count; i++) {
+    uint64_t version = atomic_load(&proxy->taken[i]);
+    least = version < least ? version : least;
+  }
+  if (least > proxy->confirmed && !proxy->draining) {
+    proxy->confirmed = least;
+    config_confirm(proxy->config, least);
+  }
+  check_ended(proxy);
+}
+
+void proxy_drain(struct proxy *proxy) {
+  if (proxy->draining)
+    return;
+  proxy->draining = true;
+  LOG(LOG_INFO, "draining", LOG_I("ms", proxy->options->drain_ms));
+  for (unsigned i = 0; i < proxy->worker_count; i++)
+    worker_drain(proxy->workers[i], proxy->options->drain_ms);
+}
+
+void proxy_quit(struct proxy *proxy) {
+  if (proxy->quitting)
+    return;
+  proxy->quitting = true;
+  proxy_drain(proxy);
+  // The Lease goes first: nobody waits for a proxy that will take no further table.
+  if (proxy->config)
+    config_close(proxy->config, on_config_closed, proxy);
+  check_ended(proxy);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+  struct proxy *proxy = handle->data;
+  if (proxy->quitting && number == SIGINT) // a second Ctrl-C: no more patience
+    for (unsigned i = 0; i < proxy->worker_count; i++)
+      worker_stop(proxy->workers[i]);
+  proxy_quit(proxy);
+}
+
+static uint64_t random_seed(void) {
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+    seed = (uint64_t)clock_mono_us();
+  return seed;
+}
+
+static int make_workers(struct proxy *proxy, struct err *err) {
+  const struct proxy_options *options = proxy->options;
+  struct worker_settings settings = {.limits = &limits,
+                                     .load = proxy->load,
+                                     .server = STR("envoy"),
+                                     .inherited = options->listen_fd_count > 0,
+                                     .close_hint = &proxy->unhealthy};
+  struct stats_source source = {
+      .workload = options->name, .workload_namespace = options->namespace_, .app = options->name};
+  if (options->access_log.len > 0) {
+    char *path = xmemdup(options->access_log.ptr, options->access_log.len + 1);
+    path[options->access_log.len] = '\0';
+    enum access_log_format format =
+        str_eq(options->access_log_format, STR("json")) ? ACCESS_LOG_JSON : ACCESS_LOG_TEXT;
+    int rc = access_log_open(path, format, proxy->worker_count, &proxy->access_log, err);
+    xfree(path);
+    if (rc != 0)
+      return rc;
+  }
+  for (unsigned i = 0; i < proxy->worker_count; i++) {
+    settings.seed = random_seed();
+    proxy->workers[i] = worker_new(i, &settings, &source);
+    proxy->stats[i] = proxy->workers[i]->stats;
+    if (proxy->access_log)
+      proxy->workers[i]->access_log = access_log_ring_of(proxy->access_log, i);
+  }
+  return 0;
+}
+
+static int open_config(struct proxy *proxy, struct err *err) {
+  const struct proxy_options *o = proxy->options;
+  struct config_options options = {
+      .manifests = o->manifests.len ? o->manifests.ptr : NULL,
+      .kubeconfig = o->kubeconfig.len ? o->kubeconfig.ptr : NULL,
+      .context = o->context.len ? o->context.ptr : NULL,
+      .kube_api = o->kube_api.len ? o->kube_api.ptr : NULL,
+      .settings = {.name = o->name,
+                   .namespace_ = o->namespace_,
+                   .listeners = proxy->sockets.listeners,
+                   .listener_count = proxy->sockets.listener_count},
+      .lease = o->manifests.len == 0,
+  };
+  return config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);
+}
+
+static int open_admin(struct proxy *proxy, struct err *err) {
+  int fd = -1;
+  int rc = proxy_sockets_admin(proxy->options, &fd, err);
+  if (rc != 0 || fd < 0)
+    return rc;
+  struct admin_host host;
+  proxy_admin_host(proxy, &host);
+  return admin_open(&proxy->loop, fd, &host, &proxy->admin, err);
+}
+
+static int start_workers(struct proxy *proxy, struct err *err) {
+  for (unsigned i = 0; i < proxy->worker_count; i++) {
+    int rc = worker_start(proxy->workers[i], on_took, on_done, proxy, err);
+    if (rc != 0)
+      return rc;
+    proxy->started++;
+  }
+  return 0;
+}
+
+static void open_loop(struct proxy *proxy) {
+  static const int numbers[] = {SIGTERM, SIGINT};
+  (void)uv_loop_init(&proxy->loop);
+  (void)uv_async_init(&proxy->loop, &proxy->async, on_async);
+  for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++) {
+    (void)uv_signal_init(&proxy->loop, &proxy->signals[i]);
+    proxy->signals[i].data = proxy;
+    (void)uv_signal_start(&proxy->signals[i], on_signal, numbers[i]);
+  }
+}
+
+// What was made so far is taken apart in the same order as at the end of a good life.
+static void give_up(struct proxy *proxy) {
+  proxy->quitting = proxy->draining = true;
+  for (unsigned i = 0; i < proxy->started; i++)
+    worker_stop(proxy->workers[i]);
+  atomic_fetch_add(&proxy->ended, proxy->worker_count - proxy->started);
+  if (proxy->config)
+    config_close(proxy->config, on_config_closed, proxy);
+  check_ended(proxy);
+}
+
+static void dispose(struct proxy *proxy) {
+  for (unsigned i = 0; i < proxy->started; i++)
+    worker_join(proxy->workers[i]);
+  for (unsigned i = 0; i < proxy->worker_count; i++) {
+    if (proxy->workers[i])
+      worker_free(proxy->workers[i]);
+  }
+  access_log_close(proxy->access_log);
+  upstream_load_free(proxy->load);
+  proxy_sockets_dispose(&proxy->sockets);
+  xfree(proxy->workers);
+  xfree(proxy->stats);
+  xfree(proxy->taken);
+}
+
+static int check_options(const struct proxy_options *o, unsigned *ret_reporters, struct err *err) {
+  if (o->manifests.len > 0 && (o->kubeconfig.len > 0 || o->kube_api.len > 0))
+    return err_set(err, RC_USAGE, "--manifests and a Kubernetes API exclude each other");
+  if (o->listen_count == 0 && o->listen_fd_count == 0)
+    return err_set(err, RC_USAGE, "--listen ADDR:PORT is needed, e.g. --listen 127.0.0.1:8080");
+  if (str_eq(o->reporter, STR("source")))
+    *ret_reporters = STATS_SOURCE;
+  else if (str_eq(o->reporter, STR("destination")))
+    *ret_reporters = STATS_DESTINATION;
+  else if (str_eq(o->reporter, STR("both")))
+    *ret_reporters = STATS_SOURCE | STATS_DESTINATION;
+  else
+    return err_set(err, RC_USAGE,
+                   "--reporter: expected source, destination or both, found \"%.*s\"",
+                   STR_ARG(o->reporter));
+  if (!str_eq(o->access_log_format, STR("text")) && !str_eq(o->access_log_format, STR("json")))
+    return err_set(err, RC_USAGE, "--access-log-format: expected text or json, found \"%.*s\"",
+                   STR_ARG(o->access_log_format));
+  return 0;
+}
+
+int proxy_main(const struct proxy_options *options, struct err *err) {
+  struct proxy proxy = {.options = options, .started_ms = clock_mono_ms()};
+  int rc = check_options(options, &proxy.reporters, err);
+  if (rc != 0)
+    return rc;
+  (void)signal(SIGPIPE, SIG_IGN);
+  log_set_part("proxy");
+  proxy.worker_count =
+      options->workers > 0 ? (unsigned)options->workers : (unsigned)uv_available_parallelism();
+  proxy.workers = xcalloc(proxy.worker_count, sizeof(*proxy.workers));
+  proxy.stats = xcalloc(proxy.worker_count, sizeof(*proxy.stats));
+  proxy.taken = xcalloc(proxy.worker_count, sizeof(*proxy.taken));
+  proxy.load = upstream_load_new();
+  open_loop(&proxy);
+  rc = make_workers(&proxy, err);
+  if (rc == 0)
+    rc = proxy_sockets_open(&proxy.sockets, options, proxy.workers, proxy.worker_count, err);
+  if (rc == 0)
+    rc = open_admin(&proxy, err);
+  if (rc == 0)
+    rc = start_workers(&proxy, err);
+  if (rc == 0)
+    rc = open_config(&proxy, err);
+  if (rc != 0)
+    give_up(&proxy);
+  (void)uv_run(&proxy.loop, UV_RUN_DEFAULT);
+  dispose(&proxy);
+  BUG_ON(uv_loop_close(&proxy.loop) != 0);
+  if (rc == 0)
+    LOG(LOG_INFO, "ended");
+  return rc;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// `serin proxy` as a process: sockets, workers, configuration, admin, signals, the drain. Decides
+// nothing about traffic.
+#pragma once
+
+#include "manifests/base/err.h"
+#include "manifests/base/str.h"
+
+struct proxy_options {
+  const struct str *listen; // ADDR:PORT
+  size_t listen_count;
+  const struct str *listen_fds; // inherited sockets
+  size_t listen_fd_count;
+  struct str admin; // ADDR:PORT; "off" for none
+  int64_t admin_fd; // -1: none
+  int64_t workers;  // 0: one for each processor
+  struct str manifests, kubeconfig, context, kube_api;
+  struct str name, namespace_;
+  int64_t drain_ms;
+  struct str reporter;   // source | destination | both
+  struct str access_log; // PATH, "-", "" for none
+  struct str access_log_format;
+  bool no_tcp_metrics; // strict Istio: no istio_tcp_* for HTTP traffic
+};
+
+// Runs until it is told to end. Returns 0, or fills err: RC_USAGE for options that make no sense.
+int proxy_main(const struct proxy_options *options, struct err *err);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a running proxy process, for proxy_main.c and what it is made of (proxy_admin.c).
+#pragma once
+
+#include "proxy/proxy_main.h"
+#include "proxy/proxy_sockets.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+struct access_log;
+struct admin;
+struct proxy_config;
+struct stats;
+struct upstream_load;
+struct worker;
+
+struct proxy {
+  const struct proxy_options *options;
+  uv_loop_t loop;
+  uv_async_t async;
+  uv_signal_t signals[2];
+  struct worker **workers;
+  struct stats **stats;
+  _Atomic uint64_t *taken; // version of the table each worker has
+  unsigned worker_count, started;
+  atomic_uint ended;
+  uint64_t confirmed; // taken by all
+  struct upstream_load *load;
+  struct access_log *access_log;
+  struct proxy_sockets sockets;
+  struct proxy_config *config; // NULL when closed
+  struct admin *admin;
+  unsigned reporters;
+  int64_t started_ms;
+  atomic_bool unhealthy; // POST /healthcheck/fail
+  bool draining, quitting, closed;
+};
+
+void proxy_drain(struct proxy *proxy); // accept no more, answer what runs
+void proxy_quit(struct proxy *proxy);  // the same, then end

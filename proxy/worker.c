@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/worker.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "manifests/base/clock.h"
+#include "proxy/connection.h"
+#include "proxy/http1_write.h"
+#include "proxy/listener.h"
+#include "proxy/upstream.h"
+
+#include <string.h>
+#include <time.h>
+
+struct worker *worker_new(unsigned index, const struct worker_settings *settings,
+                          const struct stats_source *source) {
+  struct worker *worker = XNEW(struct worker);
+  worker->index = index;
+  worker->settings = *settings;
+  rng_init(&worker->rng, settings->seed);
+  route_worker_init(&worker->router, rng_next(&worker->rng));
+  worker->stats = stats_new(source);
+  worker->request_text = xmalloc(HTTP1_HEAD_ROOM);
+  worker->response_text = xmalloc(HTTP1_HEAD_ROOM);
+  return worker;
+}
+
+void worker_listen(struct worker *worker, int fd, uint16_t port) {
+  struct listener *listener = listener_new(worker, fd, port);
+  listener->next = worker->listeners;
+  worker->listeners = listener;
+}
+
+struct worker_table *worker_table_ref(struct worker *worker) {
+  worker->holder->users++;
+  return worker->holder;
+}
+
+static void holder_end(struct worker_table *holder) {
+  if (holder->users > 0 || holder->current)
+    return;
+  table_unref(holder->table);
+  xfree(holder);
+}
+
+void worker_table_unref(struct worker_table *holder) {
+  holder->users--;
+  holder_end(holder);
+}
+
+static void fit_cursors(struct worker *worker, const struct proxy_table *table) {
+  uint32_t count = table->cluster_slots + 1;
+  if (count <= worker->cursor_count)
+    return;
+  worker->cursors = xrealloc(worker->cursors, count * sizeof(*worker->cursors));
+  while (worker->cursor_count < count)
+    worker->cursors[worker->cursor_count++] = (uint32_t)rng_next(&worker->rng);
+}
+
+// From now on new requests are routed with this table; those that run keep theirs.
+static void take_table(struct worker *worker, struct proxy_table *table) {
+  struct worker_table *old = worker->holder;
+  worker->holder = XNEW(struct worker_table);
+  *worker->holder = (struct worker_table){.table = table, .current = true};
+  worker->table = table;
+  fit_cursors(worker, table);
+  route_worker_fit(&worker->router, table);
+  upstream_take_table(worker);
+  if (old) {
+    old->current = false;
+    holder_end(old);
+  }
+  for (struct listener *l = worker->listeners; l && !worker->draining; l = l->next)
+    listener_start(l);
+  worker->took(worker->ctx, worker->index, table->version);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  if (!uv_is_closing(handle))
+    uv_close(handle, NULL);
+}
+
+static void end(struct worker *worker) {
+  if (worker->stopping)
+    return;
+  worker->stopping = true;
+  for (struct listener *l = worker->listeners; l; l = l->next)
+    listener_stop(l, true);
+  connection_close_all(worker);
+  while (worker->upstreams)
+    upstream_reset(worker->upstreams);
+  uv_walk(&worker->loop, close_handle, NULL);
+}
+
+void worker_check_drained(struct worker *worker) {
+  if (worker->draining && !worker->stopping && worker->connection_count == 0)
+    (void)uv_async_send(&worker->async); // ends on its own turn, not inside this one
+}
+
+static void on_drain_over(uv_timer_t *timer) {
+  struct worker *worker = container_of(timer, struct worker, drain_timer);
+  end(worker);
+}
+
+static void begin_drain(struct worker *worker) {
+  worker->draining = true;
+  for (struct listener *l = worker->listeners; l; l = l->next)
+    listener_stop(l, worker->settings.inherited);
+  upstream_close_idle(worker);
+  connection_drain(worker, worker->settings.limits->drain_idle_ms == 0);
+  (void)uv_timer_start(&worker->drain_timer, on_drain_over,
+                       (uint64_t)atomic_load(&worker->drain_ms), 0);
+  worker_check_drained(worker);
+}
+
+static void on_async(uv_async_t *async) {
+  struct worker *worker = container_of(async, struct worker, async);
+  struct proxy_table *table = atomic_exchange(&worker->mailbox, NULL);
+  if (table)
+    take_table(worker, table);
+  if (atomic_load(&worker->drain_asked) && !worker->draining)
+    begin_drain(worker);
+  if (atomic_load(&worker->stop_asked) || (worker->draining && worker->connection_count == 0))
+    end(worker);
+}
+
+static void run(void *arg) {
+  struct worker *worker = arg;
+  (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+  BUG_ON(uv_loop_close(&worker->loop) != 0);
+  worker->done(worker->ctx, worker->index);
+}
+
+int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
+                 struct err *err) {
+  worker->took = took;
+  worker->done = done;
+  worker->ctx = ctx;
+  int rc = uv_loop_init(&worker->loop);
+  if (rc == 0)
+    rc = uv_async_init(&worker->loop, &worker->async, on_async);
+  if (rc == 0)
+    rc = uv_timer_init(&worker->loop, &worker->drain_timer);
+  if (rc == 0)
+    rc = uv_thread_create(&worker->thread, run, worker);
+  return rc == 0 ? 0 : err_set(err, RC_IO, "cannot start a worker: %s", uv_strerror(rc));
+}
+
+void worker_publish(struct worker *worker, struct proxy_table *table) {
+  table_unref(atomic_exchange(&worker->mailbox, table)); // one that was never taken
+  (void)uv_async_send(&worker->async);
+}
+
+void worker_drain(struct worker *worker, int64_t drain_ms) {
+  atomic_store(&worker->drain_ms, drain_ms);
+  atomic_store(&worker->drain_asked, true);
+  (void)uv_async_send(&worker->async);
+}
+
+void worker_stop(struct worker *worker) {
+  atomic_store(&worker->stop_asked, true);
+  (void)uv_async_send(&worker->async);
+}
+
+void worker_join(struct worker *worker) {
+  (void)uv_thread_join(&worker->thread);
+}
+
+void worker_free(struct worker *worker) {
+  connection_free_all(worker);
+  upstream_free_all(worker);
+  while (worker->listeners) {
+    struct listener *next = worker->listeners->next;
+    listener_free(worker->listeners);
+    worker->listeners = next;
+  }
+  table_unref(atomic_load(&worker->mailbox));
+  if (worker->holder) {
+    worker->holder->current = false;
+    holder_end(worker->holder);
+  }
+  route_worker_dispose(&worker->router);
+  stats_free(worker->stats);
+  for (unsigned i = 0; i < worker->block_count; i++)
+    xfree(worker->blocks[i]);
+  xfree(worker->cursors);
+  xfree(worker->request_text);
+  xfree(worker->response_text);
+  xfree(worker);
+}
+
+char *worker_block_get(struct worker *worker) {
+  return worker->block_count > 0 ? worker->blocks[--worker->block_count] : xmalloc(WORKER_BLOCK);
+}
+
+void worker_block_put(struct worker *worker, char *block) {
+  if (!block)
+    return;
+  if (worker->block_count == WORKER_BLOCKS_KEPT) {
+    // The oldest goes, never this one: pieces of it may still be staged in a pump of this turn.
+    xfree(worker->blocks[0]);
+    memmove(worker->blocks, worker->blocks + 1, sizeof(char *) * (WORKER_BLOCKS_KEPT - 1));
+    worker->block_count--;
+  }
+  worker->blocks[worker->block_count++] = block;
+}
+
+int64_t worker_now_ms(const struct worker *worker) {
+  return (int64_t)uv_now(&worker->loop);
+}
+
+struct str worker_date(struct worker *worker) {
+  int64_t now_s = clock_wall_ms() / 1000;
+  if (now_s != worker->date_s) {
+    struct tm tm;
+    time_t t = (time_t)now_s;
+    (void)gmtime_r(&t, &tm);
+    (void)strftime(worker->date, sizeof(worker->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    worker->date_s = now_s;
+  }
+  return str_of(worker->date);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// One loop on one thread with everything it owns: listeners, connections, upstream pools, timers,
+// counters, memory. Workers share only immutable tables, the load counters and their stats, which
+// others read. The main thread speaks to a worker through worker_publish and worker_drain only.
+#pragma once
+
+#include "manifests/base/rng.h"
+#include "proxy/route.h"
+#include "proxy/stats.h"
+#include "proxy/upstream_load.h"
+
+#include <uv.h>
+
+struct access_log_ring;
+struct connection;
+struct listener;
+struct upstream;
+struct upstream_pool;
+
+// One block holds a request head, what is kept of its body, and bytes just read.
+#define WORKER_BLOCK (80u * 1024)
+#define WORKER_BLOCKS_KEPT 256u
+
+// A table with the number of this worker's requests that use it: taking one costs no atomic
+// operation.
+struct worker_table {
+  struct proxy_table *table;
+  uint32_t users;
+  bool current;
+};
+
+struct worker_limits {
+  int64_t header_timeout_ms; // from the first byte of a request to the end of its head
+  int64_t idle_timeout_ms;   // a client connection without a request
+  int64_t stream_idle_ms;    // an exchange without a byte
+  int64_t upstream_idle_ms;  // a kept upstream connection
+  int64_t linger_ms;         // reading on after an answer that ends the connection
+  int64_t drain_idle_ms;     // how long an idle connection may still send a request in a drain
+  uint32_t connections_max;  // of one worker
+};
+
+struct worker_settings {
+  const struct worker_limits *limits;
+  struct upstream_load *load;
+  struct str server;             // the server header of responses
+  bool is_gateway;               // persona: gateway listeners overwrite what clients claim
+  bool inherited;                // the listening sockets live on after this process
+  const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
+  uint64_t seed;
+};
+
+// Told on the worker's thread, must be quick and thread-safe.
+typedef void (*worker_took_fn)(void *ctx, unsigned worker, uint64_t version);
+typedef void (*worker_done_fn)(void *ctx, unsigned worker);
+
+struct worker {
+  unsigned index;
+  struct worker_settings settings;
+  uv_loop_t loop;
+  uv_thread_t thread;
+  uv_async_t async;
+  uv_timer_t drain_timer;
+  worker_took_fn took;
+  worker_done_fn done;
+  void *ctx;
+  // From the main thread.
+  _Atomic(struct proxy_table *) mailbox; // the newest table, or NULL when taken
+  atomic_bool drain_asked, stop_asked;
+  _Atomic int64_t drain_ms;
+  // The worker's own.
+  struct proxy_table *table;   // the current one, NULL before the first
+  struct worker_table *holder; // of the same
+  struct route_worker router;
+  struct rng rng;
+  struct stats *stats;
+  struct access_log_ring *access_log; // NULL when off
+  struct listener *listeners;
+  struct connection *connections, *free_connections;
+  unsigned connection_count, free_connection_count;
+  struct upstream *upstreams, *free_upstreams;
+  unsigned free_upstream_count;
+  struct upstream_pool **pools; // by endpoint slot
+  uint32_t *cursors;            // by cluster slot, for pick_endpoint
+  uint32_t pool_count, cursor_count;
+  // The label set of the last request without endpoint.
+  struct stats_base *local_base;
+  uint64_t local_base_version;
+  const char *local_base_service;
+  char *blocks[WORKER_BLOCKS_KEPT];
+  unsigned block_count;
+  char *request_text, *response_text; // heads of this turn, HTTP1_HEAD_ROOM each
+  char date[32];
+  int64_t date_s;
+  bool draining, stopping;
+};
+
+// Starts nothing yet. `source` names this proxy in the metrics.
+struct worker *worker_new(unsigned index, const struct worker_settings *settings,
+                          const struct stats_source *source);
+// A listening socket, taken over. Before worker_start.
+void worker_listen(struct worker *worker, int fd, uint16_t port);
+int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
+                 struct err *err);
+// From the main thread: swallows one reference; worker_took_fn follows.
+void worker_publish(struct worker *worker, struct proxy_table *table);
+// From the main thread: stop accepting, answer what runs with "connection: close", end after at
+// most drain_ms; worker_done_fn follows, then worker_join may be called.
+void worker_drain(struct worker *worker, int64_t drain_ms);
+// From the main thread: ends now, whatever runs.
+void worker_stop(struct worker *worker);
+void worker_join(struct worker *worker);
+void worker_free(struct worker *worker); // after worker_join
+
+// On the worker's thread.
+struct worker_table *worker_table_ref(struct worker *worker);
+void worker_table_unref(struct worker_table *holder);
+char *worker_block_get(struct worker *worker);
+void worker_block_put(struct worker *worker, char *block);
+int64_t worker_now_ms(const struct worker *worker);
+struct str worker_date(struct worker *worker);
+void worker_check_drained(struct worker *worker);
