@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the judge sees decides: only errors, no traffic, Prometheus away, a slow canary."""
+import os
+import pathlib
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from serin import Load, Up, check, main, processes, rollout, service, version, wait_for  # noqa: E402
+
+
+def start(up):
+    up.apply(*service(), version("v1"))
+    up.kubectl("wait", "--for=condition=Available", "deployment/research-agent-v1", "-n", "demo", "--timeout=30s")
+
+
+def text_of(up):
+    return str(up.rollout().get("status", {}))
+
+
+def test_only_errors_from_the_first_request():
+    with Up() as up:
+        start(up)
+        with Load(up) as load:
+            load.wait_version("v1")
+            up.apply(version("v2", ERROR_RATE=1), rollout())
+            up.wait_phase("RolledBack", seconds=60)
+            check(load.answers("v2") == load.failed_answers("v2") > 0, f"{load.report['versions']}")
+        check("error-rate" in text_of(up) and "canary requests failed" in text_of(up), text_of(up))
+
+
+def test_a_slow_canary_is_put_back():
+    with Up() as up:
+        start(up)
+        with Load(up, threads=32) as load:
+            load.wait_version("v1")
+            up.apply(version("v2", LATENCY_MS=300), rollout(metrics=[{"name": "latency-p99", "limit": "250ms"}]))
+            up.wait_phase("RolledBack", seconds=60)
+        check("latency-p99" in text_of(up), text_of(up))
+
+
+def test_no_traffic_holds_and_says_so():
+    with Up() as up:
+        start(up)
+        up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "3s", "min": "3s"}},
+                                               {"setWeight": 100}, {"monitor": {"duration": "3s", "min": "3s"}},
+                                               {"decommission": {"action": "none"}}]))
+        up.wait_phase("Holding", seconds=60)
+        wait_for("NoTraffic in status", lambda: "NoTraffic" in text_of(up) or "no requests" in text_of(up), 10)
+        check(up.weights().get("v2") == 50, f"the weight moved: {up.weights()}")
+        with Load(up) as load: # and goes on when there is traffic
+            load.wait_version("v1")
+            up.wait_phase("Healthy", seconds=60)
+
+
+def test_prometheus_away_holds_then_goes_on():
+    with Up() as up:
+        start(up)
+        with Load(up) as load:
+            load.wait_version("v1")
+            up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 20}, {"monitor": {"duration": "6s", "min": "5s"}},
+                                                   {"setWeight": 100}, {"monitor": {"duration": "5s", "min": "5s"}},
+                                                   {"decommission": {"action": "none"}}]))
+            wait_for("20 %", lambda: up.weights().get("v2") == 20, 30)
+            prometheus = [pid for pid, (_, command) in processes().items()
+                          if os.path.basename(command[0]) == "prometheus" and str(up.data) in " ".join(command)]
+            check(len(prometheus) == 1, f"expected one prometheus, found {prometheus}")
+            os.kill(prometheus[0], signal.SIGSTOP)
+            try:
+                up.wait_phase("Holding", seconds=60)
+                began = time.monotonic()
+                while time.monotonic() < began + 20: # the time of the step is long over
+                    check(up.weights().get("v2") == 20, f"promoted blind: {up.weights()}")
+                    time.sleep(1)
+                check("rometheus" in text_of(up), text_of(up))
+            finally:
+                os.kill(prometheus[0], signal.SIGCONT)
+            up.wait_phase("Healthy", seconds=60)
+            check(not load.lost(), f"requests were lost: {load.lost()}")
+
+
+if __name__ == "__main__":
+    main()

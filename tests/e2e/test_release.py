@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A whole release under load: promoted, and put back. No request is lost that a backend answered."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from serin import Load, Up, check, main, rollout, service, version, wait_for  # noqa: E402
+
+
+def start(up, *versions):
+    up.apply(*service(), *versions)
+    for item in versions:
+        up.kubectl("wait", "--for=condition=Available", f"deployment/{item['metadata']['name']}", "-n", "demo", "--timeout=30s")
+
+
+def promote(keep_alive):
+    with Up() as up:
+        start(up, version("v1"))
+        with Load(up, keep_alive=keep_alive) as load:
+            load.wait_version("v1")
+            up.apply(version("v2"), rollout())
+            up.wait_phase("Healthy", seconds=90)
+            before = load.answers("v2")
+            load.wait_version("v2", before + 400)
+        report = load.stop()
+        check(not load.lost(), f"requests were lost: {load.lost()}")
+        check(set(report["statuses"]) == {"200"}, f"statuses: {report['statuses']}")
+        check(report["versions"]["v2"]["requests"] > 400, f"v2 got {report['versions']}")
+        check(up.get("deployment", "research-agent-v1")["spec"]["replicas"] == 0, "v1 was not scaled down")
+        weights = up.weights()
+        check(weights.get("v2") == 100 and not weights.get("v1"), f"weights: {weights}")
+        wait_for("the pods of v1 to be gone", lambda: "v1" not in up.pods().values())
+        up.kubectl("wait", "--for=condition=Ready", "rollout/research-agent", "-n", "demo", "--timeout=5s")
+        history = up.rollout()["status"]["history"]
+        check(len(history) == 1, f"history: {history}")
+
+
+def test_promoted_under_load_with_keep_alive():
+    promote(True)
+
+
+def test_promoted_under_load_with_new_connections():
+    promote(False)
+
+
+def put_back(keep_alive):
+    with Up() as up:
+        start(up, version("v1"))
+        with Load(up, keep_alive=keep_alive) as load:
+            load.wait_version("v1")
+            up.apply(version("v2", ERROR_RATE=0.2), rollout())
+            up.wait_phase("RolledBack", seconds=60)
+            weights = up.weights()
+            check(weights.get("v1") == 100 and not weights.get("v2"), f"weights: {weights}")
+            seen = load.answers("v2")
+            load.wait_version("v1", load.answers("v1") + 400)
+            check(load.answers("v2") <= seen + 5, f"v2 still answers after the rollback: {seen} then {load.answers('v2')}")
+        check(not load.lost(), f"requests were lost: {load.lost()}")
+        check(load.failed_answers("v1") == 0 and load.failed_answers("v2") > 0, f"versions: {load.final['versions']}")
+        status = up.rollout()["status"]
+        text = str(status)
+        check("error-rate" in text, f"the reason does not name the metric: {status}")
+        done = up.serin("status", "research-agent", "-n", "demo", fail=False)
+        check(done.returncode == 1, f"serin status ended with {done.returncode}")
+
+
+def test_put_back_under_load_with_keep_alive():
+    put_back(True)
+
+
+def test_put_back_under_load_with_new_connections():
+    put_back(False)
+
+
+if __name__ == "__main__":
+    main()
