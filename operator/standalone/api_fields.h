@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who owns which field: metadata.managedFields, and server-side apply on top of it. Pure.
+// Source: kubernetes.io/docs/reference/using-api/server-side-apply.
+#pragma once
+
+#include "operator/standalone/api_write.h"
+
+// The candidate of a server-side apply: old merged with the body, minus what this manager applied
+// before and leaves out now. Its managedFields hold the new Apply entry. 409 with a cause per
+// conflict unless forced. old: NULL creates.
+int fields_apply(struct api_call *call, const struct write_request *request, struct json *old,
+                 struct json **ret_object);
+// After any other write: what changed belongs to the writer. Does nothing for an apply.
+void fields_track(struct api_call *call, const struct write_request *request, struct json *object,
+                  const struct json *old);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/api_log.h"
+#include "manifests/base/alloc.h"
+#include "manifests/kinds/pod.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct api_log {
+  struct api *api;
+  struct arena arena;
+  struct str path;
+  struct store_key pod; // who must live for a follow to go on
+  int fd;               // -1: the file is not there yet
+  off_t left;           // bytes still allowed (limitBytes), -1: all
+  bool follow;
+};
+
+// The container asked for; the only one when none is named.
+static int pick_container(struct api_call *call, const struct json *pod, struct str asked,
+                          struct str *ret_name) {
+  static const char *const lists[] = {"spec.containers", "spec.initContainers"};
+  const struct json *containers = json_path(pod, lists[0]);
+  struct str name = api_meta_string(pod, "name"), known = STR("");
+  if (asked.len == 0 && containers && containers->count == 1) {
+    *ret_name = json_get_string(containers->child, "name");
+    return RC_OK;
+  }
+  for (size_t i = 0; i < 2; i++) {
+    JSON_EACH(item, json_path(pod, lists[i])) {
+      struct str have = json_get_string(item, "name");
+      if (asked.len && str_eq(have, asked)) {
+        *ret_name = have;
+        return RC_OK;
+      }
+      known = arena_printf(call->arena, "%.*s%s%.*s", STR_ARG(known), known.len ? " " : "",
+                           STR_ARG(have));
+    }
+  }
+  if (asked.len)
+    return api_bad_request(call, "container %.*s is not valid for pod %.*s", STR_ARG(asked),
+                           STR_ARG(name));
+  return api_bad_request(call,
+                         "a container name must be specified for pod %.*s, choose one of: [%.*s]",
+                         STR_ARG(name), STR_ARG(known));
+}
+
+static bool is_plain_name(struct str name) {
+  return name.len && name.ptr[0] != '.' && str_find_char(name, '/') < 0;
+}
+
+static int open_file(struct api_log *log) {
+  log->fd = open(log->path.ptr, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  return log->fd < 0 && errno != ENOENT ? RC_IO : RC_OK;
+}
+
+// Moves to where the last `lines` lines begin.
+static void seek_tail(int fd, int64_t lines) {
+  char block[8192];
+  off_t pos = lseek(fd, 0, SEEK_END);
+  bool at_end = true; // a newline that ends the file ends its last line
+  while (pos > 0) {
+    size_t len = pos < (off_t)sizeof(block) ? (size_t)pos : sizeof(block);
+    pos -= (off_t)len;
+    if (pread(fd, block, len, pos) != (ssize_t)len)
+      break;
+    for (size_t i = len; i-- > 0;) {
+      bool newline = block[i] == '\n';
+      if (newline && !at_end && --lines < 0) {
+        (void)lseek(fd, pos + (off_t)i + 1, SEEK_SET);
+        return;
+      }
+      if (at_end && lines > 0)
+        lines--;
+      else if (at_end) {
+        (void)lseek(fd, 0, SEEK_END);
+        return;
+      }
+      at_end = false;
+    }
+  }
+  (void)lseek(fd, 0, SEEK_SET);
+}
+
+int api_log_open(struct api *api, struct api_call *call, struct str ns, struct str pod_name,
+                 const struct rest_query *query, struct api_log **ret_log) {
+  struct json *pod;
+  struct str container;
+  struct store_key key = api_key(call->arena, &pod_kind, ns, pod_name);
+  int rc = api_load(api, call, key, &pod, NULL);
+  if (rc == RC_NOT_FOUND && !call->fault.code)
+    return api_not_found(call, &pod_kind, pod_name);
+  if (!rc && (query->timestamps || query->since_seconds >= 0))
+    return api_bad_request(
+        call, "logs are kept as the process wrote them, without times: --timestamps and "
+              "--since are not served");
+  if (!rc)
+    rc = pick_container(call, pod, query->container, &container);
+  if (!rc && (!is_plain_name(container) || !is_plain_name(pod_name) || !is_plain_name(ns)))
+    rc = api_bad_request(call, "not a name");
+  if (rc)
+    return rc;
+  struct api_log *log = XNEW(struct api_log);
+  arena_init(&log->arena);
+  log->api = api;
+  log->path =
+      arena_printf(&log->arena, "%s/logs/%.*s_%.*s/%.*s%s.log", api->data, STR_ARG(ns),
+                   STR_ARG(pod_name), STR_ARG(container), query->previous ? ".previous" : "");
+  log->pod =
+      api_key(&log->arena, &pod_kind, arena_str(&log->arena, ns), arena_str(&log->arena, pod_name));
+  log->follow = query->follow;
+  log->left = query->limit_bytes >= 0 ? (off_t)query->limit_bytes : -1;
+  if (open_file(log)) {
+    api_log_close(log);
+    return api_fail(call, 500, "InternalError", "the log cannot be read");
+  }
+  if (log->fd < 0 && query->previous) {
+    api_log_close(log);
+    return api_bad_request(call, "previous terminated container \"%.*s\" in pod \"%.*s\" not found",
+                           STR_ARG(container), STR_ARG(pod_name));
+  }
+  if (log->fd >= 0 && query->tail_lines >= 0)
+    seek_tail(log->fd, query->tail_lines);
+  *ret_log = log;
+  return RC_OK;
+}
+
+void api_log_close(struct api_log *log) {
+  if (!log)
+    return;
+  if (log->fd >= 0)
+    close(log->fd);
+  arena_dispose(&log->arena);
+  xfree(log);
+}
+
+// The file was rotated: the old one is at its end, go on with the new one.
+static bool reopen_if_new(struct api_log *log) {
+  struct stat now, open_one;
+  if (stat(log->path.ptr, &now))
+    return false;
+  if (log->fd >= 0 && (fstat(log->fd, &open_one) || open_one.st_ino == now.st_ino))
+    return false;
+  if (log->fd >= 0)
+    close(log->fd);
+  return open_file(log) == RC_OK && log->fd >= 0;
+}
+
+static bool pod_goes_on(struct api_log *log) {
+  struct arena arena;
+  struct store_row row;
+  struct json *pod = NULL;
+  arena_init(&arena);
+  bool found = store_get(log->api->store, log->pod, &arena, &row, NULL) == RC_OK &&
+               json_parse(row.body, &arena, &pod, NULL) == RC_OK;
+  struct str phase = json_path_string(pod, "status.phase");
+  bool goes_on = found && !str_eq_z(phase, "Succeeded") && !str_eq_z(phase, "Failed");
+  arena_dispose(&arena);
+  return goes_on;
+}
+
+ptrdiff_t api_log_read(struct api_log *log, char *to, size_t max) {
+  if (log->left == 0)
+    return -1;
+  if (log->left > 0 && (off_t)max > log->left)
+    max = (size_t)log->left;
+  ssize_t got = log->fd >= 0 ? read(log->fd, to, max) : 0;
+  if (got == 0 && log->follow && reopen_if_new(log))
+    got = read(log->fd, to, max);
+  if (got < 0)
+    return -1;
+  if (got > 0) {
+    log->left -= log->left > 0 ? (off_t)got : 0;
+    return got;
+  }
+  return log->follow && pod_goes_on(log) ? 0 : -1;
+}

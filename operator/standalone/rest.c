@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/rest.h"
+#include "manifests/base/bug.h"
+#include "manifests/base/limits.h"
+#include "manifests/kinds/registry.h"
+#include "operator/standalone/api_delete.h"
+#include "operator/standalone/api_read.h"
+#include "operator/standalone/api_review.h"
+#include "operator/standalone/api_write.h"
+#include "operator/standalone/discovery.h"
+#include "operator/standalone/openapi_serve.h"
+#include "operator/standalone/rest_body.h"
+
+// The Kubernetes whose wire form this server speaks; kubectl's dispatcher picks its version by it.
+#define WIRE_MAJOR "1"
+#define WIRE_MINOR "32"
+
+// One request on its way.
+struct exchange {
+  struct api *api;
+  struct api_call *call;
+  const struct rest_request *request;
+  struct rest_path path;
+  const struct kind_desc *kind;
+  struct rest_reply *reply;
+};
+
+static int put_json(struct exchange *x, int status, const struct json *json) {
+  x->reply->status = status;
+  return json_write(&x->reply->body, json);
+}
+
+static bool is_method(const struct exchange *x, const char *method) {
+  return str_eq_z(x->request->method, method);
+}
+
+static bool is_read(const struct exchange *x) {
+  return is_method(x, "GET") || is_method(x, "HEAD");
+}
+
+void rest_fault(struct api_call *call, struct rest_reply *reply) {
+  buf_reset(&reply->body);
+  reply->kind = REST_REPLY_BODY;
+  reply->status = call->fault.code;
+  reply->content_type = "application/json";
+  reply->cache_control = NULL;
+  json_write(&reply->body, api_status(call));
+}
+
+static int no_such_path(struct exchange *x) {
+  x->reply->status = 404;
+  x->reply->content_type = "text/plain; charset=utf-8";
+  buf_add_z(&x->reply->body, "404 page not found\n");
+  return RC_OK;
+}
+
+static int bad_method(struct exchange *x) {
+  return api_fail(x->call, 405, "MethodNotAllowed",
+                  "the server does not allow this method on the requested "
+                  "resource");
+}
+
+// --- What is not a resource
+
+static int serve_version(struct exchange *x) {
+  struct arena *arena = x->call->arena;
+  struct json *json = json_new_object(arena);
+  json_put_z(arena, json, "major", WIRE_MAJOR);
+  json_put_z(arena, json, "minor", WIRE_MINOR);
+  json_put_z(arena, json, "gitVersion", "v" WIRE_MAJOR "." WIRE_MINOR ".0+serin-" SERIN_VERSION);
+  json_put_z(arena, json, "gitCommit", "");
+  json_put_z(arena, json, "gitTreeState", "");
+  json_put_z(arena, json, "buildDate", "1970-01-01T00:00:00Z");
+  json_put_z(arena, json, "goVersion", "");
+  json_put_z(arena, json, "compiler", "");
+  json_put_z(arena, json, "platform", "linux");
+  return put_json(x, 200, json);
+}
+
+// "v2", "v2beta1", or NULL when the client does not want the aggregated form.
+static const char *aggregated_wanted(struct str accept) {
+  struct str part;
+  while (accept.ptr && str_next(&accept, ',', &part)) {
+    if (!str_contains(part, STR("as=APIGroupDiscoveryList")))
+      continue;
+    return str_contains(part, STR("v=v2beta1")) ? "v2beta1" : "v2";
+  }
+  return NULL;
+}
+
+static int serve_discovery(struct exchange *x) {
+  struct arena *arena = x->call->arena;
+  bool core = x->path.place == REST_API;
+  const char *version = aggregated_wanted(x->request->accept);
+  struct json *json = NULL;
+  if (version && (core || x->path.place == REST_APIS)) {
+    x->reply->content_type = version[2] ? "application/json;g=apidiscovery.k8s.io;v=v2beta1;"
+                                          "as=APIGroupDiscoveryList"
+                                        : "application/json;g=apidiscovery.k8s.io;v=v2;"
+                                          "as=APIGroupDiscoveryList";
+    return put_json(x, 200, discovery_aggregated(core, version, arena));
+  }
+  if (core)
+    json = discovery_api(arena);
+  else if (x->path.place == REST_APIS)
+    json = discovery_apis(arena);
+  else if (x->path.place == REST_GROUP)
+    json = discovery_group(x->path.group, arena);
+  else
+    json = discovery_resources(x->path.group, x->path.version, arena);
+  return json ? put_json(x, 200, json) : no_such_path(x);
+}
+
+static int serve_openapi(struct exchange *x) {
+  struct arena *arena = x->call->arena;
+  if (x->path.place == REST_OPENAPI_V2) {
+    // Empty: old kubectls insist on an answer, and take everything from v3.
+    x->reply->status = 200;
+    x->reply->content_type = "application/octet-stream";
+    return RC_OK;
+  }
+  if (x->path.place == REST_OPENAPI_V3)
+    return put_json(x, 200, openapi_serve_index(arena));
+  struct json *document = openapi_serve_document(x->path.group, x->path.version, arena);
+  if (document && str_contains(x->request->url, STR("hash=")))
+    x->reply->cache_control = "public, immutable";
+  return document ? put_json(x, 200, document) : no_such_path(x);
+}
+
+// --- Options of writes
+
+static int read_validation(struct exchange *x, enum field_validation *ret_validation) {
+  static const char *const names[] = {
+      [VALIDATE_WARN] = "Warn", [VALIDATE_STRICT] = "Strict", [VALIDATE_IGNORE] = "Ignore"};
+  struct str text = x->path.query.field_validation;
+  *ret_validation = VALIDATE_WARN;
+  for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    if (str_eq_z(text, names[i])) {
+      *ret_validation = (enum field_validation)i;
+      return RC_OK;
+    }
+  }
+  if (text.len == 0)
+    return RC_OK;
+  return api_fail(
+      x->call, 422, "Invalid",
+      "CreateOptions.meta.k8s.io \"\" is invalid: fieldValidation: Unsupported value: \"%.*s\": "
+      "supported values: \"Ignore\", \"Strict\", \"Warn\"",
+      STR_ARG(text));
+}
+
+static int read_dry_run(struct exchange *x, struct str text, bool *ret_dry_run) {
+  *ret_dry_run = str_eq_z(text, "All");
+  if (*ret_dry_run || text.len == 0)
+    return RC_OK;
+  return api_fail(x->call, 422, "Invalid",
+                  "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"%.*s\": "
+                  "supported values: \"All\"",
+                  STR_ARG(text));
+}
+
+static enum table_include table_wanted(const struct exchange *x) {
+  // The first type the client names decides, as content negotiation without weights does.
+  struct str accept = x->request->accept, first;
+  if (!accept.ptr || !str_next(&accept, ',', &first) || !str_contains(first, STR("as=Table")))
+    return TABLE_OFF;
+  struct str include = x->path.query.include_object;
+  if (str_eq_z(include, "Object"))
+    return TABLE_OBJECT;
+  return str_eq_z(include, "None") ? TABLE_NONE : TABLE_METADATA;
+}
+
+static struct read_request as_read(struct exchange *x) {
+  return (struct read_request){.kind = x->kind,
+                               .version = x->path.version,
+                               .ns = x->path.ns,
+                               .name = x->path.name,
+                               .include = table_wanted(x),
+                               .query = &x->path.query};
+}
+
+// --- Verbs
+
+static int serve_watch(struct exchange *x) {
+  const struct rest_query *query = &x->path.query;
+  int64_t revision;
+  struct watch_options options = {.kind = x->kind,
+                                  .version = x->path.version,
+                                  .include = table_wanted(x),
+                                  .bookmarks = query->allow_bookmarks,
+                                  .initial_bookmark =
+                                      query->send_initial_events && query->allow_bookmarks};
+  int rc = read_filter(x->call, x->kind, x->path.ns, x->path.name, query, &options.filter);
+  if (!rc)
+    rc = read_revision(x->call, query->resource_version, &revision);
+  if (rc)
+    return rc;
+  options.from_start = revision == 0 || query->send_initial_events;
+  options.revision = revision;
+  x->reply->kind = REST_REPLY_WATCH;
+  x->reply->status = 200;
+  x->reply->watch = options;
+  x->reply->timeout_ms = query->timeout_seconds > 0 && query->timeout_seconds < 86400
+                             ? query->timeout_seconds * 1000
+                             : 0;
+  return RC_OK;
+}
+
+static int serve_read(struct exchange *x) {
+  struct read_request read = as_read(x);
+  if (x->path.query.watch)
+    return serve_watch(x);
+  x->reply->status = 200;
+  return x->path.name.len ? read_get(x->api, x->call, &read, &x->reply->body)
+                          : read_list(x->api, x->call, &read, &x->reply->body);
+}
+
+static int write_reply(struct exchange *x, const struct write_request *write,
+                       const struct write_result *result) {
+  struct read_request read = as_read(x);
+  x->reply->status = result->created ? 201 : 200;
+  if (write->part == WRITE_SCALE)
+    return json_write(&x->reply->body, write_scale_of(x->kind, result->object, x->call->arena));
+  return read_write_object(x->call, &read, result->object, &x->reply->body);
+}
+
+static int patch_verb(struct exchange *x, enum write_verb *ret_verb) {
+  enum rest_media media = rest_media_of(x->request->content_type);
+  static const struct {
+    enum rest_media media;
+    enum write_verb verb;
+  } rows[] = {{REST_MEDIA_JSON_PATCH, WRITE_PATCH_JSON},
+              {REST_MEDIA_MERGE_PATCH, WRITE_PATCH_MERGE},
+              {REST_MEDIA_STRATEGIC_PATCH, WRITE_PATCH_STRATEGIC},
+              {REST_MEDIA_APPLY, WRITE_APPLY}};
+  for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    if (rows[i].media == media) {
+      *ret_verb = rows[i].verb;
+      return RC_OK;
+    }
+  }
+  return api_media_type(x->call,
+                        "application/json-patch+json, application/merge-patch+json, "
+                        "application/strategic-merge-patch+json, application/apply-patch+yaml");
+}
+
+static int serve_review(struct exchange *x, const struct kind_desc *kind) {
+  struct json *body;
+  struct str duplicate;
+  if (!is_method(x, "POST"))
+    return bad_method(x);
+  int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
+  if (rc)
+    return rc;
+  return put_json(x, 201, api_review_answer(x->call, kind, x->path.version, body));
+}
+
+static int serve_write(struct exchange *x, enum write_part part) {
+  struct json *body;
+  struct write_request write = {.part = part,
+                                .kind = x->kind,
+                                .version = x->path.version,
+                                .ns = x->path.ns,
+                                .name = x->path.name,
+                                .manager = x->path.query.field_manager,
+                                .force = x->path.query.force};
+  int rc = RC_OK;
+  if (is_method(x, "POST") && !x->path.name.len)
+    write.verb = WRITE_CREATE;
+  else if (is_method(x, "PUT") && x->path.name.len)
+    write.verb = WRITE_UPDATE;
+  else if (is_method(x, "PATCH") && x->path.name.len)
+    rc = patch_verb(x, &write.verb);
+  else
+    return bad_method(x);
+  if (!rc && x->path.query.has_force && write.verb != WRITE_APPLY)
+    rc = api_fail(
+        x->call, 422, "Invalid",
+        "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for "
+        "non-apply patch");
+  if (!rc)
+    rc = read_validation(x, &write.validation);
+  if (!rc)
+    rc = read_dry_run(x, x->path.query.dry_run, &write.dry_run);
+  if (!rc)
+    rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body,
+                         &write.duplicate);
+  if (!rc && !body)
+    rc = api_bad_request(x->call, "the request has no body");
+  if (rc)
+    return rc;
+  write.body = body;
+  struct write_result result;
+  rc = write_run(x->api, x->call, &write, &result);
+  return rc ? rc : write_reply(x, &write, &result);
+}
+
+static int read_delete_options(struct exchange *x, struct delete_options *options) {
+  struct json *body;
+  struct str duplicate, policy = x->path.query.propagation, dry_run = x->path.query.dry_run;
+  int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
+  if (rc)
+    return rc;
+  if (json_get_string(body, "propagationPolicy").len)
+    policy = json_get_string(body, "propagationPolicy");
+  if (json_at(json_get(body, "dryRun"), 0))
+    dry_run = json_string(json_at(json_get(body, "dryRun"), 0));
+  *options = (struct delete_options){
+      .grace_seconds = json_int(json_get(body, "gracePeriodSeconds"), x->path.query.grace_seconds),
+      .uid = json_path_string(body, "preconditions.uid"),
+      .revision = json_path_string(body, "preconditions.resourceVersion")};
+  if (str_eq_z(policy, "Foreground"))
+    options->propagation = PROPAGATE_FOREGROUND;
+  else if (str_eq_z(policy, "Orphan") || json_is_true(json_get(body, "orphanDependents")))
+    options->propagation = PROPAGATE_ORPHAN;
+  else if (policy.len && !str_eq_z(policy, "Background"))
+    return api_bad_request(x->call, "unknown propagationPolicy \"%.*s\"", STR_ARG(policy));
+  return read_dry_run(x, dry_run, &options->dry_run);
+}
+
+static int serve_delete(struct exchange *x) {
+  struct delete_options options;
+  struct json *left;
+  struct str uid;
+  int rc = read_delete_options(x, &options);
+  if (!rc)
+    rc = delete_run(x->api, x->call, x->kind, x->path.ns, x->path.name, &options, &left, &uid);
+  if (rc)
+    return rc;
+  if (!left)
+    return put_json(x, 200, api_status_deleted(x->call, x->kind, x->path.name, uid));
+  struct read_request read = as_read(x);
+  x->reply->status = 200;
+  return read_write_object(x->call, &read, left, &x->reply->body);
+}
+
+struct matching {
+  struct exchange *x;
+  struct api_filter filter;
+  struct store_key *keys;
+  size_t count, capacity;
+};
+
+static bool collect_matching(const struct store_row *row, void *context) {
+  struct matching *m = context;
+  struct arena *arena = m->x->call->arena;
+  struct json *object;
+  if (json_parse(row->body, arena, &object, NULL) || !api_filter_match(&m->filter, object))
+    return true;
+  struct store_key *key =
+      arena_push(arena, (void **)&m->keys, &m->count, &m->capacity, sizeof(*key));
+  *key =
+      (struct store_key){STR(""), arena_str(arena, row->key.ns), arena_str(arena, row->key.name)};
+  return true;
+}
+
+static int serve_delete_collection(struct exchange *x) {
+  struct matching m = {.x = x};
+  struct delete_options options;
+  struct err err;
+  int rc = read_delete_options(x, &options);
+  if (!rc)
+    rc = read_filter(x->call, x->kind, x->path.ns, STR(""), &x->path.query, &m.filter);
+  if (rc)
+    return rc;
+  rc = store_list(x->api->store, api_resource_name(x->call->arena, x->kind), m.filter.ns,
+                  (struct store_key){0}, collect_matching, &m, &err);
+  if (rc)
+    return api_fail_err(x->call, &err);
+  for (size_t i = 0; i < m.count; i++) {
+    struct json *left;
+    struct str uid;
+    rc = delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left, &uid);
+    if (rc == RC_NOT_FOUND) // it went with an owner that was deleted before it
+      x->call->fault = (struct api_fault){0};
+    else if (rc)
+      return rc;
+  }
+  struct json *status = api_status_deleted(x->call, x->kind, STR(""), STR(""));
+  return put_json(x, 200, status);
+}
+
+static int serve_log(struct exchange *x) {
+  if (!is_read(x))
+    return bad_method(x);
+  int rc = api_log_open(x->api, x->call, x->path.ns, x->path.name, &x->path.query, &x->reply->log);
+  if (rc)
+    return rc;
+  x->reply->kind = REST_REPLY_LOG;
+  x->reply->status = 200;
+  x->reply->content_type = "text/plain; charset=utf-8";
+  return RC_OK;
+}
+
+static int serve_scale_read(struct exchange *x) {
+  struct json *object;
+  int rc = api_load(x->api, x->call, api_key(x->call->arena, x->kind, x->path.ns, x->path.name),
+                    &object, NULL);
+  if (rc == RC_NOT_FOUND && !x->call->fault.code)
+    return api_not_found(x->call, x->kind, x->path.name);
+  return rc ? rc : put_json(x, 200, write_scale_of(x->kind, object, x->call->arena));
+}
+
+static int serve_subresource(struct exchange *x) {
+  struct str part = x->path.subresource;
+  if (str_eq_z(part, "status") && x->kind->has_status)
+    return is_read(x) ? serve_read(x) : serve_write(x, WRITE_STATUS);
+  if (str_eq_z(part, "scale") && x->kind->scale_spec)
+    return is_read(x) ? serve_scale_read(x) : serve_write(x, WRITE_SCALE);
+  if (str_eq_z(part, "log") && str_eq_z(str_of(x->kind->kind), "Pod"))
+    return serve_log(x);
+  return no_such_path(x);
+}
+
+static int serve_resource(struct exchange *x) {
+  const struct rest_path *path = &x->path;
+  const struct kind_desc *review = api_review_find(path->group, path->version, path->resource);
+  if (review && !path->name.len)
+    return serve_review(x, review);
+  x->kind = kind_find_plural(path->group, path->version, path->resource);
+  if (!x->kind || (path->namespaced && !x->kind->namespaced))
+    return no_such_path(x);
+  bool everywhere = x->kind->namespaced && !path->namespaced;
+  if (everywhere && (path->name.len || !is_read(x)))
+    return path->name.len ? no_such_path(x) : bad_method(x);
+  if (path->subresource.len)
+    return serve_subresource(x);
+  if (is_read(x))
+    return serve_read(x);
+  if (is_method(x, "DELETE"))
+    return path->name.len ? serve_delete(x) : serve_delete_collection(x);
+  return serve_write(x, WRITE_MAIN);
+}
+
+static int serve(struct exchange *x) {
+  enum rest_place place = x->path.place;
+  bool open = place == REST_LIVEZ || place == REST_VERSION; // to everybody
+  if (!open && !x->request->user)
+    return api_fail(x->call, 401, "Unauthorized", "Unauthorized");
+  if (place != REST_RESOURCE && place != REST_UNKNOWN && !is_read(x))
+    return bad_method(x);
+  switch (place) {
+  case REST_UNKNOWN: return no_such_path(x);
+  case REST_LIVEZ:
+    x->reply->status = 200;
+    x->reply->content_type = "text/plain; charset=utf-8";
+    return buf_add_z(&x->reply->body, "ok");
+  case REST_VERSION: return serve_version(x);
+  case REST_API:
+  case REST_APIS:
+  case REST_GROUP:
+  case REST_GROUP_VERSION: return serve_discovery(x);
+  case REST_OPENAPI_V2:
+  case REST_OPENAPI_V3:
+  case REST_OPENAPI_V3_DOC: return serve_openapi(x);
+  case REST_RESOURCE: return serve_resource(x);
+  }
+  return no_such_path(x);
+}
+
+void rest_handle(struct api *api, struct api_call *call, const struct rest_request *request,
+                 struct rest_reply *ret_reply) {
+  struct exchange x = {.api = api, .call = call, .request = request, .reply = ret_reply};
+  struct err err;
+  *ret_reply = (struct rest_reply){.status = 500, .content_type = "application/json"};
+  buf_init(&ret_reply->body, READ_LIST_BYTES + (1u << 20));
+  int rc = RC_OK;
+  if (rest_path_parse(request->url, call->arena, &x.path, &err))
+    rc = request->user ? api_bad_request(call, "%s", err.msg)
+                       : api_fail(call, 401, "Unauthorized", "Unauthorized");
+  else
+    rc = serve(&x);
+  if (call->fault.code) {
+    rest_fault(call, ret_reply);
+  } else if (rc || ret_reply->body.failed) {
+    (void)api_fail(call, 500, "InternalError", "the answer is too large");
+    rest_fault(call, ret_reply);
+  }
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/watch.h"
+#include "manifests/base/alloc.h"
+#include "manifests/base/clock.h"
+
+#include <string.h>
+
+struct watch_hub {
+  struct store *store;
+  struct watch *watches;
+  size_t watch_count;
+  int64_t published;    // revision that all caught-up watches have seen
+  struct arena arena;   // of the turn's events
+  struct event *events; // of this turn
+  size_t count, capacity;
+};
+
+// One event on its way to the watches; the json trees are made when a watch needs them.
+struct event {
+  enum store_event_type type;
+  const struct kind_desc *kind;
+  int64_t revision;
+  struct str body, prev;
+  struct json *object, *before;
+};
+
+struct watch {
+  struct watch_hub *hub;
+  struct watch *next, **link;
+  struct arena arena; // of the options
+  struct watch_options options;
+  struct str resource;
+  int64_t cursor; // all up to this revision is in `out` or was not for us
+  struct buf out;
+  size_t sent; // of `out`, already read
+  bool columns_sent, ended;
+  void (*wake)(void *data);
+  void *data;
+};
+
+struct watch_hub *watch_hub_new(struct store *store) {
+  struct watch_hub *hub = XNEW(struct watch_hub);
+  hub->store = store;
+  hub->published = store_revision(store);
+  arena_init(&hub->arena);
+  return hub;
+}
+
+void watch_hub_free(struct watch_hub *hub) {
+  if (!hub)
+    return;
+  arena_dispose(&hub->arena);
+  xfree(hub);
+}
+
+void watch_record(struct watch_hub *hub, enum store_event_type type, const struct kind_desc *kind,
+                  int64_t revision, struct str body, struct str prev) {
+  struct event *event =
+      arena_push(&hub->arena, (void **)&hub->events, &hub->count, &hub->capacity, sizeof(*event));
+  *event = (struct event){.type = type,
+                          .kind = kind,
+                          .revision = revision,
+                          .body = arena_str(&hub->arena, body),
+                          .prev = arena_str(&hub->arena, prev)};
+}
+
+size_t watch_recorded(const struct watch_hub *hub) {
+  return hub->count;
+}
+
+void watch_forget(struct watch_hub *hub, size_t recorded) {
+  if (hub->count > recorded)
+    hub->count = recorded;
+}
+
+static void event_parse(struct event *event, struct arena *arena) {
+  if (!event->object)
+    (void)json_parse(event->body, arena, &event->object, NULL);
+  if (!event->before && event->prev.len)
+    (void)json_parse(event->prev, arena, &event->before, NULL);
+}
+
+static const char *const type_names[] = {
+    [STORE_ADDED] = "ADDED", [STORE_MODIFIED] = "MODIFIED", [STORE_DELETED] = "DELETED"};
+
+static void write_table(struct watch *watch, struct json *object, struct arena *arena) {
+  const struct watch_options *o = &watch->options;
+  api_set_version(arena, object, o->kind, o->version);
+  struct json *table = table_new(o->kind, "meta.k8s.io/v1", !watch->columns_sent, arena);
+  watch->columns_sent = true;
+  struct json *meta = json_need_object(arena, table, "metadata");
+  json_put_string(arena, meta, "resourceVersion", api_meta_string(object, "resourceVersion"));
+  table_add(table, o->kind, object, o->include, clock_wall_ms(), arena);
+  json_write(&watch->out, table);
+}
+
+// `object` is used for tables and may be NULL else.
+static void write_event(struct watch *watch, enum store_event_type type, struct str body,
+                        struct json *object, struct arena *arena) {
+  buf_addf(&watch->out, "{\"type\":\"%s\",\"object\":", type_names[type]);
+  if (watch->options.include == TABLE_OFF)
+    api_write_body(&watch->out, body, watch->options.kind, watch->options.version);
+  else
+    write_table(watch, json_dup(arena, object), arena);
+  buf_add_z(&watch->out, "}\n");
+}
+
+// What the watch's selectors make of an event.
+static void feed(struct watch *watch, struct event *event, struct arena *arena) {
+  const struct watch_options *o = &watch->options;
+  if (event->kind != o->kind)
+    return;
+  bool plain = o->include == TABLE_OFF && api_filter_is_empty(&o->filter) && o->filter.ns.len == 0;
+  if (plain) {
+    write_event(watch, event->type, event->body, NULL, arena);
+    return;
+  }
+  event_parse(event, arena);
+  bool now = api_filter_match(&o->filter, event->object);
+  // Without a kept state before, no selector can tell the two apart.
+  bool before = event->before ? api_filter_match(&o->filter, event->before) : now;
+  if (event->type == STORE_ADDED)
+    before = false;
+  if (event->type == STORE_DELETED) {
+    before = before || now;
+    now = false;
+  }
+  if (now) {
+    write_event(watch, before ? STORE_MODIFIED : STORE_ADDED, event->body, event->object, arena);
+  } else if (before && event->type == STORE_DELETED) {
+    write_event(watch, STORE_DELETED, event->body, event->object, arena);
+  } else if (before) {
+    // It left the selection: its old state, with the revision of the change.
+    struct json *old = json_dup(arena, event->before ? event->before : event->object);
+    api_set_revision(arena, old, event->revision);
+    write_event(watch, STORE_DELETED, json_text(arena, old), old, arena);
+  }
+}
+
+void watch_publish(struct watch_hub *hub) {
+  int64_t revision = store_revision(hub->store);
+  for (struct watch *watch = hub->watches, *next; watch; watch = next) {
+    next = watch->next;
+    if (watch->ended)
+      continue;
+    bool caught_up = watch->cursor == hub->published && watch->out.len < WATCH_BUFFER_BYTES;
+    size_t had = watch->out.len;
+    if (caught_up) {
+      for (size_t i = 0; i < hub->count; i++)
+        feed(watch, &hub->events[i], &hub->arena);
+      watch->cursor = revision;
+    }
+    if (watch->out.len > had || !caught_up)
+      watch->wake(watch->data);
+  }
+  hub->published = revision;
+  hub->events = NULL;
+  hub->count = hub->capacity = 0;
+  arena_reset(&hub->arena);
+}
+
+static void write_error(struct watch *watch, int code, const char *reason, const char *message) {
+  buf_addf(
+      &watch->out,
+      "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+      "\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"%s\",\"code\":%d}}\n",
+      message, reason, code);
+  watch->ended = true;
+}
+
+static void write_bookmark(struct watch *watch, bool initial_end) {
+  const struct kind_desc *kind = watch->options.kind;
+  struct arena arena;
+  arena_init(&arena);
+  struct str api_version = kind_api_version(kind, watch->options.version, &arena);
+  buf_addf(
+      &watch->out,
+      "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%.*s\",\"metadata\":{"
+      "\"resourceVersion\":\"%lld\",\"creationTimestamp\":null%s}}}\n",
+      kind->kind, STR_ARG(api_version), (long long)watch->cursor,
+      initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+  arena_dispose(&arena);
+}
+
+struct replay {
+  struct watch *watch;
+  struct arena arena;
+  size_t count;
+};
+
+static bool replay_event(const struct store_event *stored, void *context) {
+  struct replay *replay = context;
+  struct event event = {.type = stored->type,
+                        .kind = replay->watch->options.kind,
+                        .revision = stored->revision,
+                        .body = stored->body,
+                        .prev = stored->prev};
+  feed(replay->watch, &event, &replay->arena);
+  replay->watch->cursor = stored->revision;
+  replay->count++;
+  arena_reset(&replay->arena);
+  return replay->watch->out.len < WATCH_BUFFER_BYTES;
+}
+
+// Feeds a watch that is behind, from the history.
+static void catch_up(struct watch *watch) {
+  struct watch_hub *hub = watch->hub;
+  while (watch->cursor < hub->published && watch->out.len == 0 && !watch->ended) {
+    struct replay replay = {.watch = watch};
+    struct err err;
+    arena_init(&replay.arena);
+    int rc = store_history(hub->store, watch->resource, watch->cursor, WATCH_HISTORY_PAGE,
+                           replay_event, &replay, &err);
+    arena_dispose(&replay.arena);
+    if (rc == RC_EXPIRED)
+      write_error(watch, 410, "Expired", err.msg);
+    else if (rc)
+      write_error(watch, 500, "InternalError", "the history cannot be read");
+    else if (replay.count < WATCH_HISTORY_PAGE && watch->out.len < WATCH_BUFFER_BYTES)
+      watch->cursor = hub->published;
+  }
+}
+
+struct initial {
+  struct watch *watch;
+  struct arena arena;
+};
+
+static bool initial_row(const struct store_row *row, void *context) {
+  struct initial *initial = context;
+  struct event event = {.type = STORE_ADDED,
+                        .kind = initial->watch->options.kind,
+                        .revision = row->revision,
+                        .body = row->body};
+  feed(initial->watch, &event, &initial->arena);
+  arena_reset(&initial->arena);
+  return !initial->watch->out.failed;
+}
+
+static int send_initial(struct watch *watch, struct api_call *call) {
+  struct initial initial = {.watch = watch};
+  struct err err;
+  arena_init(&initial.arena);
+  int rc = store_list(watch->hub->store, watch->resource, watch->options.filter.ns,
+                      (struct store_key){0}, initial_row, &initial, &err);
+  arena_dispose(&initial.arena);
+  if (rc)
+    return api_fail_err(call, &err);
+  if (watch->out.failed)
+    return api_fail(call, 413, "RequestEntityTooLarge",
+                    "too many objects for the start of one watch");
+  watch->cursor = watch->hub->published;
+  if (watch->options.initial_bookmark)
+    write_bookmark(watch, true);
+  return RC_OK;
+}
+
+static struct selector dup_selector(struct arena *arena, const struct selector *from) {
+  struct selector to = {ARENA_ARRAY(arena, struct selector_term, from->count), from->count};
+  for (size_t i = 0; i < from->count; i++) {
+    const struct selector_term *term = &from->terms[i];
+    to.terms[i] = (struct selector_term){.op = term->op,
+                                         .key = arena_str(arena, term->key),
+                                         .values = ARENA_ARRAY(arena, struct str, term->count),
+                                         .count = term->count};
+    for (size_t v = 0; v < term->count; v++)
+      to.terms[i].values[v] = arena_str(arena, term->values[v]);
+  }
+  return to;
+}
+
+int watch_open(struct watch_hub *hub, struct api_call *call, const struct watch_options *options,
+               void (*wake)(void *data), void *data, struct watch **ret_watch) {
+  struct watch *watch = XNEW(struct watch);
+  arena_init(&watch->arena);
+  buf_init(&watch->out, WATCH_INITIAL_BYTES);
+  watch->hub = hub;
+  watch->options = *options;
+  watch->options.version = arena_str(&watch->arena, options->version);
+  watch->options.filter.ns = arena_str(&watch->arena, options->filter.ns);
+  watch->options.filter.labels = dup_selector(&watch->arena, &options->filter.labels);
+  watch->options.filter.fields = dup_selector(&watch->arena, &options->filter.fields);
+  watch->resource = arena_str(&watch->arena, api_resource_name(&watch->arena, options->kind));
+  watch->wake = wake;
+  watch->data = data;
+  watch->cursor = options->revision;
+  watch->next = hub->watches;
+  watch->link = &hub->watches;
+  if (hub->watches)
+    hub->watches->link = &watch->next;
+  hub->watches = watch;
+  hub->watch_count++;
+  int rc = options->from_start ? send_initial(watch, call) : RC_OK;
+  if (rc) {
+    watch_close(watch);
+    return rc;
+  }
+  if (!options->from_start && options->revision < store_compacted(hub->store)) {
+    struct str text =
+        arena_printf(call->arena, "too old resource version: %lld (%lld)",
+                     (long long)options->revision, (long long)store_compacted(hub->store));
+    write_error(watch, 410, "Expired", text.ptr);
+  }
+  *ret_watch = watch;
+  return RC_OK;
+}
+
+void watch_close(struct watch *watch) {
+  if (!watch)
+    return;
+  *watch->link = watch->next;
+  if (watch->next)
+    watch->next->link = watch->link;
+  watch->hub->watch_count--;
+  buf_dispose(&watch->out);
+  arena_dispose(&watch->arena);
+  xfree(watch);
+}
+
+ptrdiff_t watch_read(struct watch *watch, char *to, size_t max) {
+  if (watch->out.len == 0)
+    catch_up(watch);
+  if (watch->out.failed)
+    return -1; // an event over the cap: the client lists again
+  if (watch->out.len == 0)
+    return watch->ended ? -1 : 0;
+  size_t left = watch->out.len - watch->sent, len = left < max ? left : max;
+  memcpy(to, watch->out.ptr + watch->sent, len);
+  watch->sent += len;
+  if (watch->sent == watch->out.len) {
+    buf_dispose(&watch->out); // most watches are idle most of the time
+    watch->sent = 0;
+  }
+  return (ptrdiff_t)len;
+}
+
+void watch_end(struct watch *watch) {
+  watch->ended = true;
+  watch->wake(watch->data);
+}
+
+void watch_bookmark_all(struct watch_hub *hub) {
+  for (struct watch *watch = hub->watches; watch; watch = watch->next) {
+    if (!watch->options.bookmarks || watch->ended || watch->out.len ||
+        watch->cursor != hub->published)
+      continue;
+    write_bookmark(watch, false);
+    watch->wake(watch->data);
+  }
+}
+
+void watch_end_all(struct watch_hub *hub) {
+  for (struct watch *watch = hub->watches, *next; watch; watch = next) {
+    next = watch->next;
+    watch_end(watch);
+  }
+}
+
+size_t watch_count(const struct watch_hub *hub) {
+  return hub->watch_count;
+}
