@@ -2,6 +2,7 @@
 // metadata of every object, and the small types that many kinds share.
 #pragma once
 
+#include "manifests/kinds/label_selector.h"
 #include "manifests/schema/field.h"
 
 struct owner_reference {
@@ -41,22 +42,6 @@ extern const struct schema condition_schema;
 // NULL when there is none of that type.
 const struct condition *condition_find(const struct condition *items, size_t count,
                                        const char *type);
-
-struct label_requirement {
-  struct str key;
-  struct str operator_; // In NotIn Exists DoesNotExist
-  struct str *values;
-  size_t values_count;
-};
-struct label_selector {
-  struct string_map match_labels;
-  struct label_requirement *match_expressions;
-  size_t match_expressions_count;
-};
-extern const struct schema label_selector_schema;
-
-// Kubernetes' meaning: all parts must hold; an empty selector matches everything.
-bool label_selector_matches(const struct label_selector *selector, const struct string_map *labels);
 
 struct object_reference {
   struct str api_version, kind, name, namespace_, uid, resource_version, field_path;

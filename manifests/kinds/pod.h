@@ -126,7 +126,8 @@ struct pod_config_volume { // configMap and secret volumes
   bool optional;
 };
 struct pod_empty_dir {
-  struct str medium, size_limit;
+  struct str medium;
+  const struct json *size_limit;
 };
 struct pod_host_path {
   struct str path, type;
@@ -144,14 +145,44 @@ struct pod_downward_volume {
   bool has_default_mode;
   int64_t default_mode;
 };
+// Volume sources that the process runtime does not have: kept as json and reported.
+// XX(member, name in the manifest)
+#define POD_VOLUME_OTHER_MAP(XX)                                                                   \
+  XX(projected, "projected")                                                                       \
+  XX(persistent_volume_claim, "persistentVolumeClaim")                                             \
+  XX(aws_elastic_block_store, "awsElasticBlockStore")                                              \
+  XX(azure_disk, "azureDisk")                                                                      \
+  XX(azure_file, "azureFile")                                                                      \
+  XX(cephfs, "cephfs")                                                                             \
+  XX(cinder, "cinder")                                                                             \
+  XX(csi, "csi")                                                                                   \
+  XX(ephemeral, "ephemeral")                                                                       \
+  XX(fc, "fc")                                                                                     \
+  XX(flex_volume, "flexVolume")                                                                    \
+  XX(flocker, "flocker")                                                                           \
+  XX(gce_persistent_disk, "gcePersistentDisk")                                                     \
+  XX(git_repo, "gitRepo")                                                                          \
+  XX(glusterfs, "glusterfs")                                                                       \
+  XX(image, "image")                                                                               \
+  XX(iscsi, "iscsi")                                                                               \
+  XX(nfs, "nfs")                                                                                   \
+  XX(photon_persistent_disk, "photonPersistentDisk")                                               \
+  XX(portworx_volume, "portworxVolume")                                                            \
+  XX(quobyte, "quobyte")                                                                           \
+  XX(rbd, "rbd")                                                                                   \
+  XX(scale_io, "scaleIO")                                                                          \
+  XX(storageos, "storageos")                                                                       \
+  XX(vsphere_volume, "vsphereVolume")
+
 struct pod_volume {
   struct str name;
   struct pod_config_volume *config_map, *secret;
   struct pod_empty_dir *empty_dir;
   struct pod_host_path *host_path;
   struct pod_downward_volume *downward_api;
-  const struct json *projected, *persistent_volume_claim,
-      *other; // other: any further source, not honoured
+#define XX(member, name) const struct json *member;
+  POD_VOLUME_OTHER_MAP(XX)
+#undef XX
 };
 struct pod_spec {
   struct pod_container *containers, *init_containers;

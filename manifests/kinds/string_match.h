@@ -12,5 +12,6 @@ struct named_string_match {
   struct str key;
   struct string_match match;
 };
-extern const struct schema string_match_schema;     // empty prefix and regex are refused
-extern const struct schema uri_string_match_schema; // empty prefix is allowed
+extern const struct schema string_match_schema;        // empty prefix and regex are refused
+extern const struct schema absent_string_match_schema; // of withoutHeaders: regex "*" is taken, too
+extern const struct schema uri_string_match_schema;    // empty prefix is allowed

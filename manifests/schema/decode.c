@@ -179,7 +179,9 @@ static void decode_string_map(struct decoder *d, const struct field *row, const 
     (void)key_is_valid(d, row, item, &at);
     const char *id = "wrong-type";
     struct str why = STR_NULL;
-    if (!scalar_read(&text, item, d->arena, &pair->value, &id, &why))
+    if (row->numbers_too && (json_is(item, JSON_INT) || json_is(item, JSON_DOUBLE)))
+      pair->value = scalar_show(item, d->arena);
+    else if (!scalar_read(&text, item, d->arena, &pair->value, &id, &why))
       fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
   }
 }

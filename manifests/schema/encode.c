@@ -90,12 +90,21 @@ static struct json *encode_field(const struct field *row, const void *object, st
   return encode_array(row, object, arena);
 }
 
+// An older name of a field that has a row of its own: the first of the rows writes the member.
+static bool is_alias(const struct schema *schema, size_t index) {
+  for (size_t i = 0; i < index; i++)
+    if (schema->fields[i].offset == schema->fields[index].offset &&
+        schema->fields[i].type == schema->fields[index].type && scalar_is(schema->fields[i].type))
+      return true;
+  return false;
+}
+
 struct json *schema_encode(const struct schema *schema, const void *object, struct arena *arena) {
   struct json *json = json_new_object(arena);
   for (size_t i = 0; i < schema->count; i++) {
-    struct json *value = encode_field(&schema->fields[i], object, arena);
-    // Two rows may share a member (an old and a new name): the first that is present writes it.
-    if (value && !json_get(json, schema->fields[i].name))
+    struct json *value =
+        is_alias(schema, i) ? NULL : encode_field(&schema->fields[i], object, arena);
+    if (value)
       json_put(arena, json, schema->fields[i].name, value);
   }
   return json;

@@ -120,6 +120,7 @@ struct field {
       *map_keys; // list-map keys for server-side apply where they differ: "containerPort,protocol"
   bool is_set;   // FIELD_STRINGS: list-type=set, merged by strategic merge (finalizers)
   bool replace_keys; // strategic merge: $retainKeys (volumes, deployment strategy)
+  bool numbers_too;  // FIELD_STRING_MAP: values may be numbers, kept as text (resource quantities)
   const char *doc;
 };
 
@@ -198,6 +199,8 @@ const char *enum_name(const struct enum_value *values, int value);
 
 #define F_RANGE(lo, hi) .has_range = true, .min = (lo), .max = (hi)
 #define F_AT_LEAST(lo) .has_range = true, .min = (lo), .max = 9007199254740992.0
+#define F_ENFORCED .enforced = ENFORCED_YES
+#define F_NOT_ENFORCED .enforced = ENFORCED_NO
 #define SCHEMA(n, T, rows, ...)                                                                    \
   {                                                                                                \
     .name = n, .size = sizeof(T), .fields = rows, .count = sizeof(rows) / sizeof((rows)[0]),       \

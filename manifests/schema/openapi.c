@@ -127,7 +127,8 @@ static struct json *type_of(const struct writer *w, const struct field *row) {
   case FIELD_LIST: return array_of(w, row, object_of(w, row->schema));
   case FIELD_STRINGS: return array_of(w, row, text_of(w, row));
   case FIELD_INTS: return array_of(w, row, typed(w, "integer", "int64"));
-  case FIELD_STRING_MAP: return map_of(w, typed(w, "string", NULL));
+  case FIELD_STRING_MAP:
+    return map_of(w, row->numbers_too ? int_or_string(w) : typed(w, "string", NULL));
   case FIELD_INT_MAP: return map_of(w, typed(w, "integer", "int64"));
   case FIELD_MAP: return map_of(w, object_of(w, row->schema));
   case FIELD_JSON: return anything(w);
