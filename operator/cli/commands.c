@@ -6,6 +6,7 @@
 // clang-format off
 #define COMMANDS(XX) \
   XX(version) \
+  XX(operator) \
   XX(proxy) \
   XX(generate)
 // clang-format on

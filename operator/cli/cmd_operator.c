@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manifests/base/bug.h"
+#include "manifests/base/log.h"
+#include "operator/cli/options.h"
+#include "operator/effect/operator_main.h"
+
+#include <stdio.h>
+
+struct operator_command {
+  struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
+  int64_t scrape_ms, metrics_fd, metrics_port;
+  bool leader_elect;
+};
+
+#define AT(field) offsetof(struct operator_command, field)
+
+static const struct option_row rows[] = {
+    {"kubeconfig", 0, OPTION_STRING, AT(kubeconfig), "FILE", NULL,
+     "Which cluster (default: KUBECONFIG, in-cluster, the running serin up, ~/.kube/config).", 0,
+     0},
+    {"context", 0, OPTION_STRING, AT(context), "NAME", NULL, "Context within the kubeconfig.", 0,
+     0},
+    {"kube-api", 0, OPTION_STRING, AT(kube_api), "URL", NULL,
+     "An API server without credentials, for tests.", 0, 0},
+    {"namespace", 'n', OPTION_STRING, AT(ns), "NAME", NULL,
+     "Look after this namespace only (default: all).", 0, 0},
+    {"prometheus", 0, OPTION_STRING, AT(prometheus), "URL", NULL,
+     "Prometheus of Rollouts that name none in spec.analysis.prometheus.address.", 0, 0},
+    {"scrape-interval", 0, OPTION_DURATION, AT(scrape_ms), "DURATION", "5s",
+     "How often Prometheus scrapes the proxies: samples that new wait for the next look.", 0, 0},
+    {"metrics-port", 0, OPTION_INT, AT(metrics_port), "N", "-1",
+     "Serve /metrics, /healthz and /readyz on this port of 127.0.0.1; 0: any free one; -1: do not.",
+     -1, 65535},
+    {"metrics-fd", 0, OPTION_INT, AT(metrics_fd), "N", "-1",
+     "The same on an inherited listening socket.", -1, 1000000},
+    {"leader-elect", 0, OPTION_FLAG, AT(leader_elect), NULL, NULL,
+     "Several operators: only the holder of the Lease serin-operator works.", 0, 0},
+    {"lease-namespace", 0, OPTION_STRING, AT(lease_namespace), "NAME", "serin-system",
+     "Where that Lease is.", 0, 0},
+    {"log-level", 0, OPTION_STRING, AT(log_level), "LEVEL", "info", "debug, info, warn or error.",
+     0, 0},
+};
+
+static int run(const void *options, const struct str *arguments, size_t count) {
+  (void)arguments, (void)count;
+  const struct operator_command *given = options;
+  enum log_level level;
+  if (!log_parse_level(given->log_level, &level)) {
+    fprintf(stderr,
+            "serin operator: --log-level: expected debug, info, warn or error, found \"%.*s\"\n",
+            STR_ARG(given->log_level));
+    return EXIT_USAGE;
+  }
+  log_set_part("operator");
+  log_set_level(level);
+  struct operator_options run_options = {.lookup = {.kubeconfig = given->kubeconfig.ptr,
+                                                    .context = given->context.ptr,
+                                                    .kube_api = given->kube_api.ptr},
+                                         .ns = given->ns,
+                                         .prometheus = given->prometheus,
+                                         .scrape_ms = given->scrape_ms,
+                                         .leader_elect = given->leader_elect,
+                                         .lease_namespace = given->lease_namespace,
+                                         .metrics_fd = (int)given->metrics_fd,
+                                         .metrics_port = (int)given->metrics_port};
+  struct err err = {0};
+  if (operator_run(&run_options, &err) == RC_OK)
+    return EXIT_DONE;
+  fprintf(stderr, "serin operator: %s\n", err.msg);
+  return err.rc == RC_NOT_FOUND || err.rc == RC_UNAVAILABLE ? EXIT_NOT_FOUND : EXIT_FAILED;
+}
+
+const struct command cmd_operator = {
+    .name = "operator",
+    .summary = "Run the controller of Rollouts against a Kubernetes API.",
+    .details = "Watches Rollouts, Deployments, VirtualServices, DestinationRules, RolloutActions "
+               "and the Leases of Serin's "
+               "proxies,\nand moves each release along its steps. Ends cleanly at SIGTERM; a "
+               "release goes on with the next one.",
+    .size = sizeof(struct operator_command),
+    .options = rows,
+    .option_count = ARRAY_LEN(rows),
+    .run = run,
+};

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "manifests/base/clock.h"
+#include "manifests/base/log.h"
+#include "manifests/kinds/deployment.h"
+#include "manifests/kinds/destination_rule.h"
+#include "manifests/kinds/lease.h"
+#include "manifests/kinds/virtual_service.h"
+#include "manifests/source/kube_resource.h"
+#include "operator/effect/controller_parts.h"
+
+bool controller_is_synced(const struct controller *controller) {
+  for (int i = 0; i < WATCH_COUNT; i++)
+    if (!controller->watches[i] || !kube_watch_is_synced(controller->watches[i]))
+      return false;
+  return true;
+}
+
+bool controller_is_ready(const struct controller *controller) {
+  return !controller->closing && controller_is_synced(controller);
+}
+
+struct release *controller_release(const struct controller *controller, struct str key) {
+  return map_get(&controller->releases, key);
+}
+
+// --- releases: one for each Rollout ---
+
+static void plan_now(uv_timer_t *timer) {
+  release_plan(container_of(timer, struct release, timer));
+}
+
+void release_due(struct release *release, int64_t delay_ms) {
+  if (release->gone || release->controller->closing)
+    return;
+  uv_timer_t *timer = &release->timer;
+  if (uv_is_active((uv_handle_t *)timer) && (int64_t)uv_timer_get_due_in(timer) <= delay_ms)
+    return;
+  if (delay_ms > 3600000)
+    delay_ms = 3600000; // look at least once an hour, whatever a plan thought
+  uv_update_time(release->controller->loop);
+  uv_timer_start(timer, plan_now, (uint64_t)(delay_ms > 0 ? delay_ms : 0), 0);
+}
+
+static struct release *release_new(struct controller *controller, struct str key,
+                                   const struct json *rollout) {
+  struct release *release = XNEW(struct release);
+  struct str ns = kube_namespace(rollout), name = kube_name(rollout);
+  release->controller = controller;
+  release->key = (struct str){xmemdup(key.ptr, key.len), key.len};
+  release->ns = (struct str){xmemdup(ns.ptr, ns.len), ns.len};
+  release->name = (struct str){xmemdup(name.ptr, name.len), name.len};
+  arena_init(&release->pass);
+  arena_init(&release->verdict_arena);
+  uv_timer_init(controller->loop, &release->timer);
+  map_put(&controller->releases, key, release);
+  controller->alive_releases++;
+  return release;
+}
+
+void controller_finish(struct controller *controller) {
+  if (!controller->closing || controller->open_watches || controller->alive_releases ||
+      controller->open_handles || controller->election || controller->rounds)
+    return;
+  void (*closed)(void *) = controller->closed;
+  void *data = controller->closed_data;
+  struct map_iter it = map_begin(&controller->proxies);
+  while (map_each(&it)) {
+    struct proxy_seen *seen = it.value;
+    xfree((void *)(uintptr_t)seen->renewed.ptr);
+    xfree(seen);
+  }
+  map_dispose(&controller->proxies);
+  map_dispose(&controller->releases);
+  xfree(controller);
+  if (closed)
+    closed(data);
+}
+
+static void free_str(struct str *s) {
+  xfree((void *)(uintptr_t)s->ptr);
+  *s = STR_NULL;
+}
+
+static void release_free(uv_handle_t *handle) {
+  struct release *release = container_of((uv_timer_t *)handle, struct release, timer);
+  struct controller *controller = release->controller;
+  release_forget_judgement(release);
+  arena_dispose(&release->pass);
+  arena_dispose(&release->verdict_arena);
+  free_str(&release->key);
+  free_str(&release->ns);
+  free_str(&release->name);
+  free_str(&release->awaited_revision);
+  free_str(&release->foreign_manager);
+  xfree(release);
+  controller->alive_releases--;
+  controller_finish(controller);
+}
+
+void release_settle(struct release *release) {
+  if (!release->gone || release->running || release->asking || release->asking_manager ||
+      release->closed)
+    return;
+  release->closed = true;
+  uv_close((uv_handle_t *)&release->timer, release_free);
+}
+
+static void release_end(struct release *release) {
+  if (release->gone)
+    return;
+  map_del(&release->controller->releases, release->key);
+  release->gone = true;
+  uv_timer_stop(&release->timer);
+  release_settle(release);
+}
+
+// --- events: every one becomes keys; nothing else of it survives ---
+
+static void wake_namespace(struct controller *controller, struct str ns) {
+  struct map_iter it = map_begin(&controller->releases);
+  while (map_each(&it)) {
+    struct release *release = it.value;
+    if (str_is_empty(ns) || str_eq(release->ns, ns))
+      release_due(release, 0);
+  }
+}
+
+static void on_rollout(struct kube_watch *watch, enum kube_event event, struct str key,
+                       const struct json *object, const struct json *old, void *data) {
+  (void)watch, (void)old;
+  struct controller *controller = data;
+  struct release *release = controller_release(controller, key);
+  if (event == KUBE_DELETED) {
+    if (release)
+      release_end(release);
+    return;
+  }
+  if (!release)
+    release = release_new(controller, key, object);
+  release_due(release, 0);
+}
+
+static void on_object(struct kube_watch *watch, enum kube_event event, struct str key,
+                      const struct json *object, const struct json *old, void *data) {
+  (void)watch, (void)event, (void)key, (void)old;
+  wake_namespace(data, kube_namespace(object));
+}
+
+static void on_service(struct kube_watch *watch, enum kube_event event, struct str key,
+                       const struct json *object, const struct json *old, void *data) {
+  (void)watch, (void)key;
+  struct controller *controller = data;
+  struct str ns = kube_namespace(object);
+  bool rewritten =
+      event == KUBE_MODIFIED && !json_equal(json_get(object, "spec"), json_get(old, "spec"));
+  struct map_iter it = map_begin(&controller->releases);
+  while (rewritten && map_each(&it)) {
+    struct release *release = it.value;
+    if (str_eq(release->ns, ns) && !release->running)
+      foreign_writer_ask(release, kube_name(object));
+  }
+  wake_namespace(controller, ns);
+}
+
+static void on_lease(struct kube_watch *watch, enum kube_event event, struct str key,
+                     const struct json *object, const struct json *old, void *data) {
+  (void)watch;
+  controller_saw_lease(data, event, key, object);
+  const char *serving = "serin.dev/serving";
+  // Each proxy renews every few seconds; only what it serves matters.
+  if (event != KUBE_MODIFIED ||
+      !json_equal(json_get(json_path(object, "metadata.annotations"), serving),
+                  json_get(json_path(old, "metadata.annotations"), serving)))
+    wake_namespace(data, STR(""));
+}
+
+static void on_synced(struct kube_watch *watch, void *data) {
+  struct controller *controller = data;
+  (void)watch;
+  if (!controller_is_synced(controller))
+    return;
+  LOG(LOG_INFO, "all kinds are synced",
+      LOG_I("rollouts", (int64_t)map_count(&controller->releases)));
+  wake_namespace(controller, STR(""));
+}
+
+static void on_watch_error(struct kube_watch *watch, const struct err *err, void *data) {
+  struct controller *controller = data;
+  controller->counters.api_errors++;
+  LOG(LOG_WARN, "watch failed, trying again", LOG_Z("kind", kube_watch_resource(watch)->kind),
+      LOG_Z("error", err->msg));
+}
+
+static const kube_event_fn handlers[WATCH_COUNT] = {
+    [WATCH_ROLLOUTS] = on_rollout, [WATCH_DEPLOYMENTS] = on_object, [WATCH_SERVICES] = on_service,
+    [WATCH_RULES] = on_object,     [WATCH_ACTIONS] = on_object,     [WATCH_LEASES] = on_lease};
+
+static int open_watch(struct controller *controller, enum controller_watch which, struct err *err) {
+  struct kube_watch_options options = {.resource = &controller->resources[which],
+                                       .ns = controller->options.ns,
+                                       .event = handlers[which],
+                                       .synced = on_synced,
+                                       .error = on_watch_error,
+                                       .data = controller};
+  if (which == WATCH_LEASES)
+    options.label_selector = STR("serin.dev/component=proxy");
+  int rc = kube_watch_open(controller->options.kube, &options, &controller->watches[which], err);
+  controller->open_watches += rc == RC_OK;
+  return rc;
+}
+
+// --- leadership ---
+
+static void on_leading(void *data) {
+  struct controller *controller = data;
+  controller->leading = true;
+  LOG(LOG_INFO, "leading");
+  wake_namespace(controller, STR(""));
+}
+
+static void on_deposed(void *data) {
+  struct controller *controller = data;
+  controller->leading = false;
+  LOG(LOG_WARN, "no longer leading: somebody else decides now");
+}
+
+static int start_election(struct controller *controller, struct err *err) {
+  if (!controller->options.leader_elect) {
+    controller->leading = true;
+    return RC_OK;
+  }
+  struct kube_election_options options = {.ns = controller->options.lease_namespace,
+                                          .name = STR("serin-operator"),
+                                          .identity = controller->options.identity,
+                                          .started = on_leading,
+                                          .stopped = on_deposed,
+                                          .data = controller};
+  return kube_election_open(controller->options.kube, &options, &controller->election, err);
+}
+
+// --- opening and closing ---
+
+int controller_open(const struct controller_options *options, struct controller **ret_controller,
+                    struct err *err) {
+  struct controller *controller = XNEW(struct controller);
+  controller->options = *options;
+  controller->loop = http_client_loop(kube_client_http(options->kube));
+  controller->started_ms = clock_wall_ms();
+  const struct kind_desc *kinds[] = {
+#define XX(name, kind) &kind,
+      CONTROLLER_WATCH_MAP(XX)
+#undef XX
+  };
+  for (int i = 0; i < WATCH_COUNT; i++)
+    controller->resources[i] = kube_resource_of(kinds[i], NULL);
+  metric_query_open(controller);
+  int rc = RC_OK;
+  for (int i = 0; i < WATCH_COUNT && rc == RC_OK; i++)
+    rc = open_watch(controller, (enum controller_watch)i, err);
+  if (rc == RC_OK)
+    rc = start_election(controller, err);
+  if (rc != RC_OK) {
+    controller_close(controller, NULL, NULL);
+    return rc;
+  }
+  *ret_controller = controller;
+  return RC_OK;
+}
+
+static void on_watch_closed(void *data) {
+  struct controller *controller = data;
+  controller->open_watches--;
+  controller_finish(controller);
+}
+
+static void on_election_closed(void *data) {
+  struct controller *controller = data;
+  controller->election = NULL;
+  controller_finish(controller);
+}
+
+static void on_judge_timer_closed(uv_handle_t *handle) {
+  struct controller *controller =
+      container_of((uv_timer_t *)handle, struct controller, judge_timer);
+  controller->open_handles--;
+  controller_finish(controller);
+}
+
+void controller_close(struct controller *controller, void (*closed)(void *data), void *data) {
+  if (controller->closing)
+    return;
+  controller->closing = true;
+  controller->closed = closed;
+  controller->closed_data = data;
+  controller->leading = false;
+  if (controller->election)
+    kube_election_close(controller->election, on_election_closed, controller);
+  for (int i = 0; i < WATCH_COUNT; i++)
+    if (controller->watches[i])
+      kube_watch_close(controller->watches[i], on_watch_closed, controller);
+  struct map_iter it = map_begin(&controller->releases);
+  while (map_each(&it))
+    release_end(it.value);
+  metric_query_close(controller, on_judge_timer_closed);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator's loop: watches give keys, keys are planned one at a time, plans are carried out.
+// All decisions are in operator/reconcile and analysis; this file and its neighbours only fetch,
+// ask and do. Single-threaded, on one loop.
+#pragma once
+
+#include "manifests/base/buf.h"
+#include "manifests/source/kube_client.h"
+
+struct controller;
+
+struct controller_options {
+  struct kube_client *kube; // must outlive the controller
+  struct str ns;            // only this namespace; empty: all
+  struct str prometheus;    // where a Rollout names none; empty: none
+  int64_t scrape_ms; // the metrics' scrape interval: samples that new are left for the next look
+  bool leader_elect;
+  struct str lease_namespace, identity; // of the election
+};
+
+// Starts to watch. Non-zero only for what cannot work at all.
+int controller_open(const struct controller_options *options, struct controller **ret_controller,
+                    struct err *err);
+// Gives up leadership, lets the running writes end, then calls `closed`. Idempotent.
+void controller_close(struct controller *controller, void (*closed)(void *data), void *data);
+bool controller_is_ready(const struct controller *controller); // has seen everything once
+// The operator's own metrics, as text exposition.
+void controller_metrics(const struct controller *controller, struct buf *out);

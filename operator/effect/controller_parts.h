@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the controller share. Private to operator/effect.
+#pragma once
+
+#include "analysis/assessment.h"
+#include "manifests/base/map.h"
+#include "manifests/source/kube_lease.h"
+#include "manifests/source/kube_watch.h"
+#include "operator/effect/controller.h"
+#include "operator/reconcile/plan.h"
+
+#include <uv.h>
+
+#define FIELD_MANAGER "serin-operator"
+
+// XX(name, kind description)
+#define CONTROLLER_WATCH_MAP(XX)                                                                   \
+  XX(ROLLOUTS, rollout_kind)                                                                       \
+  XX(DEPLOYMENTS, deployment_kind)                                                                 \
+  XX(SERVICES, virtual_service_kind)                                                               \
+  XX(RULES, destination_rule_kind)                                                                 \
+  XX(ACTIONS, rollout_action_kind)                                                                 \
+  XX(LEASES, lease_kind)
+
+enum controller_watch {
+#define XX(name, kind) WATCH_##name,
+  CONTROLLER_WATCH_MAP(XX)
+#undef XX
+      WATCH_COUNT
+};
+
+// One Rollout as this process knows it. It exists as long as the Rollout does, and a little longer
+// while something runs.
+struct release {
+  struct controller *controller;
+  struct str key, ns, name; // own copies
+  uv_timer_t timer;         // when it is planned next
+  bool gone;                // the Rollout was deleted: freed when nothing runs
+  bool closed;              // the timer's memory is free
+  // One pass: a plan that is carried out, action by action.
+  struct arena pass;
+  struct plan plan;
+  size_t at;
+  bool running, again; // again: something changed meanwhile
+  int failures;        // passes in a row that failed
+  struct kube_op op;
+  int64_t pass_began_us;
+  bool looked;                 // it was planned in this process before
+  struct str awaited_revision; // of the Rollout after our last write: an older cached one is not
+                               // planned from
+  int64_t awaited_since_ms;
+  // The last judgement (metric_query.c).
+  struct assessment assessment;
+  bool has_assessment;
+  struct str release_id; // which release it is about
+  bool asking;           // a query round runs
+  int64_t next_query_ms; // steady clock
+  struct arena verdict_arena;
+  struct verdict *verdict;
+  struct judgement judgement;
+  // Who wrote our route last, when it was not us (foreign_writer.c).
+  struct kube_op manager_op;
+  bool asking_manager;
+  struct str foreign_manager;
+};
+
+struct round; // metric_query.c
+
+struct proxy_seen { // a proxy's Lease, by our own clock
+  struct str renewed;
+  int64_t seen_ms;
+};
+
+struct controller_counters {
+  uint64_t passes, failed_passes, api_errors, prometheus_errors, prometheus_queries, actions[32];
+  double pass_seconds;
+};
+
+struct controller {
+  struct controller_options options;
+  uv_loop_t *loop;
+  struct kube_resource resources[WATCH_COUNT];
+  struct kube_watch *watches[WATCH_COUNT];
+  int open_watches;
+  struct kube_election *election;
+  bool leading, closing;
+  struct map releases; // key -> struct release *
+  struct map proxies;  // key -> struct proxy_seen *
+  int alive_releases;  // structs not yet freed
+  uv_timer_t judge_timer;
+  int open_handles;     // judge_timer
+  struct round *rounds; // query rounds that run
+  int64_t started_ms;
+  struct controller_counters counters;
+  void (*closed)(void *data);
+  void *closed_data;
+};
+
+// controller.c
+bool controller_is_synced(const struct controller *controller);
+struct release *controller_release(const struct controller *controller, struct str key);
+// Plans the release after delay_ms, or sooner when it is due sooner.
+void release_due(struct release *release, int64_t delay_ms);
+void release_settle(struct release *release); // frees a release that is gone and idle
+void controller_finish(
+    struct controller *controller); // ends the closing when nothing runs any more
+
+// controller_pass.c
+void release_plan(struct release *release);
+
+// controller_snapshot.c: the input of one plan. Proxies and arrays are in `arena`.
+void controller_snapshot(const struct release *release, const struct json *rollout,
+                         struct arena *arena, struct snapshot_input *ret_input);
+// A Lease came, changed or went.
+void controller_saw_lease(struct controller *controller, enum kube_event event, struct str key,
+                          const struct json *lease);
+
+// metric_query.c
+void metric_query_open(struct controller *controller);
+void metric_query_close(struct controller *controller, uv_close_cb closed);
+void release_forget_judgement(struct release *release);
+// Begins or ends the questions about a release, as its status says.
+void metric_query_consider(struct release *release, const struct rollout *rollout);
+
+// foreign_writer.c: asks who wrote the route, when it was changed while we wrote nothing.
+void foreign_writer_ask(struct release *release, struct str service_name);

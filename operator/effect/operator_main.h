@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator as a process: clients, controller, metrics, signals.
+#pragma once
+
+#include "manifests/base/err.h"
+#include "manifests/base/str.h"
+#include "manifests/source/kube_config.h"
+
+struct operator_options {
+  struct kube_config_lookup lookup;
+  struct str ns, prometheus;
+  int64_t scrape_ms;
+  bool leader_elect;
+  struct str lease_namespace;
+  int metrics_fd;   // negative: none inherited
+  int metrics_port; // negative: no metrics; 0: any
+};
+
+// Runs until SIGTERM or SIGINT. RC_OK then; else what could not be started.
+int operator_run(const struct operator_options *options, struct err *err);

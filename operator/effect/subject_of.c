@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/effect/subject_of.h"
+#include "operator/traffic/virtual_service.h"
+
+bool subject_is_judged(const struct rollout_status *status) {
+  return status->release && status->release->traffic_at && status->stable && status->canary &&
+         !rollout_phase_is_final(status->phase) && status->phase != ROLLOUT_ROLLING_BACK &&
+         status->phase != ROLLOUT_DECOMMISSIONING;
+}
+
+const char *subject_judge_name(const struct rollout *rollout) {
+  switch (rollout->spec.analysis.judge.type) {
+  case ROLLOUT_JUDGE_SEQUENTIAL: return "sequential";
+  case ROLLOUT_JUDGE_CONDITION: return "condition";
+  case ROLLOUT_JUDGE_BURN_RATE: return "burnRate";
+  case ROLLOUT_JUDGE_RANK: return "rank";
+  case ROLLOUT_JUDGE_THRESHOLD: break;
+  }
+  return "threshold"; // also where none is named
+}
+
+struct judge_settings subject_judge_settings(const struct rollout *rollout) {
+  const struct rollout_judge *judge = &rollout->spec.analysis.judge;
+  return (struct judge_settings){.failure_limit = (int)judge->failure_limit,
+                                 .min_requests = (double)judge->min_requests};
+}
+
+static const struct json *subset_labels(const struct json *rule, struct str name) {
+  JSON_EACH(subset, json_path(rule, "spec.subsets"))
+  if (str_eq(json_get_string(subset, "name"), name))
+    return json_get(subset, "labels");
+  return NULL;
+}
+
+// The label `version` tells the two apart where both subsets have one and they differ; else the
+// workloads' names do.
+static int tell_apart(const struct rollout *rollout, const struct json *rule,
+                      struct subject *subject, struct err *err) {
+  const struct rollout_identity *stable = rollout->status.stable, *canary = rollout->status.canary;
+  struct str v_stable = json_get_string(subset_labels(rule, stable->subset), "version");
+  struct str v_canary = json_get_string(subset_labels(rule, canary->subset), "version");
+  subject->stable_workload = stable->deployment;
+  subject->canary_workload = canary->deployment;
+  if (v_stable.len && v_canary.len && !str_eq(v_stable, v_canary)) {
+    subject->label = STR("destination_version");
+    subject->stable = v_stable;
+    subject->canary = v_canary;
+    return RC_OK;
+  }
+  subject->label = STR("destination_workload");
+  subject->stable = stable->deployment;
+  subject->canary = canary->deployment;
+  if (str_eq(subject->stable, subject->canary))
+    return err_set(
+        err, RC_INVALID,
+        "stable and canary are the same Deployment %.*s and their subsets have no different "
+        "label version: their metrics cannot be told apart",
+        STR_ARG(subject->stable));
+  return RC_OK;
+}
+
+static int metric_of(const struct rollout_metric *metric, struct arena *arena,
+                     struct metric_spec *spec, struct err *err) {
+  struct str limit = rollout_metric_limit(metric, arena);
+  if (metric->query.len || !metric_builtin(metric->name, spec)) {
+    *spec =
+        (struct metric_spec){.name = metric->name, .kind = METRIC_CUSTOM, .query = metric->query};
+    if (!metric->query.len)
+      return err_set(err, RC_INVALID, "metric %.*s is not built in and has no query",
+                     STR_ARG(metric->name));
+  }
+  return limit.len ? metric_limit_parse(spec, limit, err) : RC_OK;
+}
+
+int subject_of(const struct rollout *rollout, const struct json *rule, struct arena *arena,
+               struct subject *ret_subject, struct err *err) {
+  const struct rollout_analysis *analysis = &rollout->spec.analysis;
+  double weight = 0;
+  (void)str_to_double(rollout->status.weight.canary, &weight);
+  struct metric_spec *metrics = ARENA_ARRAY(arena, struct metric_spec, analysis->metrics_count + 1);
+  struct subject subject = {.ns = rollout->metadata.namespace_,
+                            .name = rollout->metadata.name,
+                            .service = vs_full_host(json_path_string(rule, "spec.host"),
+                                                    rollout->metadata.namespace_, arena),
+                            .metrics = metrics,
+                            .metric_count = analysis->metrics_count,
+                            .weight = weight,
+                            .interval_ms = analysis->interval_ms};
+  int rc = tell_apart(rollout, rule, &subject, err);
+  for (size_t i = 0; i < analysis->metrics_count && rc == RC_OK; i++)
+    rc = metric_of(&analysis->metrics[i], arena, &metrics[i], err);
+  if (rc == RC_OK)
+    *ret_subject = subject;
+  return rc;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which question a Rollout asks of Prometheus: from its spec, the versions in its status and the
+// labels of its subsets. Pure.
+#pragma once
+
+#include "analysis/judge.h"
+#include "manifests/kinds/rollout.h"
+#include "manifests/text/json.h"
+
+// RC_INVALID when a metric cannot be used or the versions cannot be told apart; the message says
+// which and why. Strings are in `arena` or belong to the arguments.
+int subject_of(const struct rollout *rollout, const struct json *rule, struct arena *arena,
+               struct subject *ret_subject, struct err *err);
+// Whether the canary may have requests to judge by: from its first one to decommission, also while
+// paused.
+bool subject_is_judged(const struct rollout_status *status);
+struct judge_settings subject_judge_settings(const struct rollout *rollout);
+const char *subject_judge_name(const struct rollout *rollout);
