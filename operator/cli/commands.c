@@ -6,6 +6,8 @@
 // clang-format off
 #define COMMANDS(XX) \
   XX(version) \
+  XX(runtime) \
+  XX(shim) \
   XX(operator) \
   XX(proxy) \
   XX(generate)

@@ -7,30 +7,28 @@
 
 void deploy_add(struct deploy_actions *actions, struct deploy_action action) {
   void *items = actions->items;
-  struct deploy_action *slot = arena_push(actions->arena, &items, &actions->count,
-                                          &actions->capacity, sizeof *slot);
+  struct deploy_action *slot =
+      arena_push(actions->arena, &items, &actions->count, &actions->capacity, sizeof *slot);
   actions->items = items;
   *slot = action;
 }
 
 void deploy_list_add(struct deploy_list *list, struct arena *arena, const struct json *object) {
   void *items = list->items;
-  const struct json **slot =
-      arena_push(arena, &items, &list->count, &list->capacity, sizeof *slot);
+  const struct json **slot = arena_push(arena, &items, &list->count, &list->capacity, sizeof *slot);
   list->items = items;
   *slot = object;
 }
 
 void deploy_event(struct deploy_actions *actions, const char *kind, const struct json *object,
                   bool warning, const char *reason, struct str message) {
-  deploy_add(actions,
-             (struct deploy_action){.verb = DEPLOY_EVENT,
-                                    .kind = kind,
-                                    .ns = json_path_string(object, "metadata.namespace"),
-                                    .name = json_path_string(object, "metadata.name"),
-                                    .warning = warning,
-                                    .reason = reason,
-                                    .message = message});
+  deploy_add(actions, (struct deploy_action){.verb = DEPLOY_EVENT,
+                                             .kind = kind,
+                                             .ns = json_path_string(object, "metadata.namespace"),
+                                             .name = json_path_string(object, "metadata.name"),
+                                             .warning = warning,
+                                             .reason = reason,
+                                             .message = message});
 }
 
 struct str deploy_uid(const struct json *object) {
@@ -42,9 +40,9 @@ bool deploy_is_deleting(const struct json *object) {
 }
 
 struct str deploy_controller(const struct json *object) {
-  JSON_EACH (owner, json_path(object, "metadata.ownerReferences"))
-    if (json_is_true(json_get(owner, "controller")))
-      return json_get_string(owner, "uid");
+  JSON_EACH(owner, json_path(object, "metadata.ownerReferences"))
+  if (json_is_true(json_get(owner, "controller")))
+    return json_get_string(owner, "uid");
   return STR_NULL;
 }
 
@@ -68,9 +66,9 @@ bool deploy_pod_is_active(const struct json *pod) {
 }
 
 const struct json *deploy_condition(const struct json *object, const char *type) {
-  JSON_EACH (item, json_path(object, "status.conditions"))
-    if (str_eq_z(json_get_string(item, "type"), type))
-      return item;
+  JSON_EACH(item, json_path(object, "status.conditions"))
+  if (str_eq_z(json_get_string(item, "type"), type))
+    return item;
   return NULL;
 }
 
@@ -124,8 +122,8 @@ struct json *deploy_condition_new(struct arena *arena, const char *type, bool va
 static const char name_letters[] = "bcdfghjklmnpqrstvwxz2456789";
 #define NAME_LETTERS (sizeof name_letters - 1)
 
-// FNV-1a of the canonical text. Any stable hash does: only equality of templates counts, names need not be those
-// Kubernetes would give.
+// FNV-1a of the canonical text. Any stable hash does: only equality of templates counts, names need
+// not be those Kubernetes would give.
 struct str deploy_hash(const struct json *json, struct arena *arena) {
   struct buf text;
   buf_init(&text, 16u << 20);

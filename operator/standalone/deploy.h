@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words the three controllers of the single machine share (deploy_rollout: Deployment -> ReplicaSets,
-// deploy_set: ReplicaSet -> Pods, deploy_slice: Service + Pods -> EndpointSlices). Each is a pure function from what
-// the API says now to what should be written; nothing is remembered between two calls, so a crash anywhere is
-// harmless. The runtime calls one again only after it has seen its own earlier writes.
+// The words the three controllers of the single machine share (deploy_rollout: Deployment ->
+// ReplicaSets, deploy_set: ReplicaSet -> Pods, deploy_slice: Service + Pods -> EndpointSlices).
+// Each is a pure function from what the API says now to what should be written; nothing is
+// remembered between two calls, so a crash anywhere is harmless. The runtime calls one again only
+// after it has seen its own earlier writes.
 #pragma once
 
 #include "manifests/base/rng.h"
@@ -12,7 +13,6 @@
 #define DEPLOY_REVISION "deployment.kubernetes.io/revision"
 #define DEPLOY_DESIRED "deployment.kubernetes.io/desired-replicas"
 #define DEPLOY_MAX "deployment.kubernetes.io/max-replicas"
-#define DEPLOY_POD_FINALIZER "serin.dev/runtime" // holds a deleted Pod until its processes have ended
 
 enum deploy_verb {
   DEPLOY_CREATE, // body: the object
@@ -58,7 +58,8 @@ struct json *deploy_owner(struct arena *arena, const struct json *owner, const c
 // Neither deleted nor ended.
 bool deploy_pod_is_active(const struct json *pod);
 bool deploy_pod_is_ready(const struct json *pod);
-// Ready since at least min_ready_s. *ret_due_ms (wall clock): when it will be, -1 when that is not a matter of time.
+// Ready since at least min_ready_s. *ret_due_ms (wall clock): when it will be, -1 when that is not
+// a matter of time.
 bool deploy_pod_is_available(const struct json *pod, int64_t min_ready_s, int64_t now_ms,
                              int64_t *ret_due_ms);
 // "25%" of `total`, rounded up or down, or a plain number; `fallback` when absent.
@@ -69,7 +70,8 @@ const struct json *deploy_condition(const struct json *object, const char *type)
 struct json *deploy_condition_new(struct arena *arena, const char *type, bool value,
                                   const char *reason, struct str message, struct str since,
                                   struct str updated);
-// Ten characters of the alphabet Kubernetes uses for such names, from the canonical form of a template.
+// Ten characters of the alphabet Kubernetes uses for such names, from the canonical form of a
+// template.
 struct str deploy_hash(const struct json *json, struct arena *arena);
 // Five random ones.
 struct str deploy_suffix(struct rng *rng, struct arena *arena);

@@ -130,11 +130,10 @@ static void find_fresh(struct rollout *r) {
   }
   bool is_newest = r->fresh && r->fresh->revision == newest && newest > 0;
   r->fresh_revision = is_newest ? newest : newest + 1;
-  r->fresh_name =
-      r->fresh ? r->fresh->name
-               : arena_printf(r->arena, "%.*s-%.*s",
-                              STR_ARG(json_path_string(r->deployment, "metadata.name")),
-                              STR_ARG(deploy_hash(r->template_, r->arena)));
+  r->fresh_name = r->fresh ? r->fresh->name
+                           : arena_printf(r->arena, "%.*s-%.*s",
+                                          STR_ARG(json_path_string(r->deployment, "metadata.name")),
+                                          STR_ARG(deploy_hash(r->template_, r->arena)));
 }
 
 static int64_t sum_wanted(const struct rollout *r) {
@@ -237,7 +236,8 @@ static void spread(struct rollout *r) {
     set->wanted = set->wanted * target / total;
     left -= set->wanted;
   }
-  // The newest takes the rest, but never more than the whole: the old ones shrink as it becomes available.
+  // The newest takes the rest, but never more than the whole: the old ones shrink as it becomes
+  // available.
   if (last)
     last->wanted = left < 0 ? 0 : left < r->replicas ? left : r->replicas;
 }
@@ -246,10 +246,10 @@ static void spread(struct rollout *r) {
 
 static struct json *fresh_annotations(const struct rollout *r) {
   struct json *all = json_new_object(r->arena);
-  JSON_EACH (item, json_path(r->deployment, "metadata.annotations"))
-    if (!str_eq(item->key, STR("kubectl.kubernetes.io/last-applied-configuration")) &&
-        !str_starts(item->key, STR("deployment.kubernetes.io/")))
-      json_set(r->arena, all, item->key, json_dup(r->arena, item));
+  JSON_EACH(item, json_path(r->deployment, "metadata.annotations"))
+  if (!str_eq(item->key, STR("kubectl.kubernetes.io/last-applied-configuration")) &&
+      !str_starts(item->key, STR("deployment.kubernetes.io/")))
+    json_set(r->arena, all, item->key, json_dup(r->arena, item));
   json_put_string(r->arena, all, DEPLOY_REVISION,
                   arena_printf(r->arena, "%lld", (long long)r->fresh_revision));
   return all;
@@ -308,8 +308,10 @@ static void write_set(struct rollout *r, const struct set *set) {
   if (set->wanted > 0 || set->replicas > 0)
     put_sizes(r, annotations);
   bool differs = set->wanted != set->replicas;
-  JSON_EACH (item, annotations)
-    differs |= !str_eq(json_string(item), json_string(json_get_s(json_path(set->json, "metadata.annotations"), item->key)));
+  JSON_EACH(item, annotations)
+  differs |=
+      !str_eq(json_string(item),
+              json_string(json_get_s(json_path(set->json, "metadata.annotations"), item->key)));
   if (!differs)
     return;
   json_put(arena, json_need_object(arena, patch, "metadata"), "annotations", annotations);
@@ -397,12 +399,11 @@ static struct json *available_condition(const struct rollout *r, const struct to
   struct str since, updated;
   keep_times(deploy_condition(r->deployment, "Available"), enough ? "True" : "False", now, &since,
              &updated);
-  return deploy_condition_new(
-      r->arena, "Available", enough,
-      enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-      enough ? STR("Deployment has minimum availability.")
-             : STR("Deployment does not have minimum availability."),
-      since, updated);
+  return deploy_condition_new(r->arena, "Available", enough,
+                              enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
+                              enough ? STR("Deployment has minimum availability.")
+                                     : STR("Deployment does not have minimum availability."),
+                              since, updated);
 }
 
 static bool has_moved(const struct rollout *r, const struct totals *t) {
@@ -429,11 +430,11 @@ static struct json *progressing_condition(struct rollout *r, const struct totals
     keep_times(old, "True", now, &since, &updated);
     if (!str_eq(reason, STR("NewReplicaSetAvailable")))
       updated = now;
-    return deploy_condition_new(
-        r->arena, "Progressing", true, "NewReplicaSetAvailable",
-        arena_printf(r->arena, "ReplicaSet \"%.*s\" has successfully progressed.",
-                     STR_ARG(r->fresh_name)),
-        since, updated);
+    return deploy_condition_new(r->arena, "Progressing", true, "NewReplicaSetAvailable",
+                                arena_printf(r->arena,
+                                             "ReplicaSet \"%.*s\" has successfully progressed.",
+                                             STR_ARG(r->fresh_name)),
+                                since, updated);
   }
   bool same_version = number(r->deployment, "status.observedGeneration", 0) == r->generation;
   // A finished rollout stays finished when a pod restarts later.
@@ -442,23 +443,25 @@ static struct json *progressing_condition(struct rollout *r, const struct totals
   int64_t last = 0;
   (void)time_parse(json_get_string(old, "lastUpdateTime"), &last);
   bool moved = !old || has_moved(r, t);
-  if (!moved && !r->paused && (str_eq(reason, STR("ProgressDeadlineExceeded")) || last + deadline_ms <= r->now_ms)) {
+  if (!moved && !r->paused &&
+      (str_eq(reason, STR("ProgressDeadlineExceeded")) || last + deadline_ms <= r->now_ms)) {
     keep_times(old, "False", now, &since, &updated);
-    return deploy_condition_new(
-        r->arena, "Progressing", false, "ProgressDeadlineExceeded",
-        arena_printf(r->arena, "ReplicaSet \"%.*s\" has timed out progressing.",
-                     STR_ARG(r->fresh_name)),
-        since, updated);
+    return deploy_condition_new(r->arena, "Progressing", false, "ProgressDeadlineExceeded",
+                                arena_printf(r->arena,
+                                             "ReplicaSet \"%.*s\" has timed out progressing.",
+                                             STR_ARG(r->fresh_name)),
+                                since, updated);
   }
   if (!r->paused)
     soonest(&r->due_ms, (moved ? r->now_ms : last) + deadline_ms);
   keep_times(old, "True", now, &since, &updated);
-  return deploy_condition_new(
-      r->arena, "Progressing", true, r->created ? "NewReplicaSetCreated" : "ReplicaSetUpdated",
-      arena_printf(r->arena, r->created ? "Created new replica set \"%.*s\""
-                                        : "ReplicaSet \"%.*s\" is progressing.",
-                   STR_ARG(r->fresh_name)),
-      since, moved ? now : updated);
+  return deploy_condition_new(r->arena, "Progressing", true,
+                              r->created ? "NewReplicaSetCreated" : "ReplicaSetUpdated",
+                              arena_printf(r->arena,
+                                           r->created ? "Created new replica set \"%.*s\""
+                                                      : "ReplicaSet \"%.*s\" is progressing.",
+                                           STR_ARG(r->fresh_name)),
+                              since, moved ? now : updated);
 }
 
 static void write_status(struct rollout *r) {
@@ -478,7 +481,7 @@ static void write_status(struct rollout *r) {
   json_append(conditions, progressing_condition(r, &t, now));
   const struct json *old = json_get(r->deployment, "status");
   bool differs = false;
-  JSON_EACH (item, status) {
+  JSON_EACH(item, status) {
     const struct json *before = json_get_s(old, item->key);
     // An absent number is 0 to everybody who reads it.
     bool both_zero = !before && json_is(item, JSON_INT) && item->integer == 0;
@@ -503,7 +506,8 @@ void deploy_rollout_plan(const struct json *deployment, const struct deploy_list
   read_sets(&r, sets, pods);
   find_fresh(&r);
   if (size_was_changed(&r) || r.paused) {
-    // As in Kubernetes: a change of size comes before, and also during a pause of, a change of version.
+    // As in Kubernetes: a change of size comes before, and also during a pause of, a change of
+    // version.
     if (size_was_changed(&r))
       spread(&r);
   } else {

@@ -12,8 +12,8 @@ static struct json *pod_new(const struct json *set, struct str node_name, struct
   struct json *meta = json_need_object(arena, pod, "metadata");
   struct str suffix = deploy_suffix(rng, arena);
   json_put_string(arena, meta, "name",
-                  arena_printf(arena, "%.*s-%.*s",
-                               STR_ARG(json_path_string(set, "metadata.name")), STR_ARG(suffix)));
+                  arena_printf(arena, "%.*s-%.*s", STR_ARG(json_path_string(set, "metadata.name")),
+                               STR_ARG(suffix)));
   json_put_string(arena, meta, "namespace", json_path_string(set, "metadata.namespace"));
   const struct json *labels = json_path(template_, "metadata.labels");
   const struct json *annotations = json_path(template_, "metadata.annotations");
@@ -22,7 +22,6 @@ static struct json *pod_new(const struct json *set, struct str node_name, struct
   if (annotations)
     json_put(arena, meta, "annotations", json_dup(arena, annotations));
   json_put(arena, meta, "ownerReferences", deploy_owner(arena, set, "apps/v1", "ReplicaSet"));
-  json_append(json_need_array(arena, meta, "finalizers"), json_new_z(arena, DEPLOY_POD_FINALIZER));
   struct json *spec = json_dup(arena, json_get(template_, "spec"));
   json_put_string(arena, spec, "nodeName", node_name);
   json_put(arena, pod, "spec", spec);
@@ -31,8 +30,8 @@ static struct json *pod_new(const struct json *set, struct str node_name, struct
 
 static int64_t restarts_of(const struct json *pod) {
   int64_t restarts = 0;
-  JSON_EACH (item, json_path(pod, "status.containerStatuses"))
-    restarts += json_int(json_get(item, "restartCount"), 0);
+  JSON_EACH(item, json_path(pod, "status.containerStatuses"))
+  restarts += json_int(json_get(item, "restartCount"), 0);
   return restarts;
 }
 
@@ -47,9 +46,9 @@ static int surplus_order(const void *a, const void *b) {
     return rx > ry ? -1 : 1;
   int age = str_cmp(json_path_string(y, "metadata.creationTimestamp"),
                     json_path_string(x, "metadata.creationTimestamp"));
-  return age != 0 ? age
-                  : str_cmp(json_path_string(y, "metadata.name"),
-                            json_path_string(x, "metadata.name"));
+  return age != 0
+             ? age
+             : str_cmp(json_path_string(y, "metadata.name"), json_path_string(x, "metadata.name"));
 }
 
 static void plan_pods(const struct json *set, struct deploy_list *active, struct str node_name,
@@ -61,11 +60,9 @@ static void plan_pods(const struct json *set, struct deploy_list *active, struct
   for (int64_t i = have; i < wanted && i < have + DEPLOY_BURST; i++) {
     struct json *pod = pod_new(set, node_name, rng, arena);
     struct str name = json_path_string(pod, "metadata.name");
-    deploy_add(actions, (struct deploy_action){.verb = DEPLOY_CREATE,
-                                               .kind = "Pod",
-                                               .ns = ns,
-                                               .name = name,
-                                               .body = pod});
+    deploy_add(actions,
+               (struct deploy_action){
+                   .verb = DEPLOY_CREATE, .kind = "Pod", .ns = ns, .name = name, .body = pod});
     deploy_event(actions, "ReplicaSet", set, false, "SuccessfulCreate",
                  arena_printf(arena, "Created pod: %.*s", STR_ARG(name)));
   }

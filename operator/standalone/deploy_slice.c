@@ -11,21 +11,21 @@ struct slice {
 
 static bool selects(const struct json *selector, const struct json *pod) {
   const struct json *labels = json_path(pod, "metadata.labels");
-  JSON_EACH (item, selector)
-    if (!str_eq(json_string(json_get_s(labels, item->key)), json_string(item)) ||
-        !json_get_s(labels, item->key))
-      return false;
+  JSON_EACH(item, selector)
+  if (!str_eq(json_string(json_get_s(labels, item->key)), json_string(item)) ||
+      !json_get_s(labels, item->key))
+    return false;
   return selector && selector->count > 0;
 }
 
 static int64_t named_port(const struct json *pod, struct str name, struct str protocol) {
-  JSON_EACH (container, json_path(pod, "spec.containers"))
-    JSON_EACH (port, json_get(container, "ports")) {
-      struct str own = json_get_string(port, "protocol");
-      if (str_eq(json_get_string(port, "name"), name) &&
-          str_eq(str_is_empty(own) ? STR("TCP") : own, protocol))
-        return json_int(json_get(port, "containerPort"), 0);
-    }
+  JSON_EACH(container, json_path(pod, "spec.containers"))
+  JSON_EACH(port, json_get(container, "ports")) {
+    struct str own = json_get_string(port, "protocol");
+    if (str_eq(json_get_string(port, "name"), name) &&
+        str_eq(str_is_empty(own) ? STR("TCP") : own, protocol))
+      return json_int(json_get(port, "containerPort"), 0);
+  }
   return 0;
 }
 
@@ -36,8 +36,7 @@ static int64_t target_of(const struct json *port, const struct json *pod) {
     int64_t number;
     if (str_to_i64(json_string(target), &number))
       return number;
-    return named_port(pod, json_string(target),
-                      str_is_empty(protocol) ? STR("TCP") : protocol);
+    return named_port(pod, json_string(target), str_is_empty(protocol) ? STR("TCP") : protocol);
   }
   int64_t number = json_int(target, 0);
   return number > 0 ? number : json_int(json_get(port, "port"), 0);
@@ -47,7 +46,7 @@ static int64_t target_of(const struct json *port, const struct json *pod) {
 static struct json *ports_for(const struct json *service, const struct json *pod,
                               struct arena *arena) {
   struct json *list = json_new_array(arena);
-  JSON_EACH (port, json_path(service, "spec.ports")) {
+  JSON_EACH(port, json_path(service, "spec.ports")) {
     int64_t number = target_of(port, pod);
     if (number <= 0)
       continue;
@@ -129,12 +128,10 @@ static void plan_slice(const struct json *service, const struct slice *slice,
                        const struct deploy_list *old, bool *kept, struct deploy_actions *actions) {
   struct arena *arena = actions->arena;
   struct str hash = str_slice(deploy_hash(slice->ports, arena), 0, 5);
-  struct str name =
-      arena_printf(arena, "%.*s-%.*s", STR_ARG(json_path_string(service, "metadata.name")),
-                   STR_ARG(hash));
-  struct deploy_action action = {.kind = "EndpointSlice",
-                                 .ns = json_path_string(service, "metadata.namespace"),
-                                 .name = name};
+  struct str name = arena_printf(
+      arena, "%.*s-%.*s", STR_ARG(json_path_string(service, "metadata.name")), STR_ARG(hash));
+  struct deploy_action action = {
+      .kind = "EndpointSlice", .ns = json_path_string(service, "metadata.namespace"), .name = name};
   for (size_t i = 0; i < old->count; i++) {
     if (!str_eq(json_path_string(old->items[i], "metadata.name"), name))
       continue;

@@ -11,8 +11,7 @@ void pod_env_set(struct pod_env_list *list, struct arena *arena, struct str name
       return;
     }
   void *items = list->items;
-  struct string_pair *pair =
-      arena_push(arena, &items, &list->count, &list->capacity, sizeof *pair);
+  struct string_pair *pair = arena_push(arena, &items, &list->count, &list->capacity, sizeof *pair);
   list->items = items;
   *pair = (struct string_pair){.key = name, .value = value};
 }
@@ -41,8 +40,7 @@ struct str pod_expand(struct str text, const struct pod_env_list *list, struct a
     }
     struct str rest = str_slice(text, i + 2, text.len);
     ptrdiff_t end = text.ptr[i + 1] == '(' ? str_find_char(rest, ')') : -1;
-    struct str value =
-        end >= 0 ? pod_env_get(list, str_slice(rest, 0, (size_t)end)) : STR_NULL;
+    struct str value = end >= 0 ? pod_env_get(list, str_slice(rest, 0, (size_t)end)) : STR_NULL;
     if (!value.ptr) {
       buf_add_char(&out, '$');
       continue;
@@ -71,10 +69,10 @@ static int add_all(const char *kind, const struct pod_source_ref *ref, struct st
   const struct json *source =
       lookup->find(lookup->data, kind, facts->pod->metadata.namespace_, ref->name);
   if (!source)
-    return ref->optional ? RC_OK
-                         : err_set(err, RC_NOT_FOUND, "%s \"%.*s\" not found",
-                                   strcmp(kind, "Secret") == 0 ? "secret" : "configmap",
-                                   STR_ARG(ref->name));
+    return ref->optional
+               ? RC_OK
+               : err_set(err, RC_NOT_FOUND, "%s \"%.*s\" not found",
+                         strcmp(kind, "Secret") == 0 ? "secret" : "configmap", STR_ARG(ref->name));
   size_t count;
   struct str *keys = pod_source_keys(source, arena, &count);
   for (size_t i = 0; i < count; i++) {
@@ -89,10 +87,9 @@ static int add_all(const char *kind, const struct pod_source_ref *ref, struct st
 }
 
 // *ret_found false: an optional reference is absent, so the variable is not set at all.
-static int key_value(const char *kind, const struct pod_key_ref *ref,
-                     const struct pod_facts *facts, const struct pod_lookup *lookup,
-                     struct arena *arena, struct str *ret_value, bool *ret_found,
-                     struct err *err) {
+static int key_value(const char *kind, const struct pod_key_ref *ref, const struct pod_facts *facts,
+                     const struct pod_lookup *lookup, struct arena *arena, struct str *ret_value,
+                     bool *ret_found, struct err *err) {
   const char *word = strcmp(kind, "Secret") == 0 ? "secret" : "configmap";
   const struct json *source =
       lookup->find(lookup->data, kind, facts->pod->metadata.namespace_, ref->name);

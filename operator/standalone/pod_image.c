@@ -74,7 +74,8 @@ int pod_images_add(struct pod_images *images, struct str text, struct str cwd, s
   return RC_OK;
 }
 
-// Without "@sha256:..." and without ":tag"; a ':' before the last '/' belongs to the registry's port.
+// Without "@sha256:..." and without ":tag"; a ':' before the last '/' belongs to the registry's
+// port.
 static struct str without_tag(struct str image) {
   ptrdiff_t at = str_find_char(image, '@');
   if (at >= 0)

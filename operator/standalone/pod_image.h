@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images are not pulled on a single machine: `--image NAME=COMMAND` says which command stands for one. Pure.
+// Images are not pulled on a single machine: `--image NAME=COMMAND` says which command stands for
+// one. Pure.
 #pragma once
 
 #include "manifests/base/arena.h"
@@ -16,9 +17,9 @@ struct pod_images {
   size_t count, capacity;
 };
 
-// One NAME=COMMAND. COMMAND is split into words at blanks, with '...', "..." and \ as in a shell, but there is no
-// shell: say `sh -c "..."` for one. A relative command with a '/' in it is taken from `cwd`. A NAME given twice: the
-// later one counts.
+// One NAME=COMMAND. COMMAND is split into words at blanks, with '...', "..." and \ as in a shell,
+// but there is no shell: say `sh -c "..."` for one. A relative command with a '/' in it is taken
+// from `cwd`. A NAME given twice: the later one counts.
 int pod_images_add(struct pod_images *images, struct str text, struct str cwd, struct arena *arena,
                    struct err *err);
 // The same name with its tag or digest first, then the name without it. NULL when there is none.

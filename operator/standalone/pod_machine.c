@@ -31,8 +31,8 @@ static int64_t success_limit(const struct pod_probe *probe) {
 
 static void add_action(struct pod_actions *actions, struct pod_action action) {
   void *items = actions->items;
-  struct pod_action *slot = arena_push(actions->arena, &items, &actions->count,
-                                       &actions->capacity, sizeof *slot);
+  struct pod_action *slot =
+      arena_push(actions->arena, &items, &actions->count, &actions->capacity, sizeof *slot);
   actions->items = items;
   *slot = action;
 }
@@ -61,8 +61,8 @@ void pod_machine_init(struct pod_machine *machine, const struct pod *pod, struct
   for (size_t i = 0; i < machine->count; i++) {
     struct pod_container_machine *item = &machine->items[i];
     item->init = i < machine->init_count;
-    item->spec = item->init ? &spec->init_containers[i]
-                            : &spec->containers[i - machine->init_count];
+    item->spec =
+        item->init ? &spec->init_containers[i] : &spec->containers[i - machine->init_count];
     item->sidecar = item->init && str_eq(item->spec->restart_policy, STR("Always"));
     for (int kind = 0; kind < POD_PROBE_KINDS; kind++)
       item->probes[kind].next_ms = -1;
@@ -105,7 +105,8 @@ static struct pod_exit exit_dup(struct pod_machine *machine, const struct pod_ex
 }
 
 static void reset_running(struct pod_container_machine *item) {
-  item->ready = item->started = item->post_start = item->pre_stopped = item->termed = item->killed = false;
+  item->ready = item->started = item->post_start = item->pre_stopped = item->termed = item->killed =
+      false;
   item->kill_at_ms = 0;
   for (int kind = 0; kind < POD_PROBE_KINDS; kind++)
     item->probes[kind] = (struct pod_probe_state){.next_ms = -1};
@@ -361,9 +362,10 @@ static void probe_failed(struct pod_machine *machine, size_t i, enum pod_probe_k
   struct pod_container_machine *item = &machine->items[i];
   struct pod_probe_state *state = &item->probes[kind];
   state->successes = 0;
-  // The short delays before the first success must not use up the threshold; the first one only starts the count.
-  bool counts = state->ever_ok || state->counted_ms < 0 ||
-                now_ms - state->counted_ms >= period_ms(probe);
+  // The short delays before the first success must not use up the threshold; the first one only
+  // starts the count.
+  bool counts =
+      state->ever_ok || state->counted_ms < 0 || now_ms - state->counted_ms >= period_ms(probe);
   if (!counts)
     return;
   state->counted_ms = now_ms;

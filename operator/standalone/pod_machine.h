@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of one pod's containers as a state machine: what happened goes in as events, what to do comes out as
-// actions. Pure: no clock, no process. Order as the kubelet's: init containers one after the other (those with
-// restartPolicy Always keep running beside the rest), then the containers; startup probe before liveness and
-// readiness; restart with back-off; preStop, TERM, grace period, KILL.
-// Where we are faster than the kubelet, on purpose: a readiness or startup probe that has not succeeded yet is tried
-// again after 100 ms, 200 ms, ... up to its period (a failure still counts only once a period).
+// The life of one pod's containers as a state machine: what happened goes in as events, what to do
+// comes out as actions. Pure: no clock, no process. Order as the kubelet's: init containers one
+// after the other (those with restartPolicy Always keep running beside the rest), then the
+// containers; startup probe before liveness and readiness; restart with back-off; preStop, TERM,
+// grace period, KILL. Where we are faster than the kubelet, on purpose: a readiness or startup
+// probe that has not succeeded yet is tried again after 100 ms, 200 ms, ... up to its period (a
+// failure still counts only once a period).
 #pragma once
 
 #include "manifests/base/arena.h"
 #include "manifests/kinds/pod.h"
 
-#define POD_BACKOFF_FIRST_MS 10000    // the first restart is at once, the second waits this long, then doubled
-#define POD_BACKOFF_MAX_MS 300000     // kubelet's MaxContainerBackOff
-#define POD_BACKOFF_RESET_MS 600000   // a container that ran this long starts over without back-off
+#define POD_BACKOFF_FIRST_MS                                                                       \
+  10000 // the first restart is at once, the second waits this long, then doubled
+#define POD_BACKOFF_MAX_MS 300000   // kubelet's MaxContainerBackOff
+#define POD_BACKOFF_RESET_MS 600000 // a container that ran this long starts over without back-off
 #define POD_PROBE_FAST_MS 100
 
 enum pod_probe_kind { POD_STARTUP, POD_LIVENESS, POD_READINESS, POD_PROBE_KINDS };
@@ -44,19 +46,19 @@ struct pod_container_machine {
   const struct pod_container *spec;
   bool init, sidecar;
   enum pod_state state;
-  int64_t attempt;           // of the running or next start: the restart count
-  int64_t start_at_ms;       // WAITING: not before
-  int64_t backoff_ms;        // length of the back-off it waits for; 0: none
-  int64_t crashes;           // restarts since the back-off was reset
-  int64_t running_since_ms;  // steady clock
-  int64_t started_wall_ms;   // for status
+  int64_t attempt;                      // of the running or next start: the restart count
+  int64_t start_at_ms;                  // WAITING: not before
+  int64_t backoff_ms;                   // length of the back-off it waits for; 0: none
+  int64_t crashes;                      // restarts since the back-off was reset
+  int64_t running_since_ms;             // steady clock
+  int64_t started_wall_ms;              // for status
   struct str wait_reason, wait_message; // WAITING for its configuration
-  bool blocked;              // a start was refused; `pod_machine_retry` lifts it
-  bool started, ready;       // startup probe passed; readiness
-  bool post_start;           // its postStart runs
-  bool pre_stopped, termed, killed; // while STOPPING
-  int64_t kill_at_ms;        // STOPPING: when to KILL
-  struct pod_exit last;      // of the attempt before (or the final one when EXITED)
+  bool blocked;                         // a start was refused; `pod_machine_retry` lifts it
+  bool started, ready;                  // startup probe passed; readiness
+  bool post_start;                      // its postStart runs
+  bool pre_stopped, termed, killed;     // while STOPPING
+  int64_t kill_at_ms;                   // STOPPING: when to KILL
+  struct pod_exit last;                 // of the attempt before (or the final one when EXITED)
   struct pod_probe_state probes[POD_PROBE_KINDS];
 };
 
@@ -121,8 +123,8 @@ void pod_machine_pre_stopped(struct pod_machine *machine, size_t i);
 // The pod is to go. A second call may shorten the grace period.
 void pod_machine_delete(struct pod_machine *machine, int64_t now_ms, int64_t grace_ms);
 
-// Adoption, between init and the first step. A process found running since `uptime_ms`; ready and started as the
-// pod's status says.
+// Adoption, between init and the first step. A process found running since `uptime_ms`; ready and
+// started as the pod's status says.
 void pod_machine_adopt_running(struct pod_machine *machine, size_t i, int64_t attempt,
                                int64_t now_ms, int64_t uptime_ms, int64_t wall_ms, bool started,
                                bool ready);

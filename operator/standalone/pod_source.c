@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/pod_source.h"
+#include "manifests/source/base64.h"
 #include "manifests/text/quantity.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 // metadata.labels['x'] -> x
 static bool subscript(struct str path, const char *prefix, struct str *ret_key) {
@@ -106,43 +106,6 @@ int pod_resource_field(const struct pod *pod, const struct pod_container *contai
   return RC_OK;
 }
 
-static int sextet(char c) {
-  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const char *at = c ? strchr(alphabet, c) : NULL;
-  return at ? (int)(at - alphabet) : -1;
-}
-
-bool pod_base64(struct str text, struct arena *arena, struct str *ret_bytes) {
-  char *out = arena_alloc(arena, text.len / 4 * 3 + 4);
-  size_t len = 0;
-  uint32_t bits = 0;
-  int held = 0, padding = 0;
-  for (size_t i = 0; i < text.len; i++) {
-    char c = text.ptr[i];
-    if (c == '\n' || c == '\r')
-      continue;
-    if (c == '=') {
-      padding++;
-      continue;
-    }
-    int value = sextet(c);
-    if (value < 0 || padding > 0)
-      return false;
-    bits = (bits << 6) | (uint32_t)value;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out[len++] = (char)(bits >> held & 0xff);
-    }
-  }
-  // What remains may only be the zero bits of a proper end.
-  if (padding > 2 || held >= 6 || (bits & ((1u << held) - 1)) != 0)
-    return false;
-  out[len] = 0;
-  *ret_bytes = (struct str){out, len};
-  return true;
-}
-
 bool pod_source_value(const struct json *source, struct str key, struct arena *arena,
                       struct str *ret_value) {
   bool secret = str_eq(json_get_string(source, "kind"), STR("Secret"));
@@ -152,7 +115,7 @@ bool pod_source_value(const struct json *source, struct str key, struct arena *a
     return true;
   }
   const struct json *coded = json_get_s(json_get(source, secret ? "data" : "binaryData"), key);
-  return json_is(coded, JSON_STRING) && pod_base64(json_string(coded), arena, ret_value);
+  return json_is(coded, JSON_STRING) && base64_decode(json_string(coded), arena, ret_value);
 }
 
 static int compare(const void *a, const void *b) {
@@ -168,8 +131,8 @@ struct str *pod_source_keys(const struct json *source, struct arena *arena, size
   }
   struct str *keys = ARENA_ARRAY(arena, struct str, room);
   for (size_t i = 0; i < 3; i++)
-    JSON_EACH (item, json_get(source, parts[i]))
-      keys[count++] = item->key;
+    JSON_EACH(item, json_get(source, parts[i]))
+  keys[count++] = item->key;
   qsort(keys, count, sizeof *keys, compare);
   size_t kept = 0;
   for (size_t i = 0; i < count; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a pod's values come from: ConfigMaps, Secrets and what is known of the pod itself (the downward API). Pure.
-// Source: kubernetes.io "Downward API", pkg/fieldpath.
+// Where a pod's values come from: ConfigMaps, Secrets and what is known of the pod itself (the
+// downward API). Pure. Source: kubernetes.io "Downward API", pkg/fieldpath.
 #pragma once
 
 #include "manifests/base/err.h"
@@ -18,8 +18,9 @@ struct pod_lookup {
   void *data;
 };
 
-// metadata.name, .namespace, .uid, .labels, .labels['x'], .annotations, .annotations['x'], spec.nodeName,
-// spec.serviceAccountName, status.podIP, status.podIPs, status.hostIP, status.hostIPs. RC_INVALID names what is known.
+// metadata.name, .namespace, .uid, .labels, .labels['x'], .annotations, .annotations['x'],
+// spec.nodeName, spec.serviceAccountName, status.podIP, status.podIPs, status.hostIP,
+// status.hostIPs. RC_INVALID names what is known.
 int pod_field(const struct pod_facts *facts, struct str path, struct arena *arena,
               struct str *ret_value, struct err *err);
 // limits.cpu and the like of a container, as written and divided by the divisor, rounded up.
@@ -32,4 +33,3 @@ bool pod_source_value(const struct json *source, struct str key, struct arena *a
                       struct str *ret_value);
 // All keys, sorted, each once.
 struct str *pod_source_keys(const struct json *source, struct arena *arena, size_t *ret_count);
-bool pod_base64(struct str text, struct arena *arena, struct str *ret_bytes);

@@ -74,9 +74,9 @@ static struct json *container_status(const struct pod_machine *machine,
 }
 
 static const struct json *condition_of(const struct json *status, const char *type) {
-  JSON_EACH (item, json_get(status, "conditions"))
-    if (str_eq_z(json_get_string(item, "type"), type))
-      return item;
+  JSON_EACH(item, json_get(status, "conditions"))
+  if (str_eq_z(json_get_string(item, "type"), type))
+    return item;
   return NULL;
 }
 
@@ -106,10 +106,9 @@ static struct str not_ready_names(const struct pod_machine *machine, struct aren
     if (item->state != POD_RUNNING || !item->ready)
       buf_addf(&names, "%s%.*s", names.len ? " " : "", STR_ARG(item->spec->name));
   }
-  struct str text =
-      names.len ? arena_printf(arena, "containers with unready status: [%.*s]",
-                               STR_ARG(buf_str(&names)))
-                : STR_NULL;
+  struct str text = names.len ? arena_printf(arena, "containers with unready status: [%.*s]",
+                                             STR_ARG(buf_str(&names)))
+                              : STR_NULL;
   buf_dispose(&names);
   return text;
 }
@@ -127,8 +126,8 @@ struct json *pod_status_write(const struct pod_machine *machine, const struct po
   const char *reason = completed ? "PodCompleted" : "ContainersNotReady";
   if (completed)
     names = STR_NULL;
-  add_condition(conditions, old, "Initialized", initialized, "ContainersNotInitialized",
-                STR_NULL, now, arena);
+  add_condition(conditions, old, "Initialized", initialized, "ContainersNotInitialized", STR_NULL,
+                now, arena);
   add_condition(conditions, old, "Ready", ready, reason, names, now, arena);
   add_condition(conditions, old, "ContainersReady", ready, reason, names, now, arena);
   add_condition(conditions, old, "PodScheduled", true, NULL, STR_NULL, now, arena);

@@ -5,8 +5,8 @@
 #include "operator/standalone/pod_machine.h"
 #include "operator/standalone/pod_source.h"
 
-// `old` is the status the API has now (may be NULL): times of last transition and the start time are taken over
-// where nothing changed.
+// `old` is the status the API has now (may be NULL): times of last transition and the start time
+// are taken over where nothing changed.
 struct json *pod_status_write(const struct pod_machine *machine, const struct pod_facts *facts,
                               const struct json *old, int64_t now_wall_ms, struct arena *arena);
 // True when the two say the same.

@@ -30,11 +30,10 @@ static int add_file(struct file_list *list, struct arena *arena, struct str path
     return err_set(err, RC_INVALID, "mode of \"%.*s\": expected 0 to 0777 (octal), found %llo",
                    STR_ARG(path), (unsigned long long)mode);
   void *items = list->items;
-  struct pod_file *file =
-      arena_push(arena, &items, &list->count, &list->capacity, sizeof *file);
+  struct pod_file *file = arena_push(arena, &items, &list->count, &list->capacity, sizeof *file);
   list->items = items;
-  *file = (struct pod_file){
-      .path = arena_str(arena, path), .content = content, .mode = (unsigned)mode};
+  *file =
+      (struct pod_file){.path = arena_str(arena, path), .content = content, .mode = (unsigned)mode};
   return RC_OK;
 }
 

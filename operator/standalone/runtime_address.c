@@ -50,7 +50,7 @@ int address_pool_load(struct address_pool *pool, const char *path, struct err *e
   struct arena arena;
   arena_init(&arena);
   struct json *json;
-  int rc = file_read_json(path, &arena, &json, err);
+  int rc = shim_file_read_json(path, &arena, &json, err);
   if (rc == RC_OK) {
     int64_t base = json_int(json_get(json, "base"), 0), next = json_int(json_get(json, "next"), 1);
     if (base >> 24 != 127 || (base & 0xfff) != 0 || next < 1 || next > ADDRESS_RANGE) {
@@ -71,7 +71,7 @@ int address_pool_save(const struct address_pool *pool, const char *path, struct 
   struct json *json = json_new_object(&arena);
   json_put_int(&arena, json, "base", pool->base);
   json_put_int(&arena, json, "next", pool->next);
-  int rc = file_write_json(path, json, err);
+  int rc = shim_file_write_json(path, json, err);
   arena_dispose(&arena);
   return rc;
 }

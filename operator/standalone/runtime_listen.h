@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a container's processes listen, from /proc: a workload on all addresses takes its port from every other pod
-// of this machine, one on 127.0.0.1 is not reachable at its pod's address. Reads /proc only.
+// Where a container's processes listen, from /proc: a workload on all addresses takes its port from
+// every other pod of this machine, one on 127.0.0.1 is not reachable at its pod's address. Reads
+// /proc only.
 #pragma once
 
 #include "manifests/base/arena.h"

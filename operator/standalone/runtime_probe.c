@@ -39,13 +39,13 @@ static void closed(uv_handle_t *handle) {
   xfree(op);
 }
 
-static void close_one(struct probe_op *op, uv_handle_t *handle, bool is_there) {
-  (void)op;
+static void close_one(uv_handle_t *handle, bool is_there) {
   if (is_there && !uv_is_closing(handle))
     uv_close(handle, closed);
 }
 
-// The answer is told when everything is closed, so that the caller may start the next one from its callback.
+// The answer is told when everything is closed, so that the caller may start the next one from its
+// callback.
 static void finish(struct probe_op *op, bool ok, struct str message) {
   if (op->answered)
     return;
@@ -54,17 +54,18 @@ static void finish(struct probe_op *op, bool ok, struct str message) {
   op->message = arena_str(&op->arena, message);
   if (op->has_process && !op->ended)
     (void)kill(-op->process.pid, SIGKILL);
-  close_one(op, (uv_handle_t *)&op->timer, true);
-  close_one(op, (uv_handle_t *)&op->tcp, op->has_tcp);
-  close_one(op, (uv_handle_t *)&op->output, op->has_output);
+  close_one((uv_handle_t *)&op->timer, true);
+  close_one((uv_handle_t *)&op->tcp, op->has_tcp);
+  close_one((uv_handle_t *)&op->output, op->has_output);
   // A killed command is still to be reaped: its handle closes in on_exit.
   if (op->has_process && op->ended)
-    close_one(op, (uv_handle_t *)&op->process, true);
+    close_one((uv_handle_t *)&op->process, true);
 }
 
-void probe_cancel(struct probe_op *op) {
+void *probe_cancel(struct probe_op *op) {
   op->done = NULL;
   finish(op, false, STR(""));
+  return op->data;
 }
 
 static void on_timeout(uv_timer_t *timer) {
@@ -93,10 +94,10 @@ static bool read_status(struct probe_op *op) {
     return true;
   }
   bool ok = status >= 200 && status < 400;
-  finish(op, ok,
-         ok ? STR("")
-            : arena_printf(&op->arena, "HTTP probe failed with statuscode: %lld",
-                           (long long)status));
+  finish(
+      op, ok,
+      ok ? STR("")
+         : arena_printf(&op->arena, "HTTP probe failed with statuscode: %lld", (long long)status));
   return true;
 }
 
@@ -175,9 +176,8 @@ static void start_tcp(struct probe_op *op, const struct probe_target *target) {
   op->tcp.data = op->connect.data = op;
   op->has_tcp = true;
   op->open++;
-  int rc = target->port > 0 && target->port < 65536
-               ? uv_ip4_addr(address, (int)target->port, &to)
-               : UV_EINVAL;
+  int rc = target->port > 0 && target->port < 65536 ? uv_ip4_addr(address, (int)target->port, &to)
+                                                    : UV_EINVAL;
   if (rc == 0)
     rc = uv_tcp_connect(&op->connect, &op->tcp, (const struct sockaddr *)&to, on_connected);
   if (rc < 0)
@@ -194,10 +194,10 @@ static void on_exit(uv_process_t *process, int64_t code, int sig) {
   }
   struct str said = str_trim(buf_str(&op->in));
   finish(op, op->exit_code == 0,
-         op->exit_code == 0 ? STR("")
-                            : arena_printf(&op->arena, "command exited with %lld%s%.*s",
-                                           (long long)op->exit_code, said.len ? ": " : "",
-                                           STR_ARG(said)));
+         op->exit_code == 0
+             ? STR("")
+             : arena_printf(&op->arena, "command exited with %lld%s%.*s", (long long)op->exit_code,
+                            said.len ? ": " : "", STR_ARG(said)));
 }
 
 static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *into) {
@@ -205,7 +205,8 @@ static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *into) {
   (void)into;
   if (got > 0)
     op->in.len += (size_t)got;
-  if (op->in.len >= PROBE_MESSAGE_MAX) // enough for the message; the rest must not block the command
+  if (op->in.len >=
+      PROBE_MESSAGE_MAX) // enough for the message; the rest must not block the command
     op->in.len = PROBE_MESSAGE_MAX / 2;
   if (got < 0)
     (void)uv_read_stop(stream);
@@ -226,8 +227,7 @@ static void start_exec(struct probe_op *op, const struct probe_target *target) {
   uv_stdio_container_t stdio[3] = {
       {.flags = UV_IGNORE},
       {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&op->output},
-      {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&op->output}};
-  stdio[2].flags = UV_IGNORE;
+      {.flags = UV_IGNORE}};
   uv_process_options_t options = {.file = "/proc/self/exe",
                                   .args = argv,
                                   .stdio = stdio,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One probe or lifecycle hook of a container: HTTP GET, TCP connect, a command, or a pause. Effects only; what the
-// answer means is pod_machine's. An HTTPS or gRPC probe is done as a TCP connect (the runtime says so in an event).
+// One probe or lifecycle hook of a container: HTTP GET, TCP connect, a command, or a pause. Effects
+// only; what the answer means is pod_machine's. An HTTPS or gRPC probe is done as a TCP connect
+// (the runtime says so in an event).
 #pragma once
 
 #include "manifests/base/str.h"
@@ -34,4 +35,4 @@ typedef void (*probe_done_fn)(bool ok, struct str message, void *data);
 struct probe_op *probe_start(struct uv_loop_s *loop, const struct probe_target *target,
                              probe_done_fn done, void *data);
 // `done` will not be called; a command is killed.
-void probe_cancel(struct probe_op *op);
+void *probe_cancel(struct probe_op *op); // returns `data`

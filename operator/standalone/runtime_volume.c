@@ -11,7 +11,7 @@
 static int need_parents(struct arena *arena, const char *root, struct str path, struct err *err) {
   for (size_t i = path.len; i > 0; i--)
     if (path.ptr[i - 1] == '/')
-      return file_mkdirs(file_join(arena, root, str_slice(path, 0, i - 1)), err);
+      return shim_file_mkdirs(shim_file_join(arena, root, str_slice(path, 0, i - 1)), err);
   return RC_OK;
 }
 
@@ -19,9 +19,9 @@ static bool is_current(const struct pod_volume_plan *plan, const char *data, str
   for (size_t i = 0; i < plan->file_count; i++) {
     struct str text;
     struct stat about;
-    const char *path = file_join(arena, data, plan->files[i].path);
+    const char *path = shim_file_join(arena, data, plan->files[i].path);
     if (stat(path, &about) < 0 || (about.st_mode & 0777) != plan->files[i].mode ||
-        file_read(path, arena, &text, NULL) != RC_OK || !str_eq(text, plan->files[i].content))
+        shim_file_read(path, arena, &text, NULL) != RC_OK || !str_eq(text, plan->files[i].content))
       return false;
   }
   return true;
@@ -45,7 +45,7 @@ static void drop_stale(const struct pod_volume_plan *plan, const char *root, con
     bool ours = str_eq(name, STR(".")) || str_eq(name, STR("..")) || str_eq(name, STR("..data")) ||
                 str_eq_z(name, keep);
     if (!ours && !is_wanted(plan, name))
-      (void)file_remove_all(file_join(arena, root, name), NULL);
+      (void)shim_file_remove_all(shim_file_join(arena, root, name), NULL);
   }
   if (entries)
     closedir(entries);
@@ -73,17 +73,17 @@ static int link_keys(const struct pod_volume_plan *plan, const char *root, struc
   int rc = RC_OK;
   for (size_t i = 0; rc == RC_OK && i < plan->file_count; i++) {
     ptrdiff_t slash = str_find_char(plan->files[i].path, '/');
-    struct str first = slash < 0 ? plan->files[i].path
-                                 : str_slice(plan->files[i].path, 0, (size_t)slash);
+    struct str first =
+        slash < 0 ? plan->files[i].path : str_slice(plan->files[i].path, 0, (size_t)slash);
     rc = link_to(arena_printf(arena, "..data/%.*s", STR_ARG(first)).ptr,
-                 file_join(arena, root, first), err);
+                 shim_file_join(arena, root, first), err);
   }
   return rc;
 }
 
 static int write_files(const struct pod_volume_plan *plan, const char *root, struct arena *arena,
                        struct err *err) {
-  const char *data = file_join(arena, root, STR("..data"));
+  const char *data = shim_file_join(arena, root, STR("..data"));
   if (access(data, F_OK) == 0 && is_current(plan, data, arena))
     return RC_OK;
   char now[64] = "", fresh[64];
@@ -93,15 +93,16 @@ static int write_files(const struct pod_volume_plan *plan, const char *root, str
   int64_t number = -1;
   (void)str_to_i64(str_slice(str_of(now), 2, 64), &number);
   snprintf(fresh, sizeof fresh, "..%d", (int)((number + 1) % 64));
-  const char *folder = file_join(arena, root, str_of(fresh));
-  int rc = file_remove_all(folder, err);
+  const char *folder = shim_file_join(arena, root, str_of(fresh));
+  int rc = shim_file_remove_all(folder, err);
   if (rc == RC_OK)
-    rc = file_mkdirs(folder, err);
+    rc = shim_file_mkdirs(folder, err);
   for (size_t i = 0; rc == RC_OK && i < plan->file_count; i++) {
     const struct pod_file *file = &plan->files[i];
     rc = need_parents(arena, folder, file->path, err);
     if (rc == RC_OK)
-      rc = file_write(file_join(arena, folder, file->path), file->content, file->mode, err);
+      rc = shim_file_write(shim_file_join(arena, folder, file->path), file->content, file->mode,
+                           err);
   }
   if (rc == RC_OK && chmod(folder, 0755) < 0)
     rc = err_errno(err, "cannot open up %s", folder);
@@ -119,7 +120,7 @@ static int check_host(const struct pod_volume_plan *plan, struct err *err) {
   struct str type = plan->host_type;
   const char *path = plan->host_path.ptr;
   if (str_eq(type, STR("DirectoryOrCreate")))
-    return file_mkdirs(path, err);
+    return shim_file_mkdirs(path, err);
   if (stat(path, &about) < 0)
     return err_errno(err, "volume %.*s: hostPath %s", STR_ARG(plan->name), path);
   bool folder = S_ISDIR(about.st_mode);
@@ -134,8 +135,8 @@ int volume_write(const struct pod_volume_plan *plan, const char *folder, struct 
     return check_host(plan, err);
   struct arena arena;
   arena_init(&arena);
-  const char *root = file_join(&arena, folder, plan->name);
-  int rc = file_mkdirs(root, err);
+  const char *root = shim_file_join(&arena, folder, plan->name);
+  int rc = shim_file_mkdirs(root, err);
   if (rc == RC_OK && chmod(root, plan->type == POD_VOLUME_EMPTY ? 0777 : 0755) < 0)
     rc = err_errno(err, "cannot open up %s", root);
   if (rc == RC_OK && plan->type == POD_VOLUME_FILES)
@@ -148,9 +149,8 @@ int volume_need_sources(const struct shim_mount *mounts, size_t count, struct er
   int rc = RC_OK;
   for (size_t i = 0; rc == RC_OK && i < count; i++)
     if (access(mounts[i].source.ptr, F_OK) != 0)
-      rc = mounts[i].read_only
-               ? err_set(err, RC_NOT_FOUND, "there is nothing at %s to mount at %s",
-                         mounts[i].source.ptr, mounts[i].target.ptr)
-               : file_mkdirs(mounts[i].source.ptr, err);
+      rc = mounts[i].read_only ? err_set(err, RC_NOT_FOUND, "there is nothing at %s to mount at %s",
+                                         mounts[i].source.ptr, mounts[i].target.ptr)
+                               : shim_file_mkdirs(mounts[i].source.ptr, err);
   return rc;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a pod's volumes below a folder, as pod_volume.h plans them. Files of configMap, secret and downwardAPI
-// volumes change all at once for a reader, as the kubelet does it: VOLUME/KEY -> ..data/KEY, ..data -> ..N, and only
+// Writes a pod's volumes below a folder, as pod_volume.h plans them. Files of configMap, secret and
+// downwardAPI volumes change all at once for a reader, as the kubelet does it: VOLUME/KEY ->
+// ..data/KEY, ..data -> ..N, and only
 // ..data is replaced.
 #pragma once
 

@@ -37,13 +37,14 @@ struct shim {
 };
 
 static const char *path_of(struct shim *shim, const char *name) {
-  return file_join(&shim->arena, shim->folder, str_of(name));
+  return shim_file_join(&shim->arena, shim->folder, str_of(name));
 }
 
 static int record_save(struct shim *shim, struct err *err) {
   struct arena arena;
   arena_init(&arena);
-  int rc = file_write_json(path_of(shim, SHIM_RECORD), shim_record_write(&arena, &shim->record), err);
+  int rc = shim_file_write_json(path_of(shim, SHIM_RECORD),
+                                shim_record_write(&arena, &shim->record), err);
   arena_dispose(&arena);
   return rc;
 }
@@ -73,7 +74,8 @@ static int take_lock(struct shim *shim, struct err *err) {
   return RC_OK;
 }
 
-// Opened for both ways: so neither we nor the container ever see an end or a broken pipe, whoever is killed first.
+// Opened for both ways: so neither we nor the container ever see an end or a broken pipe, whoever
+// is killed first.
 static int open_output(struct shim *shim, struct err *err) {
   const char *path = path_of(shim, SHIM_OUTPUT);
   if (mkfifo(path, 0600) < 0 && errno != EEXIST)
@@ -168,7 +170,8 @@ static void finish(struct shim *shim, int code, int sig, const char *reason, con
   shim->record.message = arena_strz(&shim->arena, message);
 }
 
-// Starts the process, held back until it is on record. A failed exec becomes an exit with reason StartError.
+// Starts the process, held back until it is on record. A failed exec becomes an exit with reason
+// StartError.
 static int start_process(struct shim *shim, struct err *err) {
   int go[2], report[2];
   if (pipe2(go, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
@@ -213,7 +216,7 @@ static bool pid_alive_and_ours(const struct shim *shim) {
 static int begin(struct shim *shim, bool *ret_done, struct err *err) {
   struct json *json = NULL;
   shim->record = (struct shim_record){.attempt = -1};
-  if (file_read_json(path_of(shim, SHIM_RECORD), &shim->arena, &json, NULL) == RC_OK)
+  if (shim_file_read_json(path_of(shim, SHIM_RECORD), &shim->arena, &json, NULL) == RC_OK)
     shim_record_read(json, &shim->record);
   *ret_done = shim->record.attempt > shim->start.attempt;
   if (*ret_done)
@@ -335,7 +338,7 @@ static int run(struct shim *shim, struct err *err) {
   struct json *json = NULL;
   int rc = take_lock(shim, err);
   if (rc == RC_OK)
-    rc = file_read_json(path_of(shim, SHIM_START), &shim->arena, &json, err);
+    rc = shim_file_read_json(path_of(shim, SHIM_START), &shim->arena, &json, err);
   if (rc == RC_OK)
     rc = shim_start_read(json, &shim->arena, &shim->start, err);
   if (rc == RC_OK)
@@ -384,7 +387,8 @@ static void enter_namespace(pid_t pid, const char *name, int type) {
   snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd >= 0) {
-    (void)setns(fd, type); // without it the command sees the host's files; its own exit code then tells
+    (void)setns(fd,
+                type); // without it the command sees the host's files; its own exit code then tells
     close(fd);
   }
 }
@@ -394,11 +398,11 @@ int shim_exec(const char *folder, const struct str *argv, size_t count) {
   struct json *start = NULL, *record = NULL;
   struct err err = {0};
   arena_init(&shim.arena);
-  int rc = file_read_json(path_of(&shim, SHIM_START), &shim.arena, &start, &err);
+  int rc = shim_file_read_json(path_of(&shim, SHIM_START), &shim.arena, &start, &err);
   if (rc == RC_OK)
     rc = shim_start_read(start, &shim.arena, &shim.start, &err);
   if (rc == RC_OK)
-    rc = file_read_json(path_of(&shim, SHIM_RECORD), &shim.arena, &record, &err);
+    rc = shim_file_read_json(path_of(&shim, SHIM_RECORD), &shim.arena, &record, &err);
   if (rc != RC_OK) {
     fprintf(stderr, "%s\n", err.msg);
     return 126;

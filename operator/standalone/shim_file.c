@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_read(const char *path, struct arena *arena, struct str *ret_text, struct err *err) {
+int shim_file_read(const char *path, struct arena *arena, struct str *ret_text, struct err *err) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return err_errno(err, "cannot open %s", path);
@@ -35,9 +35,10 @@ int file_read(const char *path, struct arena *arena, struct str *ret_text, struc
   return rc;
 }
 
-int file_read_json(const char *path, struct arena *arena, struct json **ret_json, struct err *err) {
+int shim_file_read_json(const char *path, struct arena *arena, struct json **ret_json,
+                        struct err *err) {
   struct str text;
-  int rc = file_read(path, arena, &text, err);
+  int rc = shim_file_read(path, arena, &text, err);
   if (rc != RC_OK)
     return rc;
   rc = json_parse(text, arena, ret_json, err);
@@ -55,7 +56,7 @@ static int write_all(int fd, struct str text) {
   return 0;
 }
 
-int file_write(const char *path, struct str text, unsigned mode, struct err *err) {
+int shim_file_write(const char *path, struct str text, unsigned mode, struct err *err) {
   struct buf temporary;
   buf_init(&temporary, 8192);
   buf_addf(&temporary, "%s.%d.new", path, (int)getpid());
@@ -77,18 +78,18 @@ int file_write(const char *path, struct str text, unsigned mode, struct err *err
   return rc;
 }
 
-int file_write_json(const char *path, const struct json *json, struct err *err) {
+int shim_file_write_json(const char *path, const struct json *json, struct err *err) {
   struct buf text;
   buf_init(&text, FILE_MAX);
   (void)json_write(&text, json);
   (void)buf_add_char(&text, '\n');
   int rc = text.failed ? err_set(err, RC_LIMIT, "%s would be larger than %u bytes", path, FILE_MAX)
-                       : file_write(path, buf_str(&text), 0600, err);
+                       : shim_file_write(path, buf_str(&text), 0600, err);
   buf_dispose(&text);
   return rc;
 }
 
-int file_mkdirs(const char *path, struct err *err) {
+int shim_file_mkdirs(const char *path, struct err *err) {
   struct buf part;
   buf_init(&part, 8192);
   int rc = RC_OK;
@@ -111,12 +112,12 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
   return remove(path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
-int file_remove_all(const char *path, struct err *err) {
+int shim_file_remove_all(const char *path, struct err *err) {
   if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
     return err_errno(err, "cannot remove %s", path);
   return RC_OK;
 }
 
-const char *file_join(struct arena *arena, const char *parent, struct str name) {
+const char *shim_file_join(struct arena *arena, const char *parent, struct str name) {
   return arena_printf(arena, "%s/%.*s", parent, STR_ARG(name)).ptr;
 }

@@ -20,12 +20,11 @@ static int open_file(struct log_file *log) {
 
 int log_file_open(struct log_file *log, const char *path, int64_t max_bytes, int64_t keep,
                   struct err *err) {
-  *log = (struct log_file){
-      .path = xstrdup(path), .fd = -1, .max_bytes = max_bytes, .keep = keep};
+  *log = (struct log_file){.path = xstrdup(path), .fd = -1, .max_bytes = max_bytes, .keep = keep};
   char *slash = strrchr(log->path, '/');
   if (slash && slash != log->path) {
     *slash = 0;
-    int rc = file_mkdirs(log->path, err);
+    int rc = shim_file_mkdirs(log->path, err);
     *slash = '/';
     if (rc != RC_OK)
       return rc;

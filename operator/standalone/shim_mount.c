@@ -45,7 +45,8 @@ static int enter(enum shim_mount_mode mode, struct err *err) {
   return RC_OK;
 }
 
-// Makes `to` of the same kind as `from` and binds it there. Sockets and devices are bound over an empty file.
+// Makes `to` of the same kind as `from` and binds it there. Sockets and devices are bound over an
+// empty file.
 static int bind_entry(const char *from, const char *to, struct err *err) {
   struct stat about;
   if (lstat(from, &about) < 0)
@@ -135,7 +136,8 @@ static void cut_to_existing(struct buf *path) {
   } while (path->len > 1 && (stat(buf_z(path), &about) < 0 || !S_ISDIR(about.st_mode)));
 }
 
-// Covers `folder` unless it is a tmpfs of ours from an earlier mount already, which can simply be written to.
+// Covers `folder` unless it is a tmpfs of ours from an earlier mount already, which can simply be
+// written to.
 static int need_cover(const char *folder, const char *scratch, struct err *err) {
   struct buf mark;
   buf_init(&mark, 8192);

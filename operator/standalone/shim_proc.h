@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes named so that a reused pid is never mistaken for one of ours: pid, start time and boot. Used by the shim,
-// the runtime and the supervisor, on their records and for adoption.
+// Processes named so that a reused pid is never mistaken for one of ours: pid, start time and boot.
+// Used by the shim, the runtime and the supervisor, on their records and for adoption.
 #pragma once
 
 #include "manifests/text/json.h"
@@ -19,14 +19,15 @@ struct str proc_boot(void);
 uint64_t proc_start_time(pid_t pid);
 struct proc_id proc_identify(pid_t pid);
 bool proc_is_alive(struct proc_id id);
-// A descriptor of exactly this process (close-on-exec, readable once it has ended), or -1 when it is gone.
+// A descriptor of exactly this process (close-on-exec, readable once it has ended), or -1 when it
+// is gone.
 int proc_open(struct proc_id id);
 // Signals exactly this process; false when it is gone.
 bool proc_signal(struct proc_id id, int signal);
 // Waits until it is gone or `timeout_ms` is over; true when it is gone.
 bool proc_wait_gone(struct proc_id id, int timeout_ms);
-// Kills what is left of a container: the processes of its session and, for a subreaper, our own children. Returns
-// how many were found; the caller repeats until none are left.
+// Kills what is left of a container: the processes of its session and, for a subreaper, our own
+// children. Returns how many were found; the caller repeats until none are left.
 size_t proc_kill_session(pid_t session);
 
 void proc_write(struct arena *arena, struct json *object, const char *key, struct proc_id id);

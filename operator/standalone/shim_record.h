@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the runtime and a shim tell each other through files of one container's folder, DATA/pods/<uid>/<container>/:
+// What the runtime and a shim tell each other through files of one container's folder,
+// DATA/pods/<uid>/<container>/:
 //   start.json   the runtime's order: what to run (0600, it may hold secrets)
 //   record.json  the shim's account: attempt, pids and start times, exit; replaced atomically
 //   lock         flocked by the one living shim of this container
-//   output       the FIFO that is the container's stdout and stderr; it outlives a shim, so a container whose shim was
+//   output       the FIFO that is the container's stdout and stderr; it outlives a shim, so a
+//   container whose shim was
 //                killed keeps running and the next shim goes on reading
 // Names and JSON only; no effects.
 #pragma once
@@ -28,7 +30,7 @@ struct shim_mount {
 };
 
 struct shim_start {
-  int64_t attempt; // 0 for the first start, then one more each restart
+  int64_t attempt;  // 0 for the first start, then one more each restart
   struct str title; // namespace/pod/container, for ps
   struct str *argv;
   size_t argv_count;
