@@ -129,6 +129,11 @@ static const struct json *config_trim_pod(const struct json *json, struct arena 
   return trimmed;
 }
 
+static struct str config_key(struct arena *arena, const char *kind, struct str namespace_,
+                             struct str name) {
+  return arena_printf(arena, "%s/%.*s/%.*s", kind, STR_ARG(namespace_), STR_ARG(name));
+}
+
 static void config_report(const struct kind_desc *kind, struct config_object *object,
                           struct str namespace_, struct str name) {
   findings_add(&object->findings, FINDING_WARNING, object->file, object->line, STR(""),
@@ -141,7 +146,11 @@ static struct config_object *config_object_new(const struct kind_desc *kind, enu
   struct config_object *object = XNEW(struct config_object);
   arena_init(&object->arena);
   findings_init(&object->findings, &object->arena);
-  object->file = arena_str(&object->arena, file);
+  // Objects of an API are in no file: their own name says where a fault is.
+  object->file = file.len ? arena_str(&object->arena, file)
+                          : config_key(&object->arena, kind->kind,
+                                       json_path_string(json, "metadata.namespace"),
+                                       json_path_string(json, "metadata.name"));
   object->line = line;
   object->revision = arena_str(&object->arena, json_path_string(json, "metadata.resourceVersion"));
   object->uid = arena_str(&object->arena, json_path_string(json, "metadata.uid"));
@@ -192,11 +201,6 @@ static bool config_is_same(const struct config_entry *entry, const struct json *
   struct str revision = json_path_string(json, "metadata.resourceVersion");
   return newest && revision.len && str_eq(newest->revision, revision) &&
          str_eq(newest->uid, json_path_string(json, "metadata.uid")) && newest->line == line;
-}
-
-static struct str config_key(struct arena *arena, const char *kind, struct str namespace_,
-                             struct str name) {
-  return arena_printf(arena, "%s/%.*s/%.*s", kind, STR_ARG(namespace_), STR_ARG(name));
 }
 
 bool config_set_put(struct config_set *set, const struct json *json, struct str file, int line) {

@@ -14,7 +14,7 @@ struct table_object {
   const struct kind_desc *kind;
   const void *object;              // starts with struct object_meta; NULL: only the findings count
   const struct findings *findings; // of its decoding, and what of it is not enforced; may be NULL
-  struct str file;                 // "" from an API
+  struct str file;                 // where it stands; from an API: "Kind/ns/name"
   int line;
 };
 

@@ -10,6 +10,21 @@
 #define CLUSTER_CONNECT_TIMEOUT_MS 10000 // Istio's meshConfig.connectTimeout
 #define CLUSTER_ROOT_NAMESPACE STR("istio-system")
 
+// A rule counts in the proxy's own namespace, the Service's, or the root namespace
+// (dataplane.md 3.1).
+static void rule_check_namespace(struct builder *builder, const struct part_object *object,
+                                 struct str host) {
+  struct str namespace_ = object->meta->namespace_;
+  const struct part_service *service = map_get(&builder->service_by_name, host);
+  if (!service || str_eq(namespace_, service->service->namespace_) ||
+      str_eq(namespace_, CLUSTER_ROOT_NAMESPACE) ||
+      str_eq(namespace_, builder->input->settings->namespace_))
+    return;
+  table_finding(builder, FINDING_WARNING, object, STR("spec.host"), "not-in-force",
+                "%.*s is a Service of namespace %.*s, where its rules must stand", STR_ARG(host),
+                STR_ARG(service->service->namespace_));
+}
+
 static struct str rule_key(struct builder *builder, struct str namespace_, struct str host) {
   return arena_printf(&builder->scratch, "%.*s|%.*s", STR_ARG(namespace_), STR_ARG(host));
 }
@@ -65,6 +80,7 @@ static void rule_add(struct builder *builder, const struct part_object *object) 
     return;
   struct str host = host_expand(&builder->scratch, declared->spec.host, object->meta->namespace_,
                                 builder->domain);
+  rule_check_namespace(builder, object, host);
   struct str key = rule_key(builder, object->meta->namespace_, host);
   struct str name = arena_printf(&builder->scratch, "%.*s/%.*s", STR_ARG(object->meta->namespace_),
                                  STR_ARG(object->meta->name));
