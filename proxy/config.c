@@ -40,7 +40,7 @@ struct proxy_config {
 static void config_log_finding(const struct finding *item) {
   if (item->level == FINDING_INFO)
     return;
-  LOG(item->level == FINDING_ERROR ? LOG_ERROR : LOG_WARN, "configuration",
+  LOG(item->level == FINDING_ERROR ? LOG_ERROR : LOG_WARN, "configuration finding",
       LOG_S("finding", item->message), LOG_S("path", item->path), LOG_S("file", item->file),
       LOG_I("line", item->line), LOG_S("id", item->id));
 }
@@ -91,7 +91,7 @@ static void config_build(struct proxy_config *config) {
   arena_dispose(&scratch);
   table_unref(config->table);
   config->table = table;
-  LOG(LOG_INFO, "configuration", LOG_I("version", (int64_t)table->version),
+  LOG(LOG_INFO, "configuration in force", LOG_I("version", (int64_t)table->version),
       LOG_I("hosts", (int64_t)table->host_count), LOG_I("clusters", (int64_t)table->cluster_count),
       LOG_I("endpoints", (int64_t)table->endpoint_count),
       LOG_I("errors", (int64_t)table->findings.errors),

@@ -43,6 +43,7 @@ struct config_object {
   struct findings findings;
   struct str file, revision, uid;
   int line;
+  uint64_t content; // CONFIG_JOINED: hash of what matters here
 };
 
 struct config_entry {
@@ -134,6 +135,22 @@ static struct str config_key(struct arena *arena, const char *kind, struct str n
   return arena_printf(arena, "%s/%.*s/%.*s", kind, STR_ARG(namespace_), STR_ARG(name));
 }
 
+// Pods and slices are written often (probes, annotations, heartbeats) without anything new for
+// routing; a table for each of these writes would keep a large cluster's proxies busy with nothing.
+static uint64_t config_content(const struct json *json) {
+  struct arena arena;
+  arena_init(&arena);
+  struct json *copy = json_dup(&arena, json);
+  struct json *metadata = json_get(copy, "metadata");
+  static const char *const ignored[] = {"resourceVersion", "generation", "managedFields",
+                                        "annotations"};
+  for (size_t i = 0; metadata && i < sizeof ignored / sizeof ignored[0]; i++)
+    (void)json_remove(metadata, str_of(ignored[i]));
+  uint64_t hash = str_hash(json_text(&arena, copy));
+  arena_dispose(&arena);
+  return hash;
+}
+
 static void config_report(const struct kind_desc *kind, struct config_object *object,
                           struct str namespace_, struct str name) {
   findings_add(&object->findings, FINDING_WARNING, object->file, object->line, STR(""),
@@ -167,6 +184,8 @@ static struct config_object *config_object_new(const struct kind_desc *kind, enu
     return object;
   }
   object->meta = typed;
+  if (use == CONFIG_JOINED)
+    object->content = config_content(tree);
   if (use == CONFIG_ENFORCED) {
     (void)unenforced_report(kind, json, object->file, &object->arena, &object->findings);
     if (rc == 0 && kind == &virtual_service_kind)
@@ -175,15 +194,18 @@ static struct config_object *config_object_new(const struct kind_desc *kind, enu
   return object;
 }
 
-// Puts the newest version in its place; an error keeps the last good one beside it.
-static void config_entry_take(struct config_entry *entry, struct config_object *object,
+// Puts the newest version in its place; an error keeps the last good one beside it. False: nothing
+// is new but its revision.
+static bool config_entry_take(struct config_entry *entry, struct config_object *object,
                               struct str name) {
+  bool changed = entry->broken || !entry->good || object->findings.errors || !object->content ||
+                 entry->good->content != object->content || entry->good->line != object->line;
   config_object_free(entry->broken);
   entry->broken = NULL;
   if (object->findings.errors == 0) {
     config_object_free(entry->good);
     entry->good = object;
-    return;
+    return changed;
   }
   entry->broken = object;
   bool has_good = entry->good && entry->good->meta;
@@ -194,6 +216,7 @@ static void config_entry_take(struct config_entry *entry, struct config_object *
                         : "%s %.*s: because of its errors, it is not in force%.*s",
                entry->kind->kind, STR_ARG(name),
                STR_ARG(has_good ? entry->good->revision : STR("")));
+  return true;
 }
 
 static bool config_is_same(const struct config_entry *entry, const struct json *json, int line) {
@@ -226,8 +249,9 @@ bool config_set_put(struct config_set *set, const struct json *json, struct str 
   entry->round = set->round;
   bool changed = is_new || !config_is_same(entry, json, line);
   if (changed)
-    config_entry_take(entry, config_object_new(kind, use, json, file, line),
-                      arena_printf(&scratch, "%.*s/%.*s", STR_ARG(namespace_), STR_ARG(name)));
+    changed =
+        config_entry_take(entry, config_object_new(kind, use, json, file, line),
+                          arena_printf(&scratch, "%.*s/%.*s", STR_ARG(namespace_), STR_ARG(name)));
   arena_dispose(&scratch);
   return changed;
 }

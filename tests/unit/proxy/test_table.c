@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/proxy/support_table.h"
 
+#include "manifests/text/yaml.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -488,6 +490,29 @@ static void a_broken_version_leaves_the_last_good_one(void **state) {
   fixture_dispose(&fixture);
 }
 
+static void a_heartbeat_is_no_change(void **state) {
+  (void)state;
+  static const char *const pods[] = {
+      "resourceVersion: '1', labels: {a: b}}, status: {podIP: 10.0.0.1, phase: Pending}}",
+      "resourceVersion: '2', labels: {a: b}}, status: {podIP: 10.0.0.1, phase: Running}}",
+      "resourceVersion: '3', labels: {a: c}}, status: {podIP: 10.0.0.1, phase: Running}}"};
+  struct fixture fixture;
+  fixture_init(&fixture);
+  for (size_t i = 0; i < 3; i++) {
+    struct buf text;
+    struct yaml_doc *docs;
+    struct findings findings;
+    findings_init(&findings, &fixture.arena);
+    buf_init(&text, 4096);
+    (void)buf_addf(&text, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: n, %s}",
+                   pods[i]);
+    assert_int_equal(yaml_parse(buf_str(&text), STR(""), &fixture.arena, &docs, &findings), 1);
+    assert_int_equal(config_set_put(&fixture.set, docs[0].root, STR(""), 0), i != 1);
+    buf_dispose(&text);
+  }
+  fixture_dispose(&fixture);
+}
+
 static void what_is_not_enforced_is_said(void **state) {
   (void)state;
   struct fixture fixture;
@@ -528,6 +553,7 @@ int main(void) {
       cmocka_unit_test(a_slot_is_given_on_only_when_nobody_holds_it),
       cmocka_unit_test(tables_may_be_dropped_from_any_thread),
       cmocka_unit_test(a_broken_version_leaves_the_last_good_one),
+      cmocka_unit_test(a_heartbeat_is_no_change),
       cmocka_unit_test(what_is_not_enforced_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
