@@ -10,7 +10,8 @@
   XX(shim) \
   XX(operator) \
   XX(proxy) \
-  XX(generate)
+  XX(generate) \
+  XX(apiserver)
 // clang-format on
 
 #define XX(name) extern const struct command cmd_##name;

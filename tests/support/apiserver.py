@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A `serin apiserver` of its own on a temporary data folder, with a raw HTTPS client and kubectl. Used by
+tests/integration/test_apiserver_*.py. A test file defines functions test_...(server) and calls main()."""
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = os.environ.get("SERIN_BIN") or str(ROOT / "build" / "dev" / "serin")
+KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl")
+
+
+class Failure(Exception):
+    """A check that did not hold."""
+
+
+def check(condition, why):
+    if not condition:
+        raise Failure(why)
+
+
+def equal(have, want, what=""):
+    if have != want:
+        raise Failure(f"{what}: {have!r}, not {want!r}")
+
+
+def wait_for(what, condition, seconds=20, every=0.02):
+    end = time.monotonic() + seconds
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise Failure(f"waited {seconds} s for {what}")
+        time.sleep(every)
+
+
+class Reply:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read().decode()
+
+    @property
+    def json(self):
+        return json.loads(self.text)
+
+
+class Stream:
+    """A watch: events one by one, with a deadline."""
+
+    def __init__(self, connection, response):
+        self.connection, self.response = connection, response
+
+    def next(self, seconds=10):
+        self.connection.sock.settimeout(seconds)
+        line = self.response.readline()
+        return json.loads(line) if line else None
+
+    def close(self):
+        self.connection.close()
+
+
+class Server:
+    def __init__(self, data=None):
+        self.own = data is None
+        self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="serin-apiserver-"))
+        self.cache = self.data / "kubectl-cache"
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([BIN, "apiserver", "--data", str(self.data)], stdout=subprocess.PIPE,
+                                        stderr=open(self.data / "stderr", "ab"), text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("ready https://"):
+            raise Failure(f"no ready line: {line!r} {(self.data / 'stderr').read_text()[-2000:]}")
+        self.port = int(line.split()[1].rsplit(":", 1)[1])
+        self.token = (self.data / "token").read_text().strip()
+        self.context = ssl.create_default_context(cafile=str(self.data / "pki" / "ca.crt"))
+
+    def kill(self, sig=signal.SIGKILL):
+        self.process.send_signal(sig)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        return code
+
+    def stop(self):
+        code = self.kill(signal.SIGTERM)
+        errors = (self.data / "stderr").read_text()
+        if self.own:
+            shutil.rmtree(self.data, ignore_errors=True)
+        check(code == 0, f"exit code {code}: {errors[-3000:]}")
+
+    def connect(self):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.context)
+
+    def request(self, method, path, body=None, content_type="application/json", headers=None, token=True,
+                connection=None):
+        every = {"User-Agent": "test/1", "Accept": "application/json"}
+        if token:
+            every["Authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            every["Content-Type"] = content_type
+            body = body if isinstance(body, (str, bytes)) else json.dumps(body)
+        every.update(headers or {})
+        own = connection is None
+        connection = connection or self.connect()
+        connection.request(method, path, body, every)
+        reply = Reply(connection.getresponse())
+        if own:
+            connection.close()
+        return reply
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def ok(self, method, path, body=None, status=None, **more):
+        reply = self.request(method, path, body, **more)
+        good = reply.status == status if status else reply.status in (200, 201)
+        check(good, f"{method} {path}: {reply.status} {reply.text[:500]}")
+        return reply.json
+
+    def watch(self, path, accept="application/json"):
+        connection = self.connect()
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}", "Accept": accept})
+        response = connection.getresponse()
+        check(response.status == 200, f"{path}: {response.status} {response.read()[:300] if response.status != 200 else ''}")
+        return Stream(connection, response)
+
+    def kubectl_command(self, *args):
+        return [KUBECTL, "--kubeconfig", str(self.data / "kubeconfig"), "--cache-dir", str(self.cache), *args]
+
+    def kubectl(self, *args, stdin="", code=0, env=None):
+        """stdout and stderr, in one text."""
+        done = subprocess.run(self.kubectl_command(*args), input=stdin, capture_output=True, text=True, timeout=60,
+                              env={**os.environ, **(env or {})})
+        if code is not None and done.returncode != code:
+            raise Failure(f"kubectl {' '.join(args)}: exit {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def kubectl_start(self, *args):
+        return subprocess.Popen(self.kubectl_command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+
+
+def main(module_globals, needs_kubectl=False):
+    if needs_kubectl and not KUBECTL:
+        print("not ok - kubectl: none is installed")
+        sys.exit(1)
+    failed = 0
+    wanted = sys.argv[1:]
+    server = Server()
+    for name, function in list(module_globals.items()):
+        if not name.startswith("test_") or (wanted and name not in wanted):
+            continue
+        try:
+            function(server)
+            print(f"ok - {name[5:]}", flush=True)
+        except Failure as error:
+            failed += 1
+            print(f"not ok - {name[5:]}: {error}", flush=True)
+        except Exception:  # anything else is a failure of the test, shown whole
+            failed += 1
+            print(f"not ok - {name[5:]}: {traceback.format_exc().replace(chr(10), ' | ')}", flush=True)
+    try:
+        server.stop()
+        print("ok - clean stop")
+    except Failure as error:
+        failed += 1
+        print(f"not ok - clean stop: {error}")
+    sys.exit(1 if failed else 0)
