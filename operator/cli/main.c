@@ -86,7 +86,8 @@ int main(int argc, char **argv) {
   struct str name = str_of(argv[1]);
   if (str_eq(name, STR("--help")) || str_eq(name, STR("-h")) || str_eq(name, STR("help"))) {
     const struct command *about = argc > 2 ? command_find(str_of(argv[2])) : NULL;
-    char *ask[] = {"--help"};
+    static char ask_help[] = "--help";
+    char *ask[] = {ask_help};
     return about ? run(about, 1, ask) : help(stdout, EXIT_DONE);
   }
   if (str_eq(name, STR("--version")))
