@@ -22,8 +22,9 @@ enum exchange_try {
 #define EXCHANGE_FLAG_MAP(XX)                                                                      \
   XX(UH)                                                                                           \
   XX(UF)                                                                                           \
-  XX(UO) XX(NR) XX(URX) XX(NC) XX(DT) XX(DC) XX(UT) XX(LR) XX(UR) XX(UC) XX(DI) XX(FI) XX(SI)      \
-      XX(DPE) XX(UPE)
+  XX(UO)                                                                                           \
+  XX(NR) XX(URX) XX(NC) XX(DT) XX(DC) XX(UT) XX(LR) XX(UR) XX(UC) XX(DI) XX(FI) XX(SI) XX(DPE)     \
+      XX(UPE)
 
 enum exchange_flag_bit {
 #define XX(name) EXCHANGE_BIT_##name,

@@ -14,7 +14,7 @@
 #define HEAD_LENGTH_UNKNOWN                                                                        \
   (-1) // a body whose end shows only when it comes (chunked, until close, h2)
 
-// Names that the proxy acts on. XX(enumerator, name, what it is)
+// Names that the proxy acts on, in the order of their lengths. XX(enumerator, name, what it is)
 #define HEAD_NAME_MAP(XX)                                                                          \
   XX(TE, "te", HEAD_IS_HOP)                                                                        \
   XX(VIA, "via", 0)                                                                                \
@@ -44,13 +44,13 @@
   XX(X_ENVOY_ATTEMPT_COUNT, "x-envoy-attempt-count", HEAD_IS_CONTROL)                              \
   XX(X_ENVOY_RETRY_GRPC_ON, "x-envoy-retry-grpc-on", HEAD_IS_CONTROL)                              \
   XX(X_ENVOY_EXTERNAL_ADDRESS, "x-envoy-external-address", HEAD_IS_CONTROL)                        \
+  XX(X_ENVOY_SERVICE_TIME, "x-envoy-upstream-service-time", 0)                                     \
   XX(X_ENVOY_TIMEOUT, "x-envoy-upstream-rq-timeout-ms", HEAD_IS_CONTROL)                           \
   XX(X_ENVOY_RETRIABLE_CODES, "x-envoy-retriable-status-codes", HEAD_IS_CONTROL)                   \
   XX(X_ENVOY_RETRIABLE_NAMES, "x-envoy-retriable-header-names", HEAD_IS_CONTROL)                   \
-  XX(X_ENVOY_SERVICE_TIME, "x-envoy-upstream-service-time", 0)                                     \
   XX(X_ENVOY_EXPECTED_TIMEOUT, "x-envoy-expected-rq-timeout-ms", HEAD_IS_CONTROL)                  \
-  XX(X_ENVOY_HEDGE, "x-envoy-hedge-on-per-try-timeout", HEAD_IS_CONTROL)                           \
   XX(X_ENVOY_ALT_STAT_NAME, "x-envoy-upstream-alt-stat-name", HEAD_IS_CONTROL)                     \
+  XX(X_ENVOY_HEDGE, "x-envoy-hedge-on-per-try-timeout", HEAD_IS_CONTROL)                           \
   XX(X_ENVOY_PER_TRY_TIMEOUT, "x-envoy-upstream-rq-per-try-timeout-ms", HEAD_IS_CONTROL)           \
   XX(X_ENVOY_TIMEOUT_ALT, "x-envoy-upstream-rq-timeout-alt-response", HEAD_IS_CONTROL)
 

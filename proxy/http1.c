@@ -349,7 +349,7 @@ static enum http1_event fault_of(struct http1_decoder *d, llhttp_errno_t error) 
     (void)fail(d, 400, STR("http1.content_length_and_chunked_not_allowed"));
   else if (error == HPE_INVALID_TRANSFER_ENCODING)
     (void)fail(d, 501, STR("http1.invalid_transfer_encoding"));
-  else if (error == HPE_PAUSED_H2_UPGRADE || error == HPE_INVALID_VERSION)
+  else if (error == HPE_PAUSED_H2_UPGRADE)
     (void)fail(d, 505, STR("http1.unsupported_version"));
   else
     (void)bad(d);

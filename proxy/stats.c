@@ -26,6 +26,9 @@ static struct str label_text(const struct exposition_label *labels, size_t count
   return copy;
 }
 
+static struct stats_series *series_new(struct stats *stats, struct stats_base *base,
+                                       const struct stats_sample *sample);
+
 struct stats *stats_new(const struct stats_source *source) {
   struct stats *stats = XNEW(struct stats);
   struct str unknown = STR("unknown");
@@ -43,6 +46,8 @@ struct stats *stats_new(const struct stats_source *source) {
   stats->source_labels = label_text(labels, sizeof(labels) / sizeof(labels[0]));
   map_init(&stats->by_labels);
   stats->shared = stats_base(stats, NULL, unknown, unknown, unknown);
+  struct stats_sample none = {.grpc_status = -1};
+  stats->shared_series = series_new(stats, stats->shared, &none);
   return stats;
 }
 
@@ -142,6 +147,21 @@ static void histogram_add(struct stats_histogram *histogram, uint64_t value) {
     i++;
   stats_add(&histogram->buckets[i], 1);
   stats_add(&histogram->sum, value);
+}
+
+static struct stats_series *series_new(struct stats *stats, struct stats_base *base,
+                                       const struct stats_sample *sample) {
+  struct stats_series *series = XNEW(struct stats_series);
+  series->status = sample->status;
+  series->flags = sample->flags;
+  series->is_grpc = sample->is_grpc;
+  series->grpc_status = sample->grpc_status;
+  atomic_store_explicit(&series->next, atomic_load_explicit(&base->series, memory_order_relaxed),
+                        memory_order_relaxed);
+  // Readers see the series only when it is complete.
+  atomic_store_explicit(&base->series, series, memory_order_release);
+  stats->series_count++;
+  return series;
 }
 
 static struct stats_series *series_of(struct stats *stats, struct stats_base *base,

@@ -133,8 +133,9 @@ struct stats {
   struct map by_labels;               // the worker's own
   struct str source_labels;           // labels 2 to 9, the same for all
   size_t base_count, series_count;
-  stats_counter overflow; // requests counted in the shared series
-  struct stats_base *shared;
+  stats_counter overflow;             // requests counted in the shared series
+  struct stats_base *shared;          // all labels unknown
+  struct stats_series *shared_series; // for all that is over a cap; status 0
   _Atomic(struct stats_cluster *) clusters[STATS_BLOCKS];
   _Atomic(struct stats_endpoint *) endpoints[STATS_BLOCKS];
 #define XX(name) stats_counter name;

@@ -65,8 +65,11 @@ static void collect(struct sums *requests, struct sums *connections,
       }
       const struct stats_series *series = atomic_load_explicit(&base->series, memory_order_acquire);
       for (; series; series = atomic_load_explicit(&series->next, memory_order_acquire)) {
+        uint64_t count = stats_read(&series->requests);
+        if (count == 0) // the shared series, mostly
+          continue;
         struct sum *sum = sum_of(requests, base, series);
-        sum->requests += stats_read(&series->requests);
+        sum->requests += count;
         add_histogram(sum->duration, &series->duration_ms);
         add_histogram(sum->request, &series->request_bytes);
         add_histogram(sum->response, &series->response_bytes);

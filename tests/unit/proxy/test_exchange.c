@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state machine of a request: what it asks for after each event, and what holds after any
+// sequence.
+#include "manifests/base/bug.h"
+#include "manifests/base/rng.h"
+#include "proxy/exchange.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RESET_UP EXCHANGE_DO_RESET_UPSTREAM
+#define CONNECT EXCHANGE_DO_CONNECT
+#define SEND_HEAD EXCHANGE_DO_SEND_HEAD
+#define FORWARD EXCHANGE_DO_FORWARD_REQUEST
+#define END_REQUEST EXCHANGE_DO_END_REQUEST
+#define RESPOND EXCHANGE_DO_SEND_RESPONSE
+#define END_RESPONSE EXCHANGE_DO_END_RESPONSE
+#define REPLY EXCHANGE_DO_REPLY
+#define RELEASE EXCHANGE_DO_RELEASE_UPSTREAM
+#define CUT EXCHANGE_DO_RESET_CLIENT
+#define FINISH EXCHANGE_DO_FINISH
+
+static struct exchange x;
+static struct retry_policy retry;
+static int64_t now;
+
+static void begin(bool has_body, bool is_idempotent, int64_t timeout_ms, int64_t per_try_ms) {
+  retry = retry_policy_default();
+  retry.per_try_timeout_ms = per_try_ms;
+  now = 1000;
+  struct exchange_policy policy = {.timeout_ms = timeout_ms,
+                                   .per_try_timeout_ms = per_try_ms,
+                                   .idle_timeout_ms = 60000,
+                                   .retry = &retry,
+                                   .is_idempotent = is_idempotent};
+  exchange_init(&x, &policy, has_body, now);
+}
+
+static uint32_t step(enum exchange_event_kind kind) {
+  struct exchange_event event = {.kind = kind, .now_ms = now, .grpc_status = -1, .rnd = 5};
+  return exchange_step(&x, &event);
+}
+
+static uint32_t connected(bool reused) {
+  struct exchange_event event = {
+      .kind = EXCHANGE_ON_CONNECTED, .now_ms = now, .reused = reused, .grpc_status = -1};
+  return exchange_step(&x, &event);
+}
+
+static uint32_t response_head(int status) {
+  struct exchange_event event = {.kind = EXCHANGE_ON_RESPONSE_HEAD,
+                                 .now_ms = now,
+                                 .status = status,
+                                 .grpc_status = -1,
+                                 .rnd = 5};
+  return exchange_step(&x, &event);
+}
+
+static uint32_t reset(enum exchange_reason reason, bool request_started, bool response_started) {
+  struct exchange_event event = {.kind = EXCHANGE_ON_UPSTREAM_RESET,
+                                 .now_ms = now,
+                                 .reason = reason,
+                                 .request_started = request_started,
+                                 .response_started = response_started,
+                                 .grpc_status = -1,
+                                 .rnd = 5};
+  return exchange_step(&x, &event);
+}
+
+static uint32_t connect_failed(enum exchange_reason reason) {
+  struct exchange_event event = {.kind = EXCHANGE_ON_CONNECT_FAILED,
+                                 .now_ms = now,
+                                 .reason = reason,
+                                 .grpc_status = -1,
+                                 .rnd = 5};
+  return exchange_step(&x, &event);
+}
+
+static void assert_flags(const char *expected) {
+  char out[64];
+  struct str text = exchange_flags_text(x.flags, out);
+  assert_int_equal(text.len, strlen(expected));
+  assert_memory_equal(text.ptr, expected, text.len);
+}
+
+static void a_small_request_goes_through(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  assert_int_equal(step(EXCHANGE_ON_BEGIN), CONNECT);
+  assert_int_equal(connected(true), SEND_HEAD);
+  assert_int_equal(response_head(200), RESPOND);
+  assert_int_equal(step(EXCHANGE_ON_RESPONSE_BODY), EXCHANGE_DO_FORWARD_RESPONSE);
+  assert_int_equal(step(EXCHANGE_ON_RESPONSE_END), END_RESPONSE | RELEASE);
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_DRAINED), FINISH);
+  assert_int_equal(x.status, 200);
+  assert_int_equal(x.tries, 1);
+  assert_flags("-");
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_DRAINED), 0);
+}
+
+static void a_body_is_streamed_once_connected(void **state) {
+  (void)state;
+  begin(true, false, 0, 0);
+  assert_int_equal(step(EXCHANGE_ON_BEGIN), CONNECT);
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_BODY), 0); // kept by the owner
+  assert_true(exchange_keeps_request(&x));
+  assert_int_equal(connected(false), SEND_HEAD);
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_BODY), FORWARD);
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_END), END_REQUEST);
+  assert_int_equal(response_head(201), RESPOND);
+  assert_false(exchange_keeps_request(&x));
+}
+
+static void an_early_answer_ends_the_upload(void **state) {
+  (void)state;
+  begin(true, false, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_BODY), FORWARD);
+  assert_int_equal(response_head(413), RESPOND);
+  assert_true(x.cut);
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_BODY), FORWARD);
+  assert_int_equal(step(EXCHANGE_ON_RESPONSE_END), RESET_UP | END_RESPONSE);
+  assert_false(exchange_wants_request(&x));
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_BODY), 0);
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_DRAINED), FINISH);
+}
+
+static void a_local_answer_needs_no_upstream(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  struct exchange_event event = {.kind = EXCHANGE_ON_LOCAL,
+                                 .now_ms = now,
+                                 .reply = {404, EXCHANGE_NR, STR_NULL, STR("route_not_found")}};
+  assert_int_equal(exchange_step(&x, &event), REPLY);
+  assert_int_equal(x.reply.status, 404);
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_DRAINED), FINISH);
+  assert_flags("NR");
+}
+
+static void connect_failures_are_retried_with_pauses(void **state) {
+  (void)state;
+  begin(false, false, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  assert_int_equal(connect_failed(EXCHANGE_REASON_REMOTE_CONNECT), 0);
+  assert_int_equal(x.try, EXCHANGE_TRY_BACKOFF);
+  assert_int_equal(exchange_deadline(&x), 1005); // 5 mod 25
+  assert_int_equal(step(EXCHANGE_ON_TIMER), 0);  // too early
+  now = 1005;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), CONNECT);
+  (void)connect_failed(EXCHANGE_REASON_REMOTE_CONNECT);
+  now = 1100;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), CONNECT);
+  assert_int_equal(connect_failed(EXCHANGE_REASON_REMOTE_CONNECT), REPLY);
+  assert_int_equal(x.status, 503);
+  assert_int_equal(x.tries, 3);
+  assert_flags("UF,URX");
+  assert_true(str_contains(x.reply.body, STR("retried and the latest reset reason: remote")));
+}
+
+static void a_stale_connection_is_replaced(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), CONNECT);
+  assert_true(x.fresh);
+  assert_int_equal(connected(false), SEND_HEAD);
+  assert_int_equal(x.tries, 1);
+  // The new one is no kept connection: its end is the backend's doing.
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), REPLY);
+  assert_flags("UC");
+}
+
+static void what_may_have_been_done_is_not_repeated(void **state) {
+  (void)state;
+  begin(false, false, 0, 0); // a POST
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), REPLY);
+  begin(false, false, 0, 0); // of which no byte was sent
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, false, false), CONNECT);
+  begin(false, true, 0, 0); // a GET whose answer had begun
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, true), REPLY);
+  begin(true, true, 0, 0); // a PUT too long to be kept
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  (void)step(EXCHANGE_ON_COPY_LOST);
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), REPLY);
+}
+
+static void the_route_timeout_answers_504(void **state) {
+  (void)state;
+  begin(true, true, 300, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now = 5000; // a slow upload is not covered
+  assert_int_equal(step(EXCHANGE_ON_TIMER), 0);
+  (void)step(EXCHANGE_ON_REQUEST_END);
+  assert_int_equal(exchange_deadline(&x), 5300);
+  now = 5300;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
+  assert_int_equal(x.status, 504);
+  assert_flags("UT");
+}
+
+static void a_timeout_in_the_body_cuts(void **state) {
+  (void)state;
+  begin(false, true, 300, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  (void)response_head(200);
+  now = 1300;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | CUT | FINISH);
+  assert_int_equal(x.status, 200);
+  assert_flags("UT");
+  assert_true(x.cut);
+}
+
+static void a_try_timeout_follows_the_policy(void **state) {
+  (void)state;
+  begin(false, true, 0, 100);
+  retry.on = RETRY_ON_5XX;
+  retry.attempts = 1;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now = 1100;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP);
+  now = 1105;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), CONNECT);
+  (void)connected(false);
+  now = 1205;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
+  assert_flags("URX,UT");
+}
+
+static void a_bad_answer_is_retried_when_asked(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  retry.on = RETRY_ON_5XX;
+  retry.attempts = 1;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_int_equal(response_head(500), RESET_UP);
+  now = 1010;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), CONNECT);
+  (void)connected(false);
+  assert_int_equal(response_head(500), RESPOND);
+  assert_int_equal(x.status, 500);
+  assert_flags("URX");
+}
+
+static void nothing_is_retried_after_an_interim_head(void **state) {
+  (void)state;
+  begin(true, true, 0, 0);
+  retry.on = RETRY_ON_5XX;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  struct exchange_event event = {.kind = EXCHANGE_ON_INTERIM, .now_ms = now, .status = 100};
+  assert_int_equal(exchange_step(&x, &event), EXCHANGE_DO_FORWARD_INTERIM);
+  assert_int_equal(response_head(500), RESPOND);
+}
+
+static void a_client_that_leaves_ends_all(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_GONE), RESET_UP | FINISH);
+  assert_int_equal(x.status, 0);
+  assert_flags("DC");
+}
+
+static void full_buffers_stop_the_other_side(void **state) {
+  (void)state;
+  begin(true, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_true(exchange_wants_request(&x));
+  (void)step(EXCHANGE_ON_UPSTREAM_FULL);
+  assert_false(exchange_wants_request(&x));
+  (void)step(EXCHANGE_ON_UPSTREAM_READY);
+  assert_true(exchange_wants_request(&x));
+  (void)step(EXCHANGE_ON_CLIENT_FULL);
+  assert_false(exchange_wants_response(&x));
+  (void)step(EXCHANGE_ON_CLIENT_READY);
+  assert_true(exchange_wants_response(&x));
+}
+
+static void silence_has_an_end(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now = exchange_deadline(&x);
+  assert_int_equal(now, 61000);
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
+  assert_int_equal(x.status, 504);
+  assert_flags("SI");
+  begin(true, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now = exchange_deadline(&x);
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
+  assert_int_equal(x.status, 408);
+}
+
+// Events that make no sense in a state must do no harm, and whatever happens: one connection at a
+// time, one response, one end.
+static void any_sequence_keeps_the_promises(void **state) {
+  struct rng rng;
+  (void)state;
+  rng_init(&rng, 42);
+  for (int round = 0; round < 200000; round++) {
+    begin(rng_below(&rng, 2), rng_below(&rng, 2), (int64_t)rng_below(&rng, 3) * 100,
+          (int64_t)rng_below(&rng, 3) * 30);
+    retry.on = (uint32_t)rng_next(&rng);
+    int upstreams = 0, heads = 0, ends = 0, finishes = 0, bodies_before_head = 0;
+    bool first = true;
+    for (int i = 0; i < 40 && !x.finished; i++) {
+      struct exchange_event event = {
+          .kind = first ? (rng_below(&rng, 8) ? EXCHANGE_ON_BEGIN : EXCHANGE_ON_LOCAL)
+                        : (enum exchange_event_kind)(2 + rng_below(&rng, EXCHANGE_ON_TIMER - 1)),
+          .now_ms = now += (int64_t)rng_below(&rng, 40),
+          .rnd = rng_next(&rng),
+          .status = 200 + (int)rng_below(&rng, 4) * 100,
+          .grpc_status = -1,
+          .reused = rng_below(&rng, 2),
+          .request_started = rng_below(&rng, 2),
+          .response_started = rng_below(&rng, 2),
+          .reason = (enum exchange_reason)rng_below(&rng, EXCHANGE_REASON_COUNT),
+          .reply = {503, EXCHANGE_UH, STR("x"), STR("y")},
+      };
+      first = false;
+      // What the owner would never say: an upstream that is not there cannot speak.
+      bool from_upstream =
+          event.kind == EXCHANGE_ON_UPSTREAM_RESET || event.kind == EXCHANGE_ON_RESPONSE_BODY ||
+          event.kind == EXCHANGE_ON_RESPONSE_HEAD || event.kind == EXCHANGE_ON_RESPONSE_END;
+      bool from_connect = event.kind == EXCHANGE_ON_CONNECT_FAILED ||
+                          event.kind == EXCHANGE_ON_NO_ENDPOINT ||
+                          event.kind == EXCHANGE_ON_CONNECTED;
+      if ((from_upstream && x.try != EXCHANGE_TRY_OPEN) ||
+          (from_connect && x.try != EXCHANGE_TRY_CONNECTING))
+        continue;
+      if (event.kind == EXCHANGE_ON_UPSTREAM_RESET || event.kind == EXCHANGE_ON_CONNECT_FAILED ||
+          event.kind == EXCHANGE_ON_NO_ENDPOINT)
+        upstreams--;
+      uint32_t actions = exchange_step(&x, &event);
+      upstreams -= (actions & RESET_UP) != 0;
+      upstreams += (actions & CONNECT) != 0;
+      upstreams -= (actions & RELEASE) != 0;
+      heads += (actions & (RESPOND | REPLY)) != 0;
+      ends += (actions & (END_RESPONSE | REPLY | CUT)) != 0;
+      finishes += (actions & FINISH) != 0;
+      bodies_before_head += (actions & EXCHANGE_DO_FORWARD_RESPONSE) && heads == 0;
+      assert_in_range(upstreams, 0, 1);
+      assert_true(heads <= 1 && ends <= 1 && finishes <= 1);
+      assert_int_equal(bodies_before_head, 0);
+      assert_int_equal(upstreams, x.try == EXCHANGE_TRY_CONNECTING || x.try == EXCHANGE_TRY_OPEN);
+      // Something is awaited, with an end.
+      assert_true(x.finished || exchange_deadline(&x) > 0);
+    }
+    if (x.finished) {
+      assert_int_equal(finishes, 1);
+      assert_int_equal(upstreams, 0);
+    }
+  }
+}
+
+static void flags_have_names(void **state) {
+  char out[64];
+  (void)state;
+  assert_int_equal(exchange_flag_find(STR("NR")), EXCHANGE_NR);
+  assert_int_equal(exchange_flag_find(STR("")), 0);
+  struct str text = exchange_flags_text(EXCHANGE_URX | EXCHANGE_UF, out);
+  assert_memory_equal(text.ptr, "UF,URX", 6);
+  (void)exchange_flags_text(UINT32_MAX, out);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_small_request_goes_through),
+      cmocka_unit_test(a_body_is_streamed_once_connected),
+      cmocka_unit_test(an_early_answer_ends_the_upload),
+      cmocka_unit_test(a_local_answer_needs_no_upstream),
+      cmocka_unit_test(connect_failures_are_retried_with_pauses),
+      cmocka_unit_test(a_stale_connection_is_replaced),
+      cmocka_unit_test(what_may_have_been_done_is_not_repeated),
+      cmocka_unit_test(the_route_timeout_answers_504),
+      cmocka_unit_test(a_timeout_in_the_body_cuts),
+      cmocka_unit_test(a_try_timeout_follows_the_policy),
+      cmocka_unit_test(a_bad_answer_is_retried_when_asked),
+      cmocka_unit_test(nothing_is_retried_after_an_interim_head),
+      cmocka_unit_test(a_client_that_leaves_ends_all),
+      cmocka_unit_test(full_buffers_stop_the_other_side),
+      cmocka_unit_test(silence_has_an_end),
+      cmocka_unit_test(any_sequence_keeps_the_promises),
+      cmocka_unit_test(flags_have_names),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
