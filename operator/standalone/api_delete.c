@@ -309,7 +309,7 @@ static int end(struct api *api, struct api_call *call, size_t recorded, int rc) 
   return rc;
 }
 
-int delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind, struct str ns,
+int api_delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind, struct str ns,
                struct str name, const struct delete_options *options, struct json **ret_object,
                struct str *ret_uid) {
   struct json *object;

@@ -19,7 +19,7 @@ struct delete_options {
 };
 
 // ret_object: the marked object, or NULL when it is gone (ret_uid is set then).
-int delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind, struct str ns,
+int api_delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind, struct str ns,
                struct str name, const struct delete_options *options, struct json **ret_object,
                struct str *ret_uid);
 // After a write: removes an object that only waited for its last finalizer. *ret_gone says whether.

@@ -324,7 +324,7 @@ static int serve_delete(struct exchange *x) {
   struct str uid;
   int rc = read_delete_options(x, &options);
   if (!rc)
-    rc = delete_run(x->api, x->call, x->kind, x->path.ns, x->path.name, &options, &left, &uid);
+    rc = api_delete_run(x->api, x->call, x->kind, x->path.ns, x->path.name, &options, &left, &uid);
   if (rc)
     return rc;
   if (!left)
@@ -370,7 +370,7 @@ static int serve_delete_collection(struct exchange *x) {
   for (size_t i = 0; i < m.count; i++) {
     struct json *left;
     struct str uid;
-    rc = delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left, &uid);
+    rc = api_delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left, &uid);
     if (rc == RC_NOT_FOUND) // it went with an owner that was deleted before it
       x->call->fault = (struct api_fault){0};
     else if (rc)
