@@ -97,8 +97,8 @@ static const struct schema policy_schema =
 static const struct field subset_fields[] = {
     F_STRING(struct dr_subset, name, "name", .required = true, .not_empty = true,
              .format = &format_dns_label, F_ENFORCED, .doc = "How routes call it."),
-    F_STRING_MAP(struct dr_subset, labels, "labels", F_ENFORCED, .format = &format_label_key,
-                 .doc = "Labels of the Pods that belong to it."),
+    F_STRING_MAP(struct dr_subset, labels, "labels", F_RANGE(0, 4096), F_ENFORCED,
+                 .format = &format_label_key, .doc = "Labels of the Pods that belong to it."),
     F_OPTIONAL(struct dr_subset, traffic_policy, "trafficPolicy", &policy_schema,
                .doc = "Policy for this subset."),
 };
@@ -113,12 +113,8 @@ static const struct schema workload_selector_schema =
 
 static void check_spec(const void *object, struct check *check) {
   const struct destination_rule_spec *spec = object;
-  for (size_t i = 0; i < spec->subsets_count; i++)
-    for (size_t j = 0; j < i; j++)
-      if (str_eq(spec->subsets[i].name, spec->subsets[j].name))
-        check_error(check, "duplicate", check_index(check, "subsets", i, ".name"),
-                    "\"%.*s\" is already the name of subsets[%zu]", STR_ARG(spec->subsets[i].name),
-                    j);
+  check_unique(check, "subsets", ".name", spec->subsets, spec->subsets_count,
+               sizeof(struct dr_subset), offsetof(struct dr_subset, name));
 }
 
 static const struct field spec_fields[] = {

@@ -5,11 +5,8 @@
 
 void dr_check_cookie(const void *object, struct check *check) {
   const struct dr_cookie *cookie = object;
-  for (size_t i = 0; i < cookie->attributes_count; i++)
-    for (size_t j = 0; j < i; j++)
-      if (str_eq_nocase(cookie->attributes[i].name, cookie->attributes[j].name))
-        check_error(check, "duplicate", check_index(check, "attributes", i, ".name"),
-                    "is the same as attributes[%zu]", j);
+  check_unique(check, "attributes", ".name", cookie->attributes, cookie->attributes_count,
+               sizeof(struct dr_cookie_attribute), offsetof(struct dr_cookie_attribute, name));
 }
 
 static bool is_prime(int64_t n) {

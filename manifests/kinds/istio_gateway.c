@@ -128,11 +128,8 @@ static void check_spec(const void *object, struct check *check) {
   const struct istio_gateway_spec *spec = object;
   if (!spec->servers_count)
     check_error(check, "required", "servers", "must not be empty");
-  for (size_t i = 0; i < spec->servers_count; i++)
-    for (size_t j = 0; j < i; j++)
-      if (spec->servers[i].name.len && str_eq(spec->servers[i].name, spec->servers[j].name))
-        check_error(check, "duplicate", check_index(check, "servers", i, ".name"),
-                    "is the same as servers[%zu]", j);
+  check_unique(check, "servers", ".name", spec->servers, spec->servers_count,
+               sizeof(struct istio_server), offsetof(struct istio_server, name));
 }
 
 static const struct field spec_fields[] = {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "manifests/base/findings.h"
+#include "manifests/base/map.h"
 #include "manifests/kinds/registry.h"
 #include "manifests/text/json.h"
 
@@ -11,13 +12,16 @@ struct lint_object {
   struct str file;
   const struct kind_desc *kind; // NULL: a patch fragment, or a List's wrapper
   const struct json *json;
-  const void *object; // decoded; NULL when it could not be
+  struct str ns, name; // "default" where no namespace is given
+  struct str host;     // of a DestinationRule: its full name
+  const void *object;  // decoded; NULL when it could not be
 };
 struct lint {
   struct arena *arena; // of everything below
   struct findings *findings;
   struct lint_object *objects;
   size_t count, capacity;
+  struct map faulty; // full host names of VirtualServices that inject faults
 };
 
 void lint_init(struct lint *lint, struct arena *arena, struct findings *findings);
@@ -26,3 +30,4 @@ void lint_init(struct lint *lint, struct arena *arena, struct findings *findings
 void lint_add_text(struct lint *lint, struct str file, struct str text);
 // The rules over all objects, once, after the last file.
 void lint_finish(struct lint *lint);
+void lint_dispose(struct lint *lint); // the arena and the findings stay the caller's

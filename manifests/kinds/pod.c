@@ -25,16 +25,12 @@ static void check_mounts(const struct pod_spec *spec, const struct pod_container
 }
 
 static void check_names(const struct pod_spec *spec, struct check *check) {
-  for (size_t i = 0; i < spec->containers_count; i++)
-    for (size_t j = 0; j < i; j++)
-      if (str_eq(spec->containers[i].name, spec->containers[j].name))
-        check_error(check, "duplicate", check_index(check, "containers", i, ".name"),
-                    "is the same as containers[%zu]", j);
-  for (size_t i = 0; i < spec->volumes_count; i++)
-    for (size_t j = 0; j < i; j++)
-      if (str_eq(spec->volumes[i].name, spec->volumes[j].name))
-        check_error(check, "duplicate", check_index(check, "volumes", i, ".name"),
-                    "is the same as volumes[%zu]", j);
+  check_unique(check, "containers", ".name", spec->containers, spec->containers_count,
+               sizeof(struct pod_container), offsetof(struct pod_container, name));
+  check_unique(check, "initContainers", ".name", spec->init_containers, spec->init_containers_count,
+               sizeof(struct pod_container), offsetof(struct pod_container, name));
+  check_unique(check, "volumes", ".name", spec->volumes, spec->volumes_count,
+               sizeof(struct pod_volume), offsetof(struct pod_volume, name));
 }
 
 static void check_spec(const void *object, struct check *check) {
@@ -48,8 +44,8 @@ static void check_spec(const void *object, struct check *check) {
 }
 
 static const struct field spec_fields[] = {
-    F_LIST(struct pod_spec, volumes, "volumes", &pod_volume_schema, .merge_key = "name",
-           .replace_keys = true, .doc = "Volumes of the containers."),
+    F_LIST(struct pod_spec, volumes, "volumes", &pod_volume_schema, F_RANGE(0, 1024),
+           .merge_key = "name", .replace_keys = true, .doc = "Volumes of the containers."),
     F_LIST(struct pod_spec, init_containers, "initContainers", &pod_container_schema,
            .merge_key = "name", .doc = "Run before the others, one after the other."),
     F_LIST(struct pod_spec, containers, "containers", &pod_container_schema, .merge_key = "name",

@@ -53,7 +53,7 @@ static void check_spec(const void *object, struct check *check) {
 }
 
 static const struct field spec_fields[] = {
-    F_LIST(struct service_spec, ports, "ports", &port_schema, .merge_key = "port",
+    F_LIST(struct service_spec, ports, "ports", &port_schema, F_RANGE(0, 4096), .merge_key = "port",
            .map_keys = "port,protocol", .doc = "Ports of the service."),
     F_STRING_MAP(struct service_spec, selector, "selector", .format = &format_label_key,
                  .doc = "Labels of the Pods behind it."),

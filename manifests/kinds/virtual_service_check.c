@@ -120,11 +120,8 @@ static void check_hosts(const struct virtual_service_spec *spec, struct check *c
                   "the host * needs a gateway; the mesh alone cannot have it");
     if (!spec->hosts[i].len)
       check_error(check, "required", check_index(check, "hosts", i, ""), "must not be empty");
-    for (size_t j = 0; j < i; j++)
-      if (str_eq_nocase(spec->hosts[i], spec->hosts[j]))
-        check_error(check, "duplicate", check_index(check, "hosts", i, ""),
-                    "is the same as hosts[%zu]", j);
   }
+  check_unique(check, "hosts", "", spec->hosts, spec->hosts_count, sizeof(struct str), 0);
 }
 
 static bool is_catch_all(const struct vs_match *match) {

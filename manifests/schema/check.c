@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/schema/check.h"
 
+#include "manifests/base/map.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -50,6 +52,10 @@ void check_add(struct check *check, enum finding_level level, const char *id, co
   check->errors += level == FINDING_ERROR;
   if (!check->findings)
     return;
+  if (check->findings->count >= FINDINGS_MAX) { // counted only; the words would be thrown away
+    findings_add(check->findings, level, check->file, 0, STR(""), id, "%s", "");
+    return;
+  }
   bool whole = false;
   const struct json *node = walk(check->json, field, &whole);
   struct str path = arena_printf(check->arena, "%.*s%s%s", STR_ARG(check->path),
@@ -76,4 +82,23 @@ bool check_given(const struct check *check, const char *field) {
   bool whole = false;
   const struct json *node = walk(check->json, field, &whole);
   return whole && node && !json_is(node, JSON_NULL);
+}
+
+void check_unique(struct check *check, const char *name, const char *rest, const void *items,
+                  size_t count, size_t size, size_t offset) {
+  struct map seen; // values are the index plus one
+  map_init(&seen);
+  for (size_t i = 0; i < count; i++) {
+    const struct str *key = (const void *)((const char *)items + i * size + offset);
+    if (!key->len)
+      continue;
+    uintptr_t first = (uintptr_t)map_get(&seen, *key);
+    if (first)
+      check_error(check, "duplicate", check_index(check, name, i, rest),
+                  "\"%.*s\" is already that of %s[%zu]", STR_ARG(str_slice(*key, 0, 80)), name,
+                  (size_t)first - 1);
+    else
+      (void)map_put(&seen, *key, (void *)(uintptr_t)(i + 1));
+  }
+  map_dispose(&seen);
 }

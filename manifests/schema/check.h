@@ -27,5 +27,10 @@ void check_add(struct check *check, enum finding_level level, const char *id, co
 
 // "name[index]" and "name[index].rest" in the check's arena.
 const char *check_index(struct check *check, const char *name, size_t index, const char *rest);
+// Reports each text that an earlier one of the list equals, as "duplicate" at name[index]rest.
+// `items` has `count` elements of `size` bytes with a struct str at `offset`; empty ones are left
+// out.
+void check_unique(struct check *check, const char *name, const char *rest, const void *items,
+                  size_t count, size_t size, size_t offset);
 // Whether a field of the object was written in the manifest (null counts as not).
 bool check_given(const struct check *check, const char *field);

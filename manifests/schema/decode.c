@@ -27,6 +27,10 @@ static void fault(struct decoder *d, enum finding_level level, const struct plac
   d->errors += level == FINDING_ERROR;
   if (!d->findings)
     return;
+  if (d->findings->count >= FINDINGS_MAX) { // counted only; the words would be thrown away
+    findings_add(d->findings, level, d->options->file, place->line, STR(""), id, "%s", "");
+    return;
+  }
   struct buf text;
   buf_init(&text, 64u << 10);
   va_list args;
@@ -216,8 +220,8 @@ static void decode_many(struct decoder *d, const struct field *row, const struct
   }
   if (row->not_empty && json->count == 0)
     fault(d, FINDING_ERROR, place, "required", "must not be empty");
-  else if (row->type == FIELD_LIST || row->type == FIELD_STRINGS || row->type == FIELD_MAP)
-    check_range(d, row, (double)json->count, place, row->type == FIELD_MAP ? " entries" : " items");
+  else if (row->type != FIELD_INTS && row->type != FIELD_INT_MAP) // there it bounds the values
+    check_range(d, row, (double)json->count, place, is_map ? " entries" : " items");
   if (row->type == FIELD_LIST)
     decode_list(d, row, json, place, object);
   else if (row->type == FIELD_STRINGS)
@@ -279,7 +283,8 @@ static void unknown_field(struct decoder *d, const struct schema *schema, const 
                           const struct place *place) {
   struct place at = place_member(place, child->key, child);
   enum finding_level level = d->options->unknown == UNKNOWN_ERROR ? FINDING_ERROR : FINDING_WARNING;
-  const char *near = schema_nearest(schema, child->key);
+  bool full = !d->findings || d->findings->count >= FINDINGS_MAX;
+  const char *near = full ? NULL : schema_nearest(schema, child->key);
   struct str name = str_slice(child->key, 0, 100);
   if (near)
     fault(d, level, &at, "unknown-field", "unknown field \"%.*s\"; did you mean \"%s\"?",
@@ -314,8 +319,8 @@ static void decode_struct(struct decoder *d, const struct schema *schema, const 
       continue;
     }
     if (row->deprecated)
-      fault(d, FINDING_WARNING, &at, scalar_deprecated_id(row->name, d->arena),
-            "%s is deprecated: %s", row->name, row->deprecated);
+      fault(d, FINDING_WARNING, &at, scalar_deprecated_id(row->name, d->arena), "is deprecated: %s",
+            row->deprecated);
     decode_given(d, row, value, &at, object);
   }
   if (!json)

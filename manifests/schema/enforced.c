@@ -14,11 +14,12 @@ struct report {
 static void walk_object(struct report *r, const struct schema *schema, const struct json *json,
                         const struct place *place);
 
+// `what` names an enumeration's value; "" where the field itself is meant.
 static void add(struct report *r, const struct place *place, const char *what) {
   r->count++;
   if (r->findings)
     findings_add(r->findings, FINDING_WARNING, r->file, place->line, place_text(place, r->arena),
-                 "not-enforced", "%s is accepted but not enforced by %s", what,
+                 "not-enforced", "%s%sis accepted but not enforced by %s", what, what[0] ? " " : "",
                  r->kind->builtin ? "the process runtime" : "this proxy");
 }
 
@@ -34,7 +35,7 @@ static void walk_field(struct report *r, const struct field *row, const struct j
                        const struct place *place) {
   if (row->enforced == ENFORCED_NO && !row->deprecated) {
     if (!asks_nothing(json))
-      add(r, place, row->name);
+      add(r, place, "");
     return;
   }
   if (row->type == FIELD_ENUM) {

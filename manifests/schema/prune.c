@@ -16,7 +16,7 @@ static void prune_object(struct pruner *p, const struct schema *schema, struct j
 static void report(struct pruner *p, const struct schema *schema, const struct json *child,
                    const struct place *place) {
   p->count++;
-  if (!p->findings)
+  if (!p->findings || p->findings->count >= FINDINGS_MAX)
     return;
   struct place at = place_member(place, child->key, child);
   const char *near = schema_nearest(schema, child->key);

@@ -10,6 +10,7 @@
   XX(shim) \
   XX(operator) \
   XX(proxy) \
+  XX(lint) \
   XX(generate) \
   XX(apiserver)
 // clang-format on
