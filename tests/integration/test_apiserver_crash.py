@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of `serin apiserver` under load, again and again: what was answered is there; watches go on where they were."""
+import pathlib
+import ssl
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from apiserver import check, equal, main  # noqa: E402
+
+CM = "/api/v1/namespaces/default/configmaps"
+KILLS = 20
+
+
+def write_until_killed(server, writer, acknowledged):
+    """Creates objects one after the other; appends the name and version of each that was answered."""
+    try:
+        connection = server.connect()
+        while True:
+            name = f"w{writer}-{len(acknowledged)}"
+            reply = server.request("POST", CM, {"metadata": {"name": name}, "data": {"n": "1"}}, connection=connection)
+            if reply.status == 201:
+                acknowledged.append((name, int(reply.json["metadata"]["resourceVersion"])))
+            elif reply.status == 409:  # stored by a server that was killed before it answered
+                acknowledged.append((name, 0))
+            else:
+                return
+    except (OSError, ssl.SSLError, ValueError, EOFError, Exception):  # noqa: B014 (any end of the connection)
+        return
+
+
+def test_answered_writes_survive_kill_9(server):
+    acknowledged = [[] for _ in range(4)]
+    total = 0
+    for round_ in range(KILLS):
+        threads = [threading.Thread(target=write_until_killed, args=(server, i, acknowledged[i])) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        goal = sum(map(len, acknowledged)) + 20 + 7 * round_
+        while sum(map(len, acknowledged)) < goal and any(t.is_alive() for t in threads):
+            threads[0].join(0.002)
+        server.kill()
+        for thread in threads:
+            thread.join()
+        server.start()
+        stored = {i["metadata"]["name"]: int(i["metadata"]["resourceVersion"]) for i in server.ok("GET", CM)["items"]}
+        for name, version in sum(acknowledged, []):
+            check(name in stored, f"{name} was answered and is lost after kill {round_ + 1}")
+            check(version in (0, stored[name]), f"{name} changed its version")
+        equal(len(set(stored.values())), len(stored), "versions are unique")
+        total = len(stored)
+    check(total > 20 * KILLS, f"only {total} writes: the load was no load")
+
+
+def test_a_watch_resumes_after_a_restart(server):
+    start = server.ok("GET", CM)["metadata"]["resourceVersion"]
+    server.ok("POST", CM, {"metadata": {"name": "before"}})
+    server.kill()
+    server.start()
+    server.ok("POST", CM, {"metadata": {"name": "after"}})
+    stream = server.watch(f"{CM}?watch=1&resourceVersion={start}")
+    equal([stream.next()["object"]["metadata"]["name"] for _ in range(2)], ["before", "after"])
+    stream.close()
+
+
+def test_a_version_before_the_history_has_expired(server):
+    connection = server.connect()
+    for i in range(11200):  # more than is kept
+        server.request("PATCH", CM + "/after", {"data": {"n": str(i)}}, content_type="application/merge-patch+json", connection=connection)
+    connection.close()
+    stream = server.watch(f"{CM}?watch=1&resourceVersion=2")
+    event = stream.next()
+    equal((event["type"], event["object"]["code"], event["object"]["reason"]), ("ERROR", 410, "Expired"))
+    equal(stream.next(), None)
+    stream.close()
+
+
+def test_certificate_and_token_stay(server):
+    before = (server.token, (server.data / "pki" / "ca.crt").read_text(), (server.data / "pki" / "server.crt").read_text())
+    server.kill()
+    server.start()
+    equal((server.token, (server.data / "pki" / "ca.crt").read_text(), (server.data / "pki" / "server.crt").read_text()), before)
+
+
+if __name__ == "__main__":
+    main(globals())

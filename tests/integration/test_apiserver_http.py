@@ -1,0 +1,518 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The wire of `serin apiserver`: status codes, error texts, resource versions, watches, deletion, ownership of fields."""
+import concurrent.futures
+import os
+import pathlib
+import socket
+import stat
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from apiserver import check, equal, main, wait_for  # noqa: E402
+
+CM = "/api/v1/namespaces/default/configmaps"
+RO = "/apis/serin.dev/v1alpha1/namespaces/default/rollouts"
+PODS = "/api/v1/namespaces/default/pods"
+DEPLOY = "/apis/apps/v1/namespaces/default/deployments"
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+def cm(name, data=None, **meta):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **meta}, "data": data or {"a": "1"}}
+
+
+def rollout(name, **meta):
+    return {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name, **meta},
+            "spec": {"stable": {"deployment": "v1", "subset": "v1"}, "canary": {"deployment": "v2", "subset": "v2"},
+                     "traffic": {"virtualService": {"name": "vs"}, "destinationRule": "dr"}}}
+
+
+def pod(name, **meta):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **meta}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+
+
+def rv(obj):
+    return obj["metadata"]["resourceVersion"]
+
+
+def refused(reply, status, reason, text):
+    equal(reply.status, status, reply.text[:400])
+    body = reply.json
+    equal((body["kind"], body["status"], body.get("reason"), body["code"]), ("Status", "Failure", reason, status))
+    check(text in body["message"], body["message"])
+    return body
+
+
+def test_only_health_and_version_without_token(server):
+    for path in ("/livez", "/readyz", "/version"):
+        equal(server.get(path, token=False).status, 200, path)
+    for path in ("/api", "/apis", CM, "/openapi/v3", "/nothing", "/metrics"):
+        refused(server.get(path, token=False), 401, "Unauthorized", "Unauthorized")
+    wrong = {"Authorization": "Bearer " + "0" * 64}
+    refused(server.get(CM, token=False, headers=wrong), 401, "Unauthorized", "")
+    refused(server.get(CM, token=False, headers={"Authorization": "Basic " + server.token}), 401, "Unauthorized", "")
+
+
+def test_files_are_private(server):
+    equal(stat.S_IMODE(os.stat(server.data).st_mode) & 0o077, 0, "folder")
+    for name in ("token", "kubeconfig", "store.db", "store.db-wal", "pki/ca.key", "pki/server.key"):
+        equal(stat.S_IMODE(os.stat(server.data / name).st_mode), 0o600, name)
+
+
+def test_plain_http_is_not_served(server):
+    with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
+        plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        plain.settimeout(10)
+        try:
+            answer = plain.recv(100)
+        except ConnectionResetError:
+            answer = b""
+        check(not answer.startswith(b"HTTP"), answer)
+
+
+def test_create_sets_metadata(server):
+    made = server.ok("POST", RO, {**rollout("meta"), "status": {"phase": "Healthy"}}, 201)
+    for key in ("uid", "creationTimestamp", "resourceVersion"):
+        check(made["metadata"].get(key), key)
+    equal(made["metadata"]["generation"], 1)
+    equal(made["metadata"]["namespace"], "default")
+    check("status" not in made, "status of the body is dropped")
+    refused(server.request("POST", RO, rollout("meta")), 409, "AlreadyExists", 'rollouts.serin.dev "meta" already exists')
+    refused(server.request("POST", RO, rollout("rv", resourceVersion="5")), 500, "InternalError", "resourceVersion should not be set")
+    refused(server.request("POST", CM, cm("Bad_Name")), 422, "Invalid", "RFC 1123")
+    refused(server.request("POST", CM, {"metadata": {}}), 422, "Invalid", "name or generateName is required")
+    refused(server.request("POST", CM, cm("x", namespace="other")), 400, "BadRequest", "namespace")
+    refused(server.request("POST", "/api/v1/namespaces/nowhere/configmaps", cm("x")), 404, "NotFound", 'namespaces "nowhere" not found')
+    refused(server.request("POST", CM, {**cm("x"), "kind": "Secret"}), 400, "BadRequest", "does not match the expected kind")
+    refused(server.request("POST", CM, {**cm("x"), "apiVersion": "v2"}), 400, "BadRequest", "does not match the expected API version")
+    made = server.ok("POST", CM, {"metadata": {"generateName": "gen-"}}, 201)
+    check(made["metadata"]["name"].startswith("gen-") and len(made["metadata"]["name"]) == 9, made["metadata"]["name"])
+
+
+def test_bodies(server):
+    refused(server.request("POST", CM, "{"), 400, "BadRequest", "JSON")
+    refused(server.request("POST", CM, "x", content_type="text/plain"), 415, "UnsupportedMediaType", "media types")
+    refused(server.request("POST", CM, ""), 400, "BadRequest", "no body")
+    refused(server.request("POST", CM, "[]"), 400, "BadRequest", "object")
+    refused(server.request("POST", CM, "x" * (4 << 20)), 413, "RequestEntityTooLarge", "larger than")
+    refused(server.request("POST", CM, cm("big", {"a": "x" * (2 << 20)})), 413, "RequestEntityTooLarge", "bytes")
+    made = server.ok("POST", CM, "kind: ConfigMap\napiVersion: v1\nmetadata:\n  name: yaml\ndata:\n  a: b\n", content_type="application/yaml")
+    equal(made["data"], {"a": "b"})
+    refused(server.request("PATCH", RO + "/meta", {}, content_type="application/strategic-merge-patch+json"), 415, "UnsupportedMediaType", "merge-patch+json")
+    equal(server.get("/api/v1/nothing").status, 404)
+    equal(server.get("/api/v1/nothing").text, "404 page not found\n")
+    equal(server.request("PUT", CM, cm("x")).status, 405)
+    refused(server.get(CM + "/absent"), 404, "NotFound", 'configmaps "absent" not found')
+
+
+def test_field_validation(server):
+    body = rollout("strict")
+    body["spec"]["bogus"] = 1
+    refused(server.request("POST", RO + "?fieldValidation=Strict", body), 400, "BadRequest",
+            'Rollout in version "v1alpha1" cannot be handled as a Rollout: strict decoding error: unknown field "spec.bogus"')
+    text = '{"metadata":{"name":"dup"},"data":{"a":"1"},"data":{"a":"2"}}'
+    refused(server.request("POST", CM + "?fieldValidation=Strict", text), 400, "BadRequest", 'duplicate field "data"')
+    reply = server.request("POST", RO + "?fieldValidation=Warn", body)
+    equal(reply.headers["Warning"], '299 - "unknown field \\"spec.bogus\\""')
+    check("bogus" not in reply.json["spec"], "pruned")
+    equal(server.request("POST", RO + "?fieldValidation=Ignore", {**body, "metadata": {"name": "ignored"}}).headers["Warning"], None)
+    refused(server.request("POST", RO + "?fieldValidation=Sure", body), 422, "Invalid", "fieldValidation")
+    refused(server.request("POST", RO + "?dryRun=Some", body), 422, "Invalid", "dryRun")
+    broken = rollout("broken")
+    broken["spec"]["suspend"] = "perhaps"
+    status = refused(server.request("POST", RO, broken), 422, "Invalid", 'Rollout.serin.dev "broken" is invalid')
+    equal(status["details"]["kind"], "Rollout")
+    equal(status["details"]["causes"][0]["field"], "spec.suspend")
+
+
+def test_versions_and_conflicts(server):
+    made = server.ok("POST", CM, cm("occ"))
+    newer = server.ok("PUT", CM + "/occ", {**made, "data": {"a": "2"}})
+    check(int(rv(newer)) > int(rv(made)), "revisions grow")
+    body = refused(server.request("PUT", CM + "/occ", {**made, "data": {"a": "3"}}), 409, "Conflict", "the object has been modified; please apply your changes")
+    equal(body["details"], {"name": "occ", "kind": "configmaps"})
+    same = server.ok("PUT", CM + "/occ", newer)
+    equal(rv(same), rv(newer), "a no-op moves nothing")
+    patch = {"metadata": {"resourceVersion": rv(made)}, "data": {"a": "4"}}
+    refused(server.request("PATCH", CM + "/occ", patch, content_type=MERGE), 409, "Conflict", "modified")
+    refused(server.request("PUT", CM + "/occ", {**newer, "metadata": {**newer["metadata"], "uid": "other"}}), 409, "Conflict", "UID")
+    unconditional = rollout("meta")
+    refused(server.request("PUT", RO + "/meta", unconditional), 422, "Invalid", "must be specified for an update")
+    refused(server.request("PUT", CM + "/absent", cm("absent")), 404, "NotFound", "not found")
+    refused(server.request("PUT", CM + "/occ", cm("other")), 400, "BadRequest", "does not match the name on the URL")
+
+
+def test_generation_and_status_are_apart(server):
+    made = server.ok("POST", RO, rollout("gen"))
+    path = RO + "/gen"
+    labelled = server.ok("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)
+    equal(labelled["metadata"]["generation"], 1)
+    changed = server.ok("PATCH", path, {"spec": {"suspend": True}, "status": {"phase": "Healthy"}}, content_type=MERGE)
+    equal(changed["metadata"]["generation"], 2)
+    check("status" not in changed, "main writes leave status alone")
+    status = server.ok("PATCH", path + "/status", {"spec": {"suspend": False}, "status": {"phase": "Healthy"}, "metadata": {"labels": {"x": "y"}}}, content_type=MERGE)
+    equal((status["status"]["phase"], status["spec"]["suspend"], status["metadata"]["generation"]), ("Healthy", True, 2))
+    equal(status["metadata"]["labels"], {"a": "b"})
+    main_write = server.ok("PUT", path, {**status, "status": {"phase": "Aborted"}})
+    equal(main_write["status"]["phase"], "Healthy")
+    equal(made["metadata"]["uid"], main_write["metadata"]["uid"])
+
+
+def test_json_patch(server):
+    server.ok("POST", CM, cm("jp"))
+    moved = server.ok("PATCH", CM + "/jp", [{"op": "test", "path": "/data/a", "value": "1"}, {"op": "add", "path": "/data/b", "value": "2"}], content_type=JSON_PATCH)
+    equal(moved["data"], {"a": "1", "b": "2"})
+    refused(server.request("PATCH", CM + "/jp", [{"op": "test", "path": "/data/a", "value": "9"}], content_type=JSON_PATCH), 422, "Invalid", "rejected our request")
+    refused(server.request("PATCH", CM + "/jp", [{"op": "fly"}], content_type=JSON_PATCH), 400, "BadRequest", "")
+    refused(server.request("PATCH", CM + "/jp?force=true", {}, content_type=MERGE), 422, "Invalid", "force")
+
+
+def test_dry_run_stores_nothing(server):
+    before = rv(server.ok("GET", CM))
+    made = server.ok("POST", CM + "?dryRun=All", cm("dry"), 201)
+    check("resourceVersion" not in made["metadata"], "no version of what is not stored")
+    equal(server.get(CM + "/dry").status, 404)
+    server.ok("PATCH", CM + "/jp?dryRun=All", {"data": {"a": "7"}}, content_type=MERGE)
+    equal(server.ok("GET", CM + "/jp")["data"]["a"], "1")
+    server.ok("DELETE", CM + "/jp?dryRun=All")
+    server.ok("DELETE", CM + "/jp", {"dryRun": ["All"]})
+    server.ok("GET", CM + "/jp")
+    equal(rv(server.ok("GET", CM)), before)
+
+
+def test_lists(server):
+    for i in range(7):
+        server.ok("POST", CM, cm(f"l{i}", labels={"set": "l", "even": str(i % 2 == 0).lower()}))
+    query = CM + "?labelSelector=set%3Dl"
+    equal(len(server.ok("GET", query)["items"]), 7)
+    equal(len(server.ok("GET", query + ",even+in+(true)")["items"]), 4)
+    names, token, pages = [], "", 0
+    while True:
+        page = server.ok("GET", f"{query}&limit=3&continue={token.replace('=', '%3D').replace('+', '%2B')}")
+        names += [item["metadata"]["name"] for item in page["items"]]
+        pages += 1
+        token = page["metadata"].get("continue", "")
+        if not token:
+            break
+    equal((names, pages), ([f"l{i}" for i in range(7)], 3))
+    first = server.ok("GET", CM + "?limit=1")
+    check(first["metadata"]["remainingItemCount"] >= 6, "remaining")
+    refused(server.get(CM + "?continue=nonsense"), 400, "BadRequest", "continue")
+    refused(server.get(CM + "?labelSelector=a+in"), 400, "BadRequest", "parse")
+    refused(server.get(CM + "?fieldSelector=data.a%3D1"), 400, "BadRequest", "field label not supported: data.a")
+    refused(server.get(CM + "?resourceVersion=x"), 400, "BadRequest", "resource version")
+    body = refused(server.get(CM + "?resourceVersion=99999999"), 504, "Timeout", "Too large resource version")
+    equal(body["details"]["causes"][0]["reason"], "ResourceVersionTooLarge")
+    refused(server.get(CM + "?resourceVersion=1&resourceVersionMatch=Exact"), 410, "Expired", "too old")
+    equal(server.ok("GET", "/api/v1/configmaps")["kind"], "ConfigMapList")
+
+
+def test_every_version_of_a_kind(server):
+    for version in ("v1", "v1beta1", "v1alpha3"):
+        base = f"/apis/networking.istio.io/{version}/namespaces/default/virtualservices"
+        body = {"apiVersion": f"networking.istio.io/{version}", "kind": "VirtualService", "metadata": {"name": f"vs-{version}"},
+                "spec": {"hosts": ["x"], "http": [{"route": [{"destination": {"host": "x"}}]}]}}
+        equal(server.ok("POST", base, body)["apiVersion"], f"networking.istio.io/{version}")
+        for item in server.ok("GET", base)["items"]:
+            equal(item["apiVersion"], f"networking.istio.io/{version}")
+        equal(server.ok("GET", f"{base}/vs-v1")["apiVersion"], f"networking.istio.io/{version}")
+
+
+def test_watch_tells_changes_in_order(server):
+    start = rv(server.ok("GET", CM))
+    stream = server.watch(f"{CM}?watch=1&resourceVersion={start}")
+    made = server.ok("POST", CM, cm("w"))
+    server.ok("PATCH", CM + "/w", {"data": {"a": "2"}}, content_type=MERGE)
+    gone_at = server.ok("DELETE", CM + "/w")
+    equal(gone_at["status"], "Success")
+    events = [stream.next() for _ in range(3)]
+    equal([e["type"] for e in events], ["ADDED", "MODIFIED", "DELETED"])
+    equal([e["object"]["data"]["a"] for e in events], ["1", "2", "2"])
+    versions = [int(rv(e["object"])) for e in events]
+    equal(versions, [int(rv(made)), int(rv(made)) + 1, int(rv(made)) + 2])
+    stream.close()
+
+
+def test_watch_from_zero_and_by_name(server):
+    stream = server.watch(f"{CM}?watch=1&resourceVersion=0&fieldSelector=metadata.name%3Docc")
+    event = stream.next()
+    equal((event["type"], event["object"]["metadata"]["name"]), ("ADDED", "occ"))
+    server.ok("PATCH", CM + "/jp", {"data": {"z": "1"}}, content_type=MERGE)
+    server.ok("PATCH", CM + "/occ", {"data": {"z": "1"}}, content_type=MERGE)
+    event = stream.next()
+    equal((event["type"], event["object"]["metadata"]["name"]), ("MODIFIED", "occ"))
+    stream.close()
+
+
+def test_watch_selector_transitions(server):
+    server.ok("POST", CM, cm("sel", labels={"pick": "no"}))
+    start = rv(server.ok("GET", CM))
+    query = f"{CM}?watch=1&resourceVersion={start}&labelSelector=pick%3Dyes"
+    live = server.watch(query)
+    server.ok("PATCH", CM + "/sel", {"metadata": {"labels": {"pick": "yes"}}}, content_type=MERGE)
+    server.ok("PATCH", CM + "/sel", {"data": {"a": "2"}}, content_type=MERGE)
+    last = server.ok("PATCH", CM + "/sel", {"metadata": {"labels": {"pick": "no"}}, "data": {"a": "3"}}, content_type=MERGE)
+    for stream in (live, server.watch(query)):  # live, and again from the history
+        events = [stream.next() for _ in range(3)]
+        equal([e["type"] for e in events], ["ADDED", "MODIFIED", "DELETED"])
+        equal((events[2]["object"]["data"]["a"], rv(events[2]["object"])), ("2", rv(last)))
+        stream.close()
+
+
+def test_watch_ends_and_bookmarks(server):
+    stream = server.watch(f"{CM}?watch=1&timeoutSeconds=1&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan")
+    events = []
+    while (event := stream.next()) is not None:
+        events.append(event)
+    equal(events[-1]["type"], "BOOKMARK")
+    equal(events[-1]["object"]["metadata"]["annotations"], {"k8s.io/initial-events-end": "true"})
+    check(all(e["type"] == "ADDED" for e in events[:-1]), "ADDED first")
+    stream.close()
+    start = rv(server.ok("GET", CM))
+    stream = server.watch(f"{CM}?watch=1&timeoutSeconds=1&resourceVersion={start}")
+    equal(stream.next(), None, "no bookmark that was not asked for")
+    stream.close()
+
+
+def test_watch_as_table(server):
+    stream = server.watch(f"{CM}?watch=1&resourceVersion=0", accept="application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+    first, second = stream.next(), stream.next()
+    equal(first["object"]["kind"], "Table")
+    equal([c["name"] for c in first["object"]["columnDefinitions"]], ["Name", "Data", "Age"])
+    equal(second["object"]["columnDefinitions"], [])
+    equal(first["object"]["rows"][0]["object"]["kind"], "PartialObjectMetadata")
+    stream.close()
+
+
+def test_a_slow_watcher_loses_nothing(server):
+    start = rv(server.ok("GET", CM))
+    stream = server.watch(f"{CM}?watch=1&resourceVersion={start}&fieldSelector=metadata.name%3Dslow")
+    server.ok("POST", CM, cm("slow", {"n": "0"}))
+    connection = server.connect()
+    for i in range(1, 200):
+        server.ok("PATCH", CM + "/slow", {"data": {"n": str(i), "pad": "x" * 20000}}, content_type=MERGE, connection=connection)
+    connection.close()
+    equal([int(stream.next()["object"]["data"]["n"]) for _ in range(200)], list(range(200)))
+    stream.close()
+
+
+def test_a_client_that_leaves_is_noticed(server):
+    def sockets():
+        return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    before = sockets()
+    streams = [server.watch(f"{CM}?watch=1&resourceVersion=0&timeoutSeconds=600") for _ in range(20)]
+    check(sockets() >= before + 20, "watches are open")
+    for stream in streams:
+        stream.close()
+    wait_for("the watches to be closed", lambda: sockets() <= before + 1)
+
+
+def test_finalizers_hold(server):
+    server.ok("POST", RO, rollout("fin", finalizers=["serin.dev/traffic"]))
+    held = server.ok("DELETE", RO + "/fin")
+    check(held["metadata"]["deletionTimestamp"], "marked")
+    equal((held["metadata"]["generation"], held["metadata"]["deletionGracePeriodSeconds"]), (2, 0))
+    equal(rv(server.ok("DELETE", RO + "/fin")), rv(held), "a second DELETE changes nothing")
+    more = {"metadata": {"finalizers": ["serin.dev/traffic", "another/one"]}}
+    refused(server.request("PATCH", RO + "/fin", more, content_type=MERGE), 422, "Invalid", "no new finalizers")
+    stream = server.watch(f"{RO}?watch=1&resourceVersion={rv(held)}")
+    server.ok("PATCH", RO + "/fin", {"metadata": {"finalizers": None}}, content_type=MERGE)
+    equal([stream.next()["type"] for _ in range(2)], ["MODIFIED", "DELETED"])
+    stream.close()
+    equal(server.get(RO + "/fin").status, 404)
+
+
+def test_delete_preconditions(server):
+    made = server.ok("POST", CM, cm("pre"))
+    refused(server.request("DELETE", CM + "/pre", {"preconditions": {"uid": "other"}}), 409, "Conflict", "UID in precondition")
+    refused(server.request("DELETE", CM + "/pre", {"preconditions": {"resourceVersion": "1"}}), 409, "Conflict", "ResourceVersion")
+    body = server.ok("DELETE", CM + "/pre", {"preconditions": {"uid": made["metadata"]["uid"]}})
+    equal(body["details"], {"name": "pre", "kind": "configmaps", "uid": made["metadata"]["uid"]})
+
+
+def owned(name, owner, kind="Rollout", api="serin.dev/v1alpha1", **more):
+    return cm(name, ownerReferences=[{"apiVersion": api, "kind": kind, "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"], **more}])
+
+
+def test_owners_take_dependents_with_them(server):
+    owner = server.ok("POST", RO, rollout("own"))
+    server.ok("POST", CM, owned("dep", owner))
+    middle = server.ok("GET", CM + "/dep")
+    server.ok("POST", CM, owned("dep2", middle, "ConfigMap", "v1"))
+    server.ok("DELETE", RO + "/own")
+    equal([server.get(CM + "/" + n).status for n in ("dep", "dep2")], [404, 404])
+    owner = server.ok("POST", RO, rollout("own"))
+    server.ok("POST", CM, owned("dep", owner))
+    server.ok("DELETE", RO + "/own", {"propagationPolicy": "Orphan"})
+    check("ownerReferences" not in server.ok("GET", CM + "/dep")["metadata"], "orphaned")
+    server.ok("DELETE", CM + "/dep")
+
+
+def test_foreground_waits_for_dependents(server):
+    owner = server.ok("POST", RO, rollout("fg"))
+    held = owned("fgdep", owner)
+    held["metadata"]["finalizers"] = ["x/y"]
+    server.ok("POST", CM, held)
+    server.ok("DELETE", RO + "/fg", {"propagationPolicy": "Foreground"})
+    equal(server.ok("GET", RO + "/fg")["metadata"]["finalizers"], ["foregroundDeletion"])
+    server.ok("PATCH", CM + "/fgdep", {"metadata": {"finalizers": None}}, content_type=MERGE)
+    equal([server.get(CM + "/fgdep").status, server.get(RO + "/fg").status], [404, 404])
+    owner = server.ok("POST", RO, rollout("fg"))
+    server.ok("POST", CM, owned("fgdep", owner))
+    equal(server.ok("DELETE", RO + "/fg", {"propagationPolicy": "Foreground"})["status"], "Success")
+    equal(server.get(CM + "/fgdep").status, 404)
+
+
+def test_a_dependent_with_another_owner_stays(server):
+    one, two = server.ok("POST", RO, rollout("one")), server.ok("POST", RO, rollout("two"))
+    body = owned("shared", one)
+    body["metadata"]["ownerReferences"] += owned("x", two)["metadata"]["ownerReferences"]
+    server.ok("POST", CM, body)
+    server.ok("DELETE", RO + "/one")
+    equal([o["name"] for o in server.ok("GET", CM + "/shared")["metadata"]["ownerReferences"]], ["two"])
+    server.ok("DELETE", RO + "/two")
+    equal(server.get(CM + "/shared").status, 404)
+
+
+def test_pods_that_run_get_their_grace(server):
+    server.ok("POST", PODS, pod("idle"))
+    equal(server.ok("DELETE", PODS + "/idle")["status"], "Success")
+    running = pod("runs")
+    running["spec"]["nodeName"] = "here"
+    server.ok("POST", PODS, running)
+    marked = server.ok("DELETE", PODS + "/runs")
+    equal(marked["metadata"]["deletionGracePeriodSeconds"], 30)
+    server.ok("PATCH", PODS + "/runs/status", {"status": {"phase": "Running"}}, content_type=MERGE)
+    equal(server.ok("DELETE", PODS + "/runs", {"gracePeriodSeconds": 0})["status"], "Success")
+    equal(server.get(PODS + "/runs").status, 404)
+
+
+def test_a_namespace_waits_for_its_pods(server):
+    server.ok("POST", "/api/v1/namespaces", {"metadata": {"name": "waits"}})
+    running = pod("runs")
+    running["spec"]["nodeName"] = "here"
+    server.ok("POST", "/api/v1/namespaces/waits/pods", running)
+    server.ok("POST", "/api/v1/namespaces/waits/configmaps", cm("x"))
+    marked = server.ok("DELETE", "/api/v1/namespaces/waits")
+    equal(marked["status"]["phase"], "Terminating")
+    refused(server.request("POST", "/api/v1/namespaces/waits/configmaps", cm("y")), 403, "Forbidden", "because it is being terminated")
+    server.ok("DELETE", "/api/v1/namespaces/waits/pods/runs", {"gracePeriodSeconds": 0})
+    equal(server.get("/api/v1/namespaces/waits").status, 404)
+
+
+def test_delete_collection(server):
+    server.ok("DELETE", CM + "?labelSelector=set%3Dl")
+    equal(server.ok("GET", CM + "?labelSelector=set%3Dl")["items"], [])
+    check(server.ok("GET", CM)["items"], "the others are still there")
+
+
+def test_scale(server):
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}}}
+    server.ok("POST", DEPLOY, {"metadata": {"name": "sc"}, "spec": spec})
+    scale = server.ok("GET", DEPLOY + "/sc/scale")
+    equal((scale["kind"], scale["apiVersion"], scale["spec"]["replicas"]), ("Scale", "autoscaling/v1", 1))
+    scale["spec"]["replicas"] = 4
+    equal(server.ok("PUT", DEPLOY + "/sc/scale", scale)["spec"]["replicas"], 4)
+    deployment = server.ok("GET", DEPLOY + "/sc")
+    equal((deployment["spec"]["replicas"], deployment["metadata"]["generation"]), (4, 2))
+    refused(server.request("PUT", DEPLOY + "/sc/scale", scale), 409, "Conflict", "modified")
+    refused(server.request("PATCH", DEPLOY + "/sc/scale", {"spec": {"replicas": -1}}, content_type=MERGE), 422, "Invalid", "replicas")
+
+
+def fields(obj):
+    return {(e["manager"], e["operation"]): e["fieldsV1"] for e in obj["metadata"].get("managedFields", [])}
+
+
+def test_ownership_of_fields(server):
+    path = CM + "/own-fields"
+    made = server.ok("PATCH", path + "?fieldManager=m1", cm("own-fields", {"a": "1", "b": "2"}), 201, content_type=APPLY)
+    equal(fields(made), {("m1", "Apply"): {"f:data": {"f:a": {}, "f:b": {}}}})
+    again = server.ok("PATCH", path + "?fieldManager=m1", cm("own-fields", {"a": "1", "b": "2"}), content_type=APPLY)
+    equal(rv(again), rv(made), "the same apply is a no-op")
+    taken = server.ok("PATCH", path + "?fieldManager=upd", {"data": {"a": "9"}}, content_type=MERGE)
+    equal(fields(taken), {("m1", "Apply"): {"f:data": {"f:b": {}}}, ("upd", "Update"): {"f:data": {"f:a": {}}}})
+    body = refused(server.request("PATCH", path + "?fieldManager=m1", cm("own-fields", {"a": "1"}), content_type=APPLY), 409, "Conflict",
+                   'Apply failed with 1 conflict: conflict with "upd" using v1: .data.a')
+    equal(body["details"]["causes"][0]["reason"], "FieldManagerConflict")
+    forced = server.ok("PATCH", path + "?fieldManager=m1&force=true", cm("own-fields", {"a": "1"}), content_type=APPLY)
+    equal((forced["data"], fields(forced)), ({"a": "1"}, {("m1", "Apply"): {"f:data": {"f:a": {}}}}))
+    shared = server.ok("PATCH", path + "?fieldManager=m2", cm("own-fields", {"a": "1", "c": "3"}), content_type=APPLY)
+    equal(sorted(fields(shared)), [("m1", "Apply"), ("m2", "Apply")])
+    left = server.ok("PATCH", path + "?fieldManager=m1", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own-fields"}}, content_type=APPLY)
+    equal(left["data"], {"a": "1", "c": "3"}, "what another manager owns stays")
+    refused(server.request("PATCH", path, cm("own-fields"), content_type=APPLY), 422, "Invalid", "fieldManager")
+
+
+def test_apply_merges_lists_by_key(server):
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x", "env": [{"name": "A", "value": "1"}]}]}}
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "ssa"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+    server.ok("PATCH", DEPLOY + "/ssa?fieldManager=m1", body, content_type=APPLY)
+    other = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "ssa"},
+             "spec": {"template": {"spec": {"containers": [{"name": "side", "image": "y"}]}}}}
+    both = server.ok("PATCH", DEPLOY + "/ssa?fieldManager=m2", other, content_type=APPLY)
+    equal([c["name"] for c in both["spec"]["template"]["spec"]["containers"]], ["c", "side"])
+    other["spec"] = {"paused": True}
+    left = server.ok("PATCH", DEPLOY + "/ssa?fieldManager=m2", other, content_type=APPLY)
+    equal([c["name"] for c in left["spec"]["template"]["spec"]["containers"]], ["c"])
+
+
+def test_concurrent_writers_lose_nothing(server):
+    server.ok("POST", CM, cm("counter", {"n": "0"}))
+
+    def add(_):
+        connection, conflicts = server.connect(), 0
+        done = 0
+        while done < 25:
+            have = server.ok("GET", CM + "/counter", connection=connection)
+            patch = {"metadata": {"resourceVersion": rv(have)}, "data": {"n": str(int(have["data"]["n"]) + 1)}}
+            reply = server.request("PATCH", CM + "/counter", patch, content_type=MERGE, connection=connection)
+            check(reply.status in (200, 409), reply.text)
+            done += reply.status == 200
+            conflicts += reply.status == 409
+        connection.close()
+        return conflicts
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(8)))
+    equal(server.ok("GET", CM + "/counter")["data"]["n"], "200")
+
+
+def test_discovery_and_openapi(server):
+    wanted = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+    reply = server.get("/apis", headers={"Accept": wanted})
+    equal(reply.headers["Content-Type"], "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+    serin = next(g for g in reply.json["items"] if g["metadata"]["name"] == "serin.dev")
+    resource = next(r for r in serin["versions"][0]["resources"] if r["resource"] == "rollouts")
+    equal((resource["scope"], resource["singularResource"]), ("Namespaced", "rollout"))
+    check("status" in [s["subresource"] for s in resource["subresources"]], "status")
+    legacy = server.ok("GET", "/apis/serin.dev/v1alpha1")
+    check("rollouts/status" in [r["name"] for r in legacy["resources"]], "legacy status")
+    equal(server.ok("GET", "/api")["versions"], ["v1"])
+    equal(server.get("/apis/none.example").status, 404)
+    v2 = server.get("/openapi/v2")
+    equal((v2.status, v2.text, v2.headers["Content-Type"]), (200, "", "application/octet-stream"))
+    index = server.ok("GET", "/openapi/v3")
+    for name, entry in index["paths"].items():
+        document = server.ok("GET", entry["serverRelativeURL"])
+        equal(document["openapi"], "3.0.0", name)
+
+
+def test_it_rests_when_nothing_happens(server):
+    streams = [server.watch(f"{CM}?watch=1&resourceVersion=0&timeoutSeconds=60") for _ in range(5)]
+
+    def ticks():
+        fields_ = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields_[11]) + int(fields_[12])
+    time.sleep(0.3)  # what the requests above left to do
+    before = ticks()
+    time.sleep(2)
+    check(ticks() - before <= 1, f"{ticks() - before} ticks of 10 ms in two idle seconds")
+    for stream in streams:
+        stream.close()
+
+
+if __name__ == "__main__":
+    main(globals())
