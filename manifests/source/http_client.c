@@ -479,7 +479,7 @@ static int start(struct http_client *client, const struct http_request *request,
   transfer->client = client;
   transfer->chunk = chunk;
   struct str url;
-  bool is_loopback;
+  bool is_loopback = false;
   rc = read_url(transfer, request, &url, &is_loopback, err);
   if (rc) {
     arena_dispose(&transfer->arena);

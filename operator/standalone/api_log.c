@@ -87,7 +87,7 @@ static void seek_tail(int fd, int64_t lines) {
 int api_log_open(struct api *api, struct api_call *call, struct str ns, struct str pod_name,
                  const struct rest_query *query, struct api_log **ret_log) {
   struct json *pod;
-  struct str container;
+  struct str container = STR_NULL;
   struct store_key key = api_key(call->arena, &pod_kind, ns, pod_name);
   int rc = api_load(api, call, key, &pod, NULL);
   if (rc == RC_NOT_FOUND && !call->fault.code)

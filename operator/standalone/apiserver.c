@@ -126,7 +126,7 @@ static int open_parts(struct apiserver *server, const struct apiserver_options *
                       int *ret_fd, struct err *err) {
   const char *data = options->data;
   struct arena *arena = &server->arena;
-  int port;
+  int port = 0;
   int rc = lock(data, arena, &server->lock_fd, err);
   if (!rc)
     rc = auth_open(data, &server->auth, err);

@@ -371,10 +371,9 @@ int shim_run(const char *folder) {
   // The runtime's session and descriptors must not tie us to it.
   (void)setsid();
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-  (void)chdir("/");
   umask(077);
   struct err err = {0};
-  int rc = run(&shim, &err);
+  int rc = chdir("/") == 0 ? run(&shim, &err) : err_errno(&err, "chdir to /");
   if (rc != RC_OK)
     fprintf(stderr, "serin shim: %s\n", err.msg);
   log_file_close(&shim.log);
