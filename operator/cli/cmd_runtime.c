@@ -10,6 +10,7 @@
 struct runtime_flags {
   struct str data, kubeconfig, node_name;
   struct option_list images;
+  int64_t ready_fd;
 };
 
 static int fail(const struct err *err) {
@@ -46,6 +47,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .data = arena_strz(&arena, data).ptr,
       .kubeconfig = str_is_empty(flags->kubeconfig) ? NULL : flags->kubeconfig.ptr,
       .images = &images,
+      .ready_fd = (int)flags->ready_fd,
       .node_name = str_is_empty(flags->node_name) ? NULL : flags->node_name.ptr};
   if (rc == RC_OK)
     rc = runtime_run(&run_options, &err);
@@ -62,6 +64,8 @@ static const struct option_row rows[] = {
      "The command that stands for an image.", 0, 0},
     {"node-name", 0, OPTION_STRING, offsetof(struct runtime_flags, node_name), "NAME", NULL,
      "spec.nodeName of the pods (default: the host's name).", 0, 0},
+    {"ready-fd", 0, OPTION_INT, offsetof(struct runtime_flags, ready_fd), "N", "-1",
+     "Gets one byte once pods are looked after.", -1, 1000000},
 };
 
 const struct command cmd_runtime = {

@@ -5,6 +5,8 @@
 // One line a command, in the order of `serin --help`.
 // clang-format off
 #define COMMANDS(XX) \
+  XX(up) \
+  XX(down) \
   XX(version) \
   XX(runtime) \
   XX(shim) \

@@ -44,11 +44,33 @@ static int64_t annotation_number(const struct json *object, const char *key, int
   return str_to_i64(annotation(object, key), &value) ? value : fallback;
 }
 
-static struct json *template_without_hash(const struct json *template_, struct arena *arena) {
-  struct json *copy = json_dup(arena, template_);
+// null, {} and [] say nothing: kubectl's own types add and drop them on the way (`rollout undo`).
+static void drop_empty(struct json *json) {
+  for (struct json *item = json ? json->child : NULL, *next; item; item = next) {
+    next = item->next;
+    drop_empty(item);
+    bool is_container = item->type == JSON_OBJECT || item->type == JSON_ARRAY;
+    if (json->type == JSON_OBJECT &&
+        (item->type == JSON_NULL || (is_container && item->count == 0)))
+      (void)json_remove(json, item->key);
+  }
+}
+
+// What makes a version: the template without our own label.
+static struct json *template_of(const struct json *object, struct arena *arena) {
+  struct json *copy = json_dup(arena, json_path(object, "spec.template"));
+  if (!copy)
+    return json_new_object(arena);
   struct json *labels = json_path(copy, "metadata.labels");
-  (void)json_remove(labels, STR(DEPLOY_HASH_LABEL));
+  if (labels)
+    (void)json_remove(labels, STR(DEPLOY_HASH_LABEL));
   return copy;
+}
+
+static struct json *version_of(const struct json *object, struct arena *arena) {
+  struct json *version = template_of(object, arena);
+  drop_empty(version);
+  return version;
 }
 
 static int by_age(const void *a, const void *b) {
@@ -118,12 +140,11 @@ static struct rollout rollout_read(const struct json *deployment, int64_t now_ms
 }
 
 static void find_fresh(struct rollout *r) {
-  r->template_ = template_without_hash(json_path(r->deployment, "spec.template"), r->arena);
+  r->template_ = template_of(r->deployment, r->arena);
+  struct json *version = version_of(r->deployment, r->arena);
   int64_t newest = 0;
   for (size_t i = 0; i < r->count; i++) {
-    if (!r->fresh &&
-        json_equal(template_without_hash(json_path(r->sets[i].json, "spec.template"), r->arena),
-                   r->template_))
+    if (!r->fresh && json_equal(version_of(r->sets[i].json, r->arena), version))
       r->fresh = &r->sets[i];
     if (r->sets[i].revision > newest)
       newest = r->sets[i].revision;
@@ -133,7 +154,7 @@ static void find_fresh(struct rollout *r) {
   r->fresh_name = r->fresh ? r->fresh->name
                            : arena_printf(r->arena, "%.*s-%.*s",
                                           STR_ARG(json_path_string(r->deployment, "metadata.name")),
-                                          STR_ARG(deploy_hash(r->template_, r->arena)));
+                                          STR_ARG(deploy_hash(version, r->arena)));
 }
 
 static int64_t sum_wanted(const struct rollout *r) {
@@ -264,7 +285,7 @@ static void put_sizes(const struct rollout *r, struct json *annotations) {
 
 static void create_fresh(struct rollout *r, int64_t replicas) {
   struct arena *arena = r->arena;
-  struct str hash = deploy_hash(r->template_, arena);
+  struct str hash = deploy_hash(version_of(r->deployment, arena), arena);
   struct json *set = json_new_object(arena);
   json_put_z(arena, set, "apiVersion", "apps/v1");
   json_put_z(arena, set, "kind", "ReplicaSet");

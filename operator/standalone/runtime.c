@@ -120,6 +120,10 @@ static void begin_when_synced(struct runtime *runtime) {
   if (runtime->ready || runtime->stopping)
     return;
   runtime->ready = true;
+  if (runtime->ready_fd >= 0) {
+    (void)!write(runtime->ready_fd, "r", 1);
+    close(runtime->ready_fd);
+  }
   orphan_find_all(runtime);
   LOG(LOG_INFO, "running",
       LOG_Z("volumes", runtime->mount_mode == SHIM_MOUNT_NONE   ? "files only"
@@ -276,6 +280,7 @@ int runtime_run(const struct runtime_options *options, struct err *err) {
   map_init(&runtime->owners);
   map_init(&runtime->events);
   runtime->images = options->images;
+  runtime->ready_fd = options->ready_fd;
   (void)gethostname(host, sizeof host - 1);
   runtime->node_name = arena_strz(&runtime->arena, options->node_name ? options->node_name : host);
   int rc = make_folders(runtime, options, err);

@@ -18,6 +18,7 @@ struct runtime_options {
   const char *kubeconfig; // NULL: DATA/kubeconfig
   const struct pod_images *images;
   const char *node_name; // NULL: the host's name
+  int ready_fd;          // gets one byte once pods are looked after; -1: none
 };
 
 // Blocks until it is told to stop. 0, or a code and a message.

@@ -49,6 +49,7 @@ struct runtime {
   struct map owners;  // runtime_write.c
   struct map events;  // runtime_event.c
   uv_signal_t signals[3];
+  int ready_fd;
   bool ready;    // all kinds are synced, leftovers are adopted
   bool stopping; // no new starts, no writes of controllers
   bool closing;
