@@ -193,6 +193,7 @@ struct rollout_weight_status {
   int64_t written_at;  // when the operator saw the asked weight in the route for the first time; 0:
                        // not yet
   struct str revision; // resourceVersion of the route object then
+  int64_t verified_at; // in force as far as anybody can tell; the step's counts start here
 };
 
 enum rollout_verdict { ROLLOUT_PASS = 1, ROLLOUT_FAIL, ROLLOUT_INSUFFICIENT };
@@ -233,6 +234,7 @@ struct rollout_release {
   struct str
       spec_hash; // of what a failed release is tied to besides the canary: traffic, steps, analysis
   bool full;     // promoted with --full: straight to 100, and bake
+  bool accepted; // a person promoted it in spite of a failing judge under onFailure: hold
   bool first;    // template form: nothing was served before; no steps
   struct str result;  // while RollingBack: what it will be (RolledBack, Aborted, Superseded)
   struct str reason;  // machine-readable: AnalysisFailed, Aborted, DeployTimeout, ...
@@ -283,9 +285,11 @@ struct rollout_contention {
   struct str manager; // field manager of the last foreign write
 };
 
-struct rollout_retired { // template form: versions that wait to be scaled to 0
+struct rollout_retired { // versions without traffic that wait to be scaled down
   struct str deployment, subset, hash;
-  int64_t at; // not before
+  int64_t
+      replicas; // that remain: 0 in the template form, the manifest's own number in the pair form
+  int64_t at;   // not before
 };
 
 struct rollout_judge_status {

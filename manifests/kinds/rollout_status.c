@@ -61,6 +61,8 @@ static const struct field weight_fields[] = {
     F_MICRO_TIME(struct rollout_weight_status, written_at, "writtenAt"),
     F_STRING(struct rollout_weight_status, revision, "revision",
              .doc = "Of the route object that asks it."),
+    F_MICRO_TIME(struct rollout_weight_status, verified_at, "verifiedAt",
+                 .doc = "When it was seen to be in force."),
 };
 static const struct schema weight_schema =
     SCHEMA("RolloutWeightStatus", struct rollout_weight_status, weight_fields);
@@ -111,6 +113,8 @@ static const struct field release_fields[] = {
                  .doc = "First time the canary got traffic."),
     F_STRING(struct rollout_release, spec_hash, "specHash"),
     F_BOOL(struct rollout_release, full, "full", .doc = "Promoted with --full."),
+    F_BOOL(struct rollout_release, accepted, "accepted",
+           .doc = "Promoted by a person in spite of the judge."),
     F_BOOL(struct rollout_release, first, "first", .doc = "Nothing was served before."),
     F_STRING(struct rollout_release, result, "result",
              .doc = "While it is put back: what it will be."),
@@ -194,6 +198,7 @@ static const struct field retired_fields[] = {
     F_STRING(struct rollout_retired, deployment, "deployment"),
     F_STRING(struct rollout_retired, subset, "subset"),
     F_STRING(struct rollout_retired, hash, "hash"),
+    F_INT(struct rollout_retired, replicas, "replicas", .doc = "That remain."),
     F_MICRO_TIME(struct rollout_retired, at, "at"),
 };
 static const struct schema retired_schema =

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the planner's files share: one pass over one Rollout. Private to operator/reconcile.
+#pragma once
+
+#include "operator/reconcile/plan.h"
+
+#define PASS_ACK_MS 30000    // how long a step waits to be verified
+#define PASS_RETIRE_MS 30000 // how long a failed canary stays warm
+#define PASS_DRAIN_MS 5000   // in-flight requests of a version that lost its last weight, at least
+#define PASS_DRAIN_MAX_MS 60000 // a longer route timeout is not waited for
+#define PASS_SHORT_MS 10000 // how long too few canary replicas are borne before the weight follows
+
+struct pass {
+  const struct snapshot *snap;
+  const struct rollout_spec *spec;
+  struct arena *arena;
+  struct plan *plan;
+  struct rollout_status *status; // as it will be; starts as a copy of what is
+  int64_t now;
+  int64_t wake;          // earliest time to plan again; PLAN_NEVER
+  bool again;            // status asks for something new: plan again at once
+  bool hands_off;        // a person keeps us off the route or the rule
+  bool has_split;        // `split` holds
+  struct vs_split split; // of the route as it is
+  size_t first_decision; // decisions from here on are new
+  const char *stalled;   // reason of condition Stalled; NULL: not stalled
+  struct str stalled_message;
+  struct str ready_reason, ready_message; // of condition Ready when it is False; empty: by phase
+};
+
+// --- actions and words (pass.c)
+void pass_act(struct pass *pass, enum plan_action_kind kind, struct str name,
+              const struct json *body, struct str why);
+void pass_wake(struct pass *pass, int64_t at_ms);
+struct str pass_text(struct pass *pass, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+// One line of the decision log, which is one event, too. time and number are filled in.
+void pass_decide(struct pass *pass, struct rollout_decision decision);
+// What the release waits for, and until when at the latest (0: the progress deadline).
+void pass_wait(struct pass *pass, enum rollout_phase phase, const char *reason, int64_t deadline,
+               struct str what);
+void pass_stall(struct pass *pass, const char *reason, struct str message);
+void pass_events(struct pass *pass); // events of the new decisions
+
+// --- what is there (pass.c)
+const struct workload *pass_workload(const struct pass *pass, struct str name);
+bool pass_in_release(const struct pass *pass);
+int64_t pass_asked(const struct pass *pass);               // canary's parts, from status
+struct str pass_percent(struct pass *pass, int64_t parts); // "12.5"
+int64_t pass_progress_deadline(const struct pass *pass);
+void pass_progress(struct pass *pass); // something moved
+
+// --- the route (plan_traffic.c)
+void traffic_load(struct pass *pass);
+// Asks for a weight, in status; traffic_write brings it into the route: less at once, more in the
+// next pass.
+void traffic_ask(struct pass *pass, int64_t parts);
+void traffic_write(struct pass *pass); // once, at the end of a pass
+// Moves weight.writtenAt, acknowledged and verifiedAt on.
+void traffic_verify(struct pass *pass);
+bool traffic_is_verified(const struct pass *pass);
+bool traffic_is_written(const struct pass *pass); // the route is as asked
+// How many proxies there are, and how many serve the route and the rule as they are now.
+void traffic_acknowledged(const struct pass *pass, size_t *ret_serving, size_t *ret_all);
+int64_t traffic_drain_ms(const struct pass *pass);
+const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL: none
+
+// --- workloads (plan_workload.c)
+void workload_names(struct pass *pass, struct str hash, struct rollout_identity *identity);
+struct rollout_identity *identity_dup(struct pass *pass, const struct rollout_identity *identity);
+// The version the spec asks for; false when it cannot be told (the Deployment is not there).
+bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted);
+void workload_create(struct pass *pass, const struct rollout_identity *identity, int64_t replicas);
+void workload_scale(struct pass *pass, struct str name, int64_t replicas, const char *why);
+void workload_retire(struct pass *pass, const struct rollout_identity *identity, int64_t replicas,
+                     int64_t at);
+void workload_retired(struct pass *pass); // does what is due
+void workload_keep(
+    struct pass *pass); // template form: the stable has at least what spec.replicas says
+int64_t workload_stable_replicas(const struct pass *pass);
+void workload_rule_add(struct pass *pass, const struct rollout_identity *identity);
+
+// --- capacity (plan_capacity.c)
+int64_t capacity_need(const struct pass *pass, int64_t parts); // canary replicas
+void capacity_scale(struct pass *pass);                        // up to what is asked or asked next
+// Whether the canary has what the current step needs.
+bool capacity_deployed(const struct pass *pass, int64_t *ret_ready, int64_t *ret_wanted);
+bool capacity_allows(struct pass *pass, int64_t parts);
+void capacity_watch(struct pass *pass); // lowers the weight when the canary cannot carry it
+
+// --- releases (plan_release.c, plan_steps.c, plan_rollback.c, plan_first.c, plan_idle.c)
+void release_consider(struct pass *pass); // starts, supersedes or adopts
+void release_begin(struct pass *pass, const struct rollout_identity *stable,
+                   const struct rollout_identity *canary);
+bool release_gives_way(
+    struct pass *pass); // true when the running release makes room for a newer one
+void release_finish(struct pass *pass, const char *result);
+struct str release_spec_hash(struct pass *pass);
+bool release_is_failed(struct pass *pass, const struct rollout_identity *canary);
+void steps_enter(struct pass *pass, int64_t index);
+void steps_run(struct pass *pass);
+void judge_take(struct pass *pass);
+// Acts on a bad verdict; true when the release goes back or is held by it.
+bool judge_stops(struct pass *pass);
+enum decision judge_decide(const struct pass *pass, bool time_is_up);
+void rollback_begin(struct pass *pass, const char *result, const char *reason, struct str message,
+                    struct str who);
+void rollback_run(struct pass *pass);
+void first_run(struct pass *pass);
+void idle_run(struct pass *pass);
+void verbs_run(struct pass *pass);
+void delete_run(struct pass *pass);
+void conditions_run(struct pass *pass);
+void condition_set(struct pass *pass, const char *type, enum rollout_condition_status status,
+                   const char *reason, struct str message);

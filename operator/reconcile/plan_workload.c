@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deployments: which version is wanted, making one (template form), scaling, and what becomes of
+// old ones.
+#include "operator/reconcile/pass.h"
+#include "operator/traffic/destination_rule.h"
+
+#include <string.h>
+
+struct rollout_identity *identity_dup(struct pass *pass, const struct rollout_identity *identity) {
+  return arena_dup(pass->arena, identity, sizeof(*identity));
+}
+
+// Template form: the Deployment and the subset are named after the Rollout and the template.
+void workload_names(struct pass *pass, struct str hash, struct rollout_identity *identity) {
+  struct str name = str_slice(pass->snap->rollout->metadata.name, 0, 52); // 63 is what labels allow
+  struct str tail = str_slice(hash, 3, hash.len);                         // without "v1-"
+  identity->hash = hash;
+  identity->deployment = identity->subset =
+      arena_printf(pass->arena, "%.*s-%.*s", STR_ARG(name), STR_ARG(tail));
+}
+
+static struct str template_version(struct pass *pass, struct str hash) {
+  struct str label =
+      json_get_string(json_path(pass->spec->pod_template, "metadata.labels"), "version");
+  struct str image = json_path_string(pass->spec->pod_template, "spec.containers.0.image");
+  if (!str_is_empty(label))
+    return label;
+  for (size_t i = image.len; i-- > 0 && image.ptr[i] != '/';)
+    if (image.ptr[i] == ':')
+      return str_slice(image, i + 1, image.len);
+  return hash;
+}
+
+bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted) {
+  const struct rollout_spec *spec = pass->spec;
+  *ret_wanted = (struct rollout_identity){0};
+  if (pass->snap->form == ROLLOUT_FORM_TEMPLATE) {
+    struct str hash = snapshot_template_hash(spec->pod_template, pass->arena);
+    workload_names(pass, hash, ret_wanted);
+    ret_wanted->version = template_version(pass, hash);
+    ret_wanted->replicas = workload_stable_replicas(pass);
+    return true;
+  }
+  const struct workload *canary = pass_workload(pass, spec->canary->deployment);
+  if (!canary)
+    return false;
+  ret_wanted->deployment = spec->canary->deployment;
+  ret_wanted->subset = spec->canary->subset;
+  ret_wanted->hash = canary->hash;
+  ret_wanted->version = canary->version;
+  ret_wanted->replicas = canary->replicas;
+  return true;
+}
+
+int64_t workload_stable_replicas(const struct pass *pass) {
+  if (pass->snap->form == ROLLOUT_FORM_TEMPLATE)
+    return pass->spec->has_replicas ? pass->spec->replicas : 1;
+  const struct rollout_identity *stable = pass->status->stable;
+  const struct workload *w = stable ? pass_workload(pass, stable->deployment) : NULL;
+  if (w && w->replicas > 0)
+    return w->replicas;
+  return stable && stable->replicas > 0 ? stable->replicas : 1;
+}
+
+// --- making one (template form)
+// -----------------------------------------------------------------------------------
+
+static struct json *owner(struct pass *pass) {
+  struct arena *arena = pass->arena;
+  const struct object_meta *meta = &pass->snap->rollout->metadata;
+  struct json *list = json_new_array(arena), *ref = json_new_object(arena);
+  json_put_z(arena, ref, "apiVersion", "serin.dev/v1alpha1");
+  json_put_z(arena, ref, "kind", "Rollout");
+  json_put_string(arena, ref, "name", meta->name);
+  json_put_string(arena, ref, "uid", meta->uid);
+  json_put_bool(arena, ref, "controller", true);
+  json_put_bool(arena, ref, "blockOwnerDeletion", true);
+  json_append(list, ref);
+  return list;
+}
+
+static struct json *labels_with_hash(struct pass *pass, const struct json *labels,
+                                     struct str hash) {
+  struct json *copy =
+      json_is(labels, JSON_OBJECT) ? json_dup(pass->arena, labels) : json_new_object(pass->arena);
+  json_put_string(pass->arena, copy, ROLLOUT_HASH_LABEL, hash);
+  return copy;
+}
+
+static struct json *metadata_of(struct pass *pass, const struct rollout_identity *identity) {
+  struct arena *arena = pass->arena;
+  struct json *metadata = json_new_object(arena), *annotations = json_new_object(arena);
+  const struct json *template_labels = json_path(pass->spec->pod_template, "metadata.labels");
+  struct json *labels = labels_with_hash(pass, template_labels, identity->hash);
+  json_put_string(arena, labels, ROLLOUT_OWNER_LABEL, pass->snap->rollout->metadata.name);
+  json_put_string(arena, metadata, "name", identity->deployment);
+  json_put_string(arena, metadata, "namespace", pass->snap->rollout->metadata.namespace_);
+  json_put(arena, metadata, "labels", labels);
+  // The template as it was declared, for undo: a server may fill in defaults, and the hash would be
+  // another.
+  json_put_string(arena, annotations, "serin.dev/template",
+                  json_text(arena, pass->spec->pod_template));
+  json_put_string(arena, annotations, "serin.dev/revision",
+                  arena_printf(arena, "%lld", (long long)identity->revision));
+  json_put(arena, metadata, "annotations", annotations);
+  json_put(arena, metadata, "ownerReferences", owner(pass));
+  return metadata;
+}
+
+void workload_create(struct pass *pass, const struct rollout_identity *identity, int64_t replicas) {
+  struct arena *arena = pass->arena;
+  struct json *object = json_new_object(arena), *spec = json_new_object(arena),
+              *selector = json_new_object(arena);
+  struct json *pod_template = json_dup(arena, pass->spec->pod_template);
+  json_put(arena, selector, "matchLabels",
+           labels_with_hash(pass, json_get(pass->spec->selector, "matchLabels"), identity->hash));
+  struct json *pod_metadata = json_need_object(arena, pod_template, "metadata");
+  json_put(arena, pod_metadata, "labels",
+           labels_with_hash(pass, json_get(pod_metadata, "labels"), identity->hash));
+  json_put_int(arena, spec, "replicas", replicas);
+  json_put(arena, spec, "selector", selector);
+  json_put(arena, spec, "template", pod_template);
+  json_put_z(arena, object, "apiVersion", "apps/v1");
+  json_put_z(arena, object, "kind", "Deployment");
+  json_put(arena, object, "metadata", metadata_of(pass, identity));
+  json_put(arena, object, "spec", spec);
+  pass_act(
+      pass, PLAN_CREATE_DEPLOYMENT, identity->deployment, object,
+      pass_text(pass, "%lld replicas of %.*s", (long long)replicas, STR_ARG(identity->version)));
+}
+
+void workload_scale(struct pass *pass, struct str name, int64_t replicas, const char *why) {
+  const struct workload *w = pass_workload(pass, name);
+  if (!w || w->replicas == replicas)
+    return;
+  struct json *patch = json_new_object(pass->arena), *spec = json_new_object(pass->arena);
+  json_put_int(pass->arena, spec, "replicas", replicas);
+  json_put(pass->arena, patch, "spec", spec);
+  pass_act(pass, replicas > w->replicas ? PLAN_SCALE_UP : PLAN_SCALE_DOWN, name, patch,
+           pass_text(pass, "%lld to %lld replicas, %s", (long long)w->replicas, (long long)replicas,
+                     why));
+}
+
+void workload_keep(struct pass *pass) {
+  const struct rollout_identity *stable = pass->status->stable;
+  const struct workload *w = stable ? pass_workload(pass, stable->deployment) : NULL;
+  if (w && w->replicas < workload_stable_replicas(pass) &&
+      !str_eq_z(pass->status->step.name, "decommission"))
+    workload_scale(pass, stable->deployment, workload_stable_replicas(pass),
+                   "as spec.replicas says");
+}
+
+void workload_rule_add(struct pass *pass, const struct rollout_identity *identity) {
+  if (pass->snap->form != ROLLOUT_FORM_TEMPLATE || !pass->snap->rule || pass->hands_off)
+    return;
+  const struct json *patch = dr_patch_add(pass->snap->rule, identity->subset, ROLLOUT_HASH_LABEL,
+                                          identity->hash, pass->arena);
+  if (patch)
+    pass_act(pass, PLAN_PATCH_RULE, pass->spec->traffic.destination_rule, patch,
+             pass_text(pass, "add subset %.*s", STR_ARG(identity->subset)));
+}
+
+// --- old ones
+// -----------------------------------------------------------------------------------------------------
+
+void workload_retire(struct pass *pass, const struct rollout_identity *identity, int64_t replicas,
+                     int64_t at) {
+  struct rollout_status *status = pass->status;
+  struct rollout_retired *items =
+      ARENA_ARRAY(pass->arena, struct rollout_retired, status->retired_count + 1);
+  size_t count = 0;
+  for (size_t i = 0; i < status->retired_count; i++)
+    if (!str_eq(status->retired[i].deployment, identity->deployment))
+      items[count++] = status->retired[i];
+  items[count++] = (struct rollout_retired){.deployment = identity->deployment,
+                                            .subset = identity->subset,
+                                            .hash = identity->hash,
+                                            .replicas = replicas,
+                                            .at = at};
+  status->retired = items;
+  status->retired_count = count;
+}
+
+static bool is_used(const struct pass *pass, struct str deployment) {
+  const struct rollout_status *status = pass->status;
+  return (status->stable && str_eq(status->stable->deployment, deployment)) ||
+         (status->canary && str_eq(status->canary->deployment, deployment));
+}
+
+// Scales down what is due; true while there is something left to do.
+static bool retire_one(struct pass *pass, const struct rollout_retired *retired) {
+  const struct workload *w = pass_workload(pass, retired->deployment);
+  if (is_used(pass, retired->deployment))
+    return false;
+  if (pass->now < retired->at) {
+    pass_wake(pass, retired->at);
+    return true;
+  }
+  const struct json *patch = NULL;
+  if (w && w->replicas > retired->replicas)
+    workload_scale(pass, retired->deployment, retired->replicas, "a version without traffic");
+  if (pass->snap->form == ROLLOUT_FORM_TEMPLATE && pass->snap->rule && !pass->hands_off)
+    patch = dr_patch_remove(pass->snap->rule, retired->subset, pass->arena);
+  if (patch)
+    pass_act(pass, PLAN_CLEAN_RULE, pass->spec->traffic.destination_rule, patch,
+             pass_text(pass, "remove subset %.*s", STR_ARG(retired->subset)));
+  return patch || (w && w->replicas > retired->replicas);
+}
+
+void workload_retired(struct pass *pass) {
+  struct rollout_status *status = pass->status;
+  struct rollout_retired *items =
+      ARENA_ARRAY(pass->arena, struct rollout_retired, status->retired_count + 1);
+  size_t count = 0;
+  // A subset goes only when no route names it any more.
+  bool may = !pass->has_split || traffic_is_written(pass);
+  for (size_t i = 0; i < status->retired_count; i++)
+    if (!may || retire_one(pass, &status->retired[i]))
+      items[count++] = status->retired[i];
+  status->retired = items;
+  status->retired_count = count;
+}

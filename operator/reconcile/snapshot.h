@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything one plan may know: what the API server says, the last judgement and the time. Built
+// from raw objects, read by the planner, never changed. Pure.
+#pragma once
+
+#include "analysis/verdict.h"
+#include "manifests/base/findings.h"
+#include "manifests/kinds/rollout.h"
+#include "manifests/kinds/rollout_action.h"
+#include "operator/traffic/virtual_service.h"
+
+struct workload { // a Deployment
+  const struct json *object;
+  struct str name, hash, version;
+  int64_t replicas; // wanted by its spec
+  int64_t ready;    // ready replicas of the template as it is now
+  int64_t serving;  // ready replicas of whatever template
+};
+
+struct proxy { // one Serin proxy that lives, by its Lease
+  struct str name;
+  const struct json
+      *serving; // "VirtualService/<ns>/<name>": "<resourceVersion>"; NULL: it says nothing
+};
+
+struct judgement {
+  int64_t at_ms; // 0: none since this process began
+  const struct verdict *verdict;
+  struct str state; // the judge's memory, for status
+  bool has_observed;
+  double observed; // canary's share of the requests in percent
+};
+
+struct snapshot {
+  int64_t now_ms;
+  const struct json *rollout_json;
+  const struct rollout *rollout;
+  const struct findings *findings; // of the decoded Rollout; errors: the spec must not be acted on
+  enum rollout_form form;
+  struct workload *workloads; // all Deployments of the namespace that this Rollout names or owns
+  size_t workloads_count;
+  const struct json *const *services; // VirtualServices that may matter
+  size_t services_count;
+  const struct json *service;            // ours, NULL when absent
+  const struct json *rule;               // our DestinationRule, NULL when absent
+  const struct rollout_action **actions; // of this Rollout, oldest first
+  size_t actions_count;
+  const struct proxy *proxies;
+  size_t proxies_count;
+  struct judgement judgement;
+  struct str
+      foreign_manager; // field manager of the last write to the route that was not ours, when known
+  bool first_look;     // the first plan of this Rollout in this process
+  bool just_started;   // the process is so young that no judgement can be expected yet
+};
+
+struct snapshot_input {
+  int64_t now_ms;
+  const struct json *rollout;
+  const struct json *const *deployments, *const *services, *const *rules, *const *actions;
+  size_t deployments_count, services_count, rules_count, actions_count;
+  const struct proxy *proxies;
+  size_t proxies_count;
+  struct judgement judgement;
+  struct str foreign_manager;
+  bool first_look, just_started;
+};
+
+// Keeps pointers into the input, which must live as long as the arena's content is used.
+void snapshot_build(const struct snapshot_input *input, struct arena *arena,
+                    struct snapshot *ret_snapshot);
+const struct workload *snapshot_workload(const struct snapshot *snapshot, struct str name);
+// "v1-" and ten letters: of a pod template, without the label that the template form adds itself.
+struct str snapshot_template_hash(const struct json *pod_template, struct arena *arena);
+// The same way of hashing, for any value.
+struct str snapshot_hash(const struct json *json, struct arena *arena);

@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support_world.h"
+#include "manifests/text/json_patch.h"
+#include "manifests/text/percent.h"
+#include "manifests/text/time.h"
+#include "operator/traffic/weights.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HOST "agent.team1.svc.cluster.local"
+#define MINUTE 60000
+
+static struct json *parse(struct arena *arena, const char *text) {
+  struct json *json = NULL;
+  struct err err = {0};
+  if (json_parse(str_of(text), arena, &json, &err) != RC_OK) {
+    fprintf(stderr, "world: %s in %s\n", err.msg, text);
+    return json_new_object(arena);
+  }
+  return json;
+}
+
+static void broken(struct world *world, const char *format, ...) {
+  va_list args;
+  if (world->broken[0])
+    return;
+  va_start(args, format);
+  (void)vsnprintf(world->broken, sizeof(world->broken), format, args);
+  va_end(args);
+}
+
+void world_touch(struct world *world, struct json *object) {
+  struct json *metadata = json_need_object(world->arena, object, "metadata");
+  json_put_string(world->arena, metadata, "resourceVersion",
+                  arena_printf(world->arena, "%lld", (long long)++world->revision));
+}
+
+void world_spec_changed(struct world *world) {
+  struct json *metadata = json_get(world->rollout, "metadata");
+  json_put_int(world->arena, metadata, "generation",
+               json_int(json_get(metadata, "generation"), 0) + 1);
+  world_touch(world, world->rollout);
+}
+
+// --- making one
+// ---------------------------------------------------------------------------------------------------
+
+#define ROUTE_STABLE "{\"destination\":{\"host\":\"" HOST "\",\"subset\":\"v1\"},\"weight\":100}"
+#define ROUTE_BARE "{\"destination\":{\"host\":\"agent\"}}"
+#define ROUTE_ELSE                                                                                 \
+  "{\"match\":[{\"uri\":{\"prefix\":\"/"                                                           \
+  "else\"}}],\"route\":[{\"destination\":{\"host\":\"else\"}}],"                                   \
+  "\"timeout\":\"3s\"}"
+
+static void init(struct world *world, struct arena *arena, uint64_t seed, const char *route,
+                 const char *spec) {
+  *world = (struct world){
+      .arena = arena, .now_ms = 1767225600000, .proxies = 2, .outcome = OUTCOME_PASS};
+  rng_init(&world->rng, seed);
+  world->rollout =
+      parse(arena,
+            arena_printf(arena,
+                         "{\"apiVersion\":\"serin.dev/v1alpha1\",\"kind\":\"Rollout\",\"metadata\":"
+                         "{\"name\":\"agent\",\"namespace\":\"team1\",\"uid\":\"0123456789\","
+                         "\"generation\":1},\"spec\":%s}",
+                         spec)
+                .ptr);
+  world->service = parse(
+      arena,
+      arena_printf(arena,
+                   "{\"metadata\":{\"name\":\"vs\",\"namespace\":\"team1\",\"creationTimestamp\":"
+                   "\"2026-01-01T00:00:00Z\"},\"spec\":{\"hosts\":[\"" HOST "\"],\"http\":"
+                   "[" ROUTE_ELSE ",{\"route\":[%s],\"retries\":{\"attempts\":2}}]}}",
+                   route)
+          .ptr);
+  world->rule = parse(
+      arena, "{\"metadata\":{\"name\":\"dr\",\"namespace\":\"team1\"},\"spec\":{\"host\":\"" HOST
+             "\",\"trafficPolicy\":{\"loadBalancer\":{\"simple\":\"RANDOM\"}},\"subsets\":["
+             "{\"name\":\"v1\",\"labels\":{\"version\":\"v1\"}},{\"name\":\"v2\",\"labels\":"
+             "{\"version\":\"v2\"}},{\"name\":\"mine\",\"labels\":{\"a\":\"b\"}}]}}");
+  world_touch(world, world->rollout);
+  world_touch(world, world->service);
+  world_touch(world, world->rule);
+}
+
+struct json *world_add_deployment(struct world *world, const char *name, const char *version,
+                                  int64_t replicas) {
+  struct json *d =
+      parse(world->arena,
+            arena_printf(
+                world->arena,
+                "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"team1\",\"generation\":1},\"spec\":"
+                "{\"replicas\":%lld,\"template\":{\"metadata\":{\"labels\":{\"version\":\"%s\"}},"
+                "\"spec\":{\"containers\":[{\"name\":\"agent\",\"image\":\"agent:%s\"}]}}}}",
+                name, (long long)replicas, version, version)
+                .ptr);
+  world_touch(world, d);
+  world->deployments[world->deployments_count++] = d;
+  return d;
+}
+
+void world_init_pair(struct world *world, struct arena *arena, uint64_t seed, const char *steps) {
+  init(world, arena, seed, ROUTE_STABLE,
+       arena_printf(
+           arena,
+           "{\"stable\":{\"deployment\":\"agent-v1\",\"subset\":\"v1\"},\"canary\":{\"deployment\":"
+           "\"agent-v2\",\"subset\":\"v2\"},\"traffic\":{\"virtualService\":{\"name\":\"vs\"},"
+           "\"destinationRule\":\"dr\"}%s%s}",
+           steps ? ",\"steps\":" : "", steps ? steps : "")
+           .ptr);
+  world_add_deployment(world, "agent-v1", "v1", 4);
+  world_ready(world);
+  world_add_deployment(world, "agent-v2", "v2", 1);
+}
+
+void world_init_template(struct world *world, struct arena *arena, uint64_t seed,
+                         const char *steps) {
+  init(world, arena, seed, ROUTE_BARE,
+       arena_printf(arena,
+                    "{\"replicas\":3,\"selector\":{\"matchLabels\":{\"app\":\"agent\"}},"
+                    "\"template\":{\"metadata\":"
+                    "{\"labels\":{\"app\":\"agent\"}},\"spec\":{\"containers\":[{\"name\":"
+                    "\"agent\",\"image\":"
+                    "\"agent:1\"}]}},\"traffic\":{\"virtualService\":{\"name\":\"vs\"},"
+                    "\"destinationRule\":\"dr\"}%s%s}",
+                    steps ? ",\"steps\":" : "", steps ? steps : "")
+           .ptr);
+}
+
+void world_template(struct world *world, const char *image) {
+  json_put_z(world->arena, json_path(world->rollout, "spec.template.spec.containers.0"), "image",
+             image);
+  world_spec_changed(world);
+}
+
+struct str world_act(struct world *world, const char *verb) {
+  struct str name =
+      arena_printf(world->arena, "act-%zu-%lld", world->actions_count, (long long)world->revision);
+  struct json *action =
+      parse(world->arena,
+            arena_printf(
+                world->arena,
+                "{\"apiVersion\":\"serin.dev/v1alpha1\",\"kind\":\"RolloutAction\",\"metadata\":"
+                "{\"name\":\"%s\",\"namespace\":\"team1\",\"uid\":\"uid-%s\",\"annotations\":"
+                "{\"serin.dev/user\":\"ann\"},\"creationTimestamp\":\"%s\"},\"spec\":{\"rollout\":"
+                "\"agent\",\"verb\":\"%s\",\"reason\":\"a test\"}}",
+                name.ptr, name.ptr, time_format(world->arena, world->now_ms).ptr, verb)
+                .ptr);
+  world_touch(world, action);
+  if (world->actions_count < WORLD_MAX)
+    world->actions[world->actions_count++] = action;
+  return name;
+}
+
+// --- reading
+// ------------------------------------------------------------------------------------------------------
+
+struct json *world_deployment(struct world *world, struct str name) {
+  for (size_t i = 0; i < world->deployments_count; i++)
+    if (str_eq(json_path_string(world->deployments[i], "metadata.name"), name))
+      return world->deployments[i];
+  return NULL;
+}
+
+int64_t world_replicas(struct world *world, const char *name) {
+  const struct json *d = world_deployment(world, str_of(name));
+  return d ? json_int(json_path(d, "spec.replicas"), 1) : -1;
+}
+
+struct str world_status(const struct world *world, const char *path) {
+  return json_path_string(world->rollout, arena_printf(world->arena, "status.%s", path).ptr);
+}
+
+struct str world_phase(const struct world *world) {
+  return world_status(world, "phase");
+}
+
+static struct json *our_route(const struct world *world) {
+  return json_path(world->service, "spec.http.1.route");
+}
+
+int64_t world_share(const struct world *world, const char *subset) {
+  int64_t ours = 0, sum = 0;
+  const struct json *route = our_route(world);
+  JSON_EACH(item, route) {
+    int64_t weight = json_int(json_get(item, "weight"), route->count == 1 ? 100 : 0);
+    sum += weight;
+    if (str_eq_z(json_path_string(item, "destination.subset"), subset))
+      ours += weight;
+  }
+  return weights_parts(sum - ours, ours);
+}
+
+void world_set_route(struct world *world, int64_t stable, int64_t canary) {
+  struct json *list = parse(world->arena, arena_printf(world->arena,
+                                                       "[{\"destination\":{\"host\":\"" HOST
+                                                       "\",\"subset\":\"v1\"},\"weight\":%lld},"
+                                                       "{\"destination\":{\"host\":\"" HOST
+                                                       "\",\"subset\":\"v2\"},\"weight\":%lld}]",
+                                                       (long long)stable, (long long)canary)
+                                              .ptr);
+  json_put(world->arena, json_path(world->service, "spec.http.1"), "route", list);
+  world_touch(world, world->service);
+}
+
+// --- what happens by itself
+// ---------------------------------------------------------------------------------------
+
+static bool is_stable(const struct world *world, struct str name) {
+  struct str stable = world_status(world, "stable.deployment");
+  return str_eq(name, stable) || (str_is_empty(stable) && str_eq_z(name, "agent-v1"));
+}
+
+void world_ready(struct world *world) {
+  for (size_t i = 0; i < world->deployments_count; i++) {
+    struct json *d = world->deployments[i], *status = json_need_object(world->arena, d, "status");
+    int64_t replicas = json_int(json_path(d, "spec.replicas"), 1);
+    bool stable = is_stable(world, json_path_string(d, "metadata.name"));
+    int64_t ready = !stable && world->never_ready ? 0 : replicas;
+    if (!stable && world->ready_limit > 0 && ready > world->ready_limit)
+      ready = world->ready_limit;
+    json_put_int(world->arena, status, "observedGeneration",
+                 json_int(json_path(d, "metadata.generation"), 0));
+    json_put_int(world->arena, status, "readyReplicas", ready);
+    json_put_int(world->arena, status, "updatedReplicas", replicas);
+    world_touch(world, d);
+  }
+}
+
+static struct proxy *proxies(struct world *world, struct arena *arena) {
+  struct proxy *items = ARENA_ARRAY(arena, struct proxy, world->proxies + 1);
+  for (size_t i = 0; i < world->proxies; i++) {
+    struct json *serving = json_new_object(arena);
+    int64_t behind = world->proxies_lag ? 1000 : 0, revision = 0;
+    (void)str_to_i64(json_path_string(world->service, "metadata.resourceVersion"), &revision);
+    json_put_string(arena, serving, "VirtualService/team1/vs",
+                    arena_printf(arena, "%lld", (long long)(revision - behind)));
+    json_put_string(arena, serving, "DestinationRule/team1/dr",
+                    json_path_string(world->rule, "metadata.resourceVersion"));
+    items[i] = (struct proxy){.name = STR("proxy"), .serving = serving};
+  }
+  return items;
+}
+
+static struct judgement judgement(struct world *world, struct arena *arena) {
+  bool has_traffic = !str_is_empty(json_path_string(world->rollout, "status.release.trafficAt"));
+  if (world->no_judge || !has_traffic)
+    return (struct judgement){0};
+  struct verdict *verdict = ARENA_NEW(arena, struct verdict);
+  struct metric_verdict *metric = ARENA_NEW(arena, struct metric_verdict);
+  *metric = (struct metric_verdict){.name = STR("error-rate"),
+                                    .outcome = world->outcome,
+                                    .cause = world->cause,
+                                    .clean = world->outcome == OUTCOME_PASS,
+                                    .reason = STR("12 of 60 requests were bad, 20% against 1%")};
+  *verdict = verdict_fold(metric, 1, arena);
+  return (struct judgement){
+      .at_ms = world->now_ms - world->now_ms % 5000, .verdict = verdict, .state = STR("{}")};
+}
+
+struct plan *world_plan(struct world *world, struct arena *arena) {
+  struct snapshot snapshot;
+  const struct json *services[] = {world->service}, *rules[] = {world->rule};
+  struct snapshot_input input = {.now_ms = world->now_ms,
+                                 .rollout = json_dup(arena, world->rollout),
+                                 .deployments = (const struct json *const *)world->deployments,
+                                 .deployments_count = world->deployments_count,
+                                 .services = arena_dup(arena, services, sizeof(services)),
+                                 .services_count = world->service ? 1 : 0,
+                                 .rules = arena_dup(arena, rules, sizeof(rules)),
+                                 .rules_count = world->rule ? 1 : 0,
+                                 .actions = (const struct json *const *)world->actions,
+                                 .actions_count = world->actions_count,
+                                 .proxies = proxies(world, arena),
+                                 .proxies_count = world->proxies,
+                                 .judgement = judgement(world, arena),
+                                 .first_look = world->first_look,
+                                 .just_started = world->just_started};
+  snapshot_build(&input, arena, &snapshot);
+  return plan_rollout(&snapshot, arena);
+}
+
+// --- what must never be
+// -------------------------------------------------------------------------------------------
+
+static int64_t step_weight(const struct world *world) {
+  const struct json *steps = json_path(world->rollout, "spec.steps");
+  int64_t index = json_int(json_path(world->rollout, "status.step.index"), 0), parts = 0;
+  size_t i = 0;
+  JSON_EACH(step, steps)
+  if (i++ <= (size_t)index && json_get(step, "setWeight"))
+    parts = (int64_t)(json_number(json_get(step, "setWeight"), 0) * 100 + 0.5);
+  return parts;
+}
+
+static struct str untouched(const struct world *world) {
+  struct json *service = json_dup(world->arena, world->service),
+              *rule = json_dup(world->arena, world->rule);
+  json_remove(json_path(service, "spec.http.1"), STR("route"));
+  json_remove(json_get(service, "metadata"), STR("resourceVersion"));
+  json_remove(json_get(rule, "metadata"), STR("resourceVersion"));
+  struct json *subsets = json_path(rule, "spec.subsets");
+  for (size_t i = subsets->count; i-- > 0;)
+    if (str_starts(json_get_string(json_at(subsets, i), "name"), STR("agent-")))
+      json_remove_at(subsets, i);
+  return arena_printf(world->arena, "%s %s", json_text(world->arena, service).ptr,
+                      json_text(world->arena, rule).ptr);
+}
+
+static void check_weight(struct world *world) {
+  struct str subset = world_status(world, "canary.subset");
+  if (json_is_true(json_path(world->rollout, "status.release.first")))
+    return; // there is nothing beside it
+  int64_t asked = 0;
+  (void)percent_parse_parts(world_status(world, "weight.canary"), &asked);
+  int64_t share = str_is_empty(subset) ? 0 : world_share(world, subset.ptr);
+  if (share > asked)
+    broken(world, "promise 2: the canary has %lld parts, status asks %lld", (long long)share,
+           (long long)asked);
+  if (json_path(world->rollout, "spec.steps") && share > step_weight(world))
+    broken(world, "promise 2: the canary has %lld parts, its step %lld", (long long)share,
+           (long long)step_weight(world));
+}
+
+static void check_down(struct world *world, struct str name) {
+  bool template = json_path(world->rollout, "spec.template") != NULL;
+  struct str subset = template                     ? name
+                      : str_eq_z(name, "agent-v1") ? STR("v1")
+                      : str_eq_z(name, "agent-v2") ? STR("v2")
+                                                   : STR("v3");
+  if (world_share(world, subset.ptr) > 0)
+    broken(world, "promise 4: %s goes down with %lld parts of the traffic", name.ptr,
+           (long long)world_share(world, subset.ptr));
+}
+
+static void check_status(struct world *world) {
+  static const char *const ends[] = {"Healthy", "RolledBack", "Aborted", "Degraded"};
+  bool final = false;
+  for (size_t i = 0; i < 4; i++)
+    final |= str_eq_z(world_phase(world), ends[i]);
+  if (str_is_empty(world_status(world, "step.waitingFor")))
+    broken(world, "promise 7: phase %s does not say what it waits for", world_phase(world).ptr);
+  if (!final && str_is_empty(world_status(world, "step.deadline")))
+    broken(world, "promise 7: phase %s has no deadline", world_phase(world).ptr);
+}
+
+// --- applying
+// -----------------------------------------------------------------------------------------------------
+
+static bool merge(struct world *world, struct json *object, const struct json *patch) {
+  struct str revision = json_path_string(patch, "metadata.resourceVersion");
+  if (!str_is_empty(revision) &&
+      !str_eq(revision, json_path_string(object, "metadata.resourceVersion")))
+    return false;
+  struct json *merged = json_merge_patch(world->arena, object, patch);
+  object->child = merged->child;
+  object->last = merged->last;
+  object->count = merged->count;
+  world_touch(world, object);
+  return true;
+}
+
+static bool patch(struct world *world, struct json *object, const struct json *ops) {
+  struct json *copy = json_dup(world->arena, object);
+  if (json_patch_apply(world->arena, &copy, ops, NULL) != RC_OK)
+    return false;
+  object->child = copy->child;
+  object->last = copy->last;
+  object->count = copy->count;
+  world_touch(world, object);
+  return true;
+}
+
+static bool patch_route(struct world *world, const struct json *ops) {
+  struct str before = untouched(world);
+  if (!patch(world, world->service, ops))
+    return false;
+  if (!str_eq(before, untouched(world)))
+    broken(world, "promise 1: something else changed in the VirtualService");
+  check_weight(world);
+  return true;
+}
+
+static bool patch_rule(struct world *world, const struct json *ops) {
+  struct str before = untouched(world);
+  if (!patch(world, world->rule, ops))
+    return false;
+  if (!str_eq(before, untouched(world)))
+    broken(world, "promise 1: something else changed in the DestinationRule");
+  return true;
+}
+
+static bool scale(struct world *world, const struct plan_action *action, bool down) {
+  struct json *d = world_deployment(world, action->name);
+  if (!d)
+    return false;
+  if (down)
+    check_down(world, action->name);
+  struct json *metadata = json_get(d, "metadata");
+  json_put_int(world->arena, metadata, "generation",
+               json_int(json_get(metadata, "generation"), 0) + 1);
+  return merge(world, d, action->body);
+}
+
+static bool create(struct world *world, const struct plan_action *action) {
+  if (world_deployment(world, action->name) || world->deployments_count == WORLD_MAX)
+    return false;
+  struct json *d = json_dup(world->arena, action->body);
+  json_put_int(world->arena, json_get(d, "metadata"), "generation", 1);
+  world_touch(world, d);
+  world->deployments[world->deployments_count++] = d;
+  return true;
+}
+
+static bool delete (struct world *world, struct str name) {
+  check_down(world, name);
+  for (size_t i = 0; i < world->deployments_count; i++)
+    if (str_eq(json_path_string(world->deployments[i], "metadata.name"), name)) {
+      world->deployments[i] = world->deployments[--world->deployments_count];
+      return true;
+    }
+  return true;
+}
+
+static struct json *action_find(struct world *world, struct str name, bool take) {
+  for (size_t i = 0; i < world->actions_count; i++)
+    if (str_eq(json_path_string(world->actions[i], "metadata.name"), name)) {
+      struct json *found = world->actions[i];
+      if (take)
+        world->actions[i] = world->actions[--world->actions_count];
+      return found;
+    }
+  return NULL;
+}
+
+static bool event(struct world *world, const struct plan_action *action) {
+  for (size_t i = 0; i < world->events; i++)
+    if (str_eq(world->event_names[i], action->name))
+      return true; // there already: fine
+  if (world->events < 512)
+    world->event_names[world->events++] = arena_str(world->arena, action->name);
+  world->last_event = arena_str(world->arena, json_get_string(action->body, "reason"));
+  return true;
+}
+
+static bool status(struct world *world, const struct json *body) {
+  if (!merge(world, world->rollout, body))
+    return false;
+  world->writes++;
+  check_status(world);
+  return true;
+}
+
+static bool finalizer(struct world *world, const struct json *body) {
+  if (!merge(world, world->rollout, body))
+    return false;
+  bool deleting = json_path(world->rollout, "metadata.deletionTimestamp") != NULL;
+  world->gone = deleting && json_path(world->rollout, "metadata.finalizers")->count == 0;
+  return true;
+}
+
+static bool answer(struct world *world, const struct plan_action *action) {
+  struct json *found = action_find(world, action->name, false);
+  if (found && json_get(found, "status"))
+    broken(world, "an action was answered twice");
+  return found && merge(world, found, action->body);
+}
+
+static bool apply(struct world *world, const struct plan_action *action) {
+  switch (action->kind) {
+  case PLAN_LOWER_ROUTE:
+  case PLAN_PATCH_ROUTE: return patch_route(world, action->body);
+  case PLAN_PATCH_RULE:
+  case PLAN_CLEAN_RULE: return patch_rule(world, action->body);
+  case PLAN_FINALIZER:
+  case PLAN_RELEASE_FINALIZER: return finalizer(world, action->body);
+  case PLAN_CREATE_DEPLOYMENT: return create(world, action);
+  case PLAN_SCALE_UP: return scale(world, action, false);
+  case PLAN_SCALE_DOWN: return scale(world, action, true);
+  case PLAN_DELETE_DEPLOYMENT: return delete (world, action->name);
+  case PLAN_PATCH_SPEC: {
+    bool done = patch(world, world->rollout, action->body);
+    world_spec_changed(world);
+    return done;
+  }
+  case PLAN_STATUS: return status(world, action->body);
+  case PLAN_EVENT: return event(world, action);
+  case PLAN_ANSWER: return answer(world, action);
+  case PLAN_DELETE_ACTION: return action_find(world, action->name, true) != NULL;
+  }
+  return false;
+}
+
+size_t world_apply(struct world *world, const struct plan *plan, size_t count) {
+  size_t done = 0;
+  while (done < plan->count && done < count && apply(world, &plan->actions[done]))
+    done++;
+  return done;
+}
+
+void world_settle(struct world *world) {
+  for (int i = 0; i < 60 && !world->gone; i++) {
+    struct arena arena;
+    arena_init(&arena);
+    struct plan *plan = world_plan(world, &arena);
+    size_t count = plan->count;
+    (void)world_apply(world, plan, count);
+    arena_dispose(&arena);
+    if (count == 0)
+      return;
+  }
+  if (!world->gone)
+    broken(world, "60 plans in a row had something to do, at phase %s", world_phase(world).ptr);
+}
+
+void world_run(struct world *world, const char *phase, int64_t limit_ms, bool crash) {
+  int64_t end = world->now_ms + limit_ms;
+  for (int i = 0;
+       i < 4000 && world->now_ms < end && !world->gone && !str_eq_z(world_phase(world), phase);
+       i++) {
+    struct arena arena;
+    arena_init(&arena);
+    struct plan *plan = world_plan(world, &arena);
+    size_t some =
+        crash && rng_below(&world->rng, 2) ? rng_below(&world->rng, plan->count + 1) : plan->count;
+    bool did_all = world_apply(world, plan, some) == plan->count;
+    int64_t wait = plan->requeue_after_ms == PLAN_NEVER ? 5 * MINUTE : plan->requeue_after_ms;
+    if (did_all && plan->count == 0)
+      world->now_ms += wait > 5000 ? 5000 : wait > 0 ? wait : 1;
+    else
+      world->now_ms += 1;
+    arena_dispose(&arena);
+    world_ready(world);
+    if (world->broken[0])
+      return;
+  }
+}

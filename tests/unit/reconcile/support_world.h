@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small model of what the operator acts on: an API server with revisions, Deployments that become
+// ready, proxies that acknowledge, somebody who judges and somebody who meddles. Plans are made
+// from it and applied to it, as a whole or only the first few actions.
+#pragma once
+
+#include "manifests/base/rng.h"
+#include "operator/reconcile/plan.h"
+
+#define WORLD_MAX 32
+
+struct world {
+  struct arena *arena;
+  struct rng rng;
+  int64_t now_ms, revision;
+  struct json *rollout, *service, *rule, *actions[WORLD_MAX], *deployments[WORLD_MAX];
+  size_t actions_count, deployments_count;
+  size_t proxies;      // how many; 0: Istio
+  bool proxies_lag;    // they do not acknowledge
+  bool never_ready;    // the canary's replicas do not come up
+  int64_t ready_limit; // per Deployment that is not stable; 0: no limit
+  // The judge: what it says of the canary whenever it has traffic.
+  enum outcome outcome;
+  enum cause cause;
+  bool no_judge; // Prometheus has never answered
+  bool first_look, just_started;
+  size_t events, writes; // created, and status writes
+  struct str event_names[512];
+  struct str last_event;
+  bool gone; // the Rollout was deleted and its finalizer removed
+  // Set by the check functions of world.c; a test fails on it.
+  char broken[512];
+};
+
+void world_init_pair(struct world *world, struct arena *arena, uint64_t seed, const char *steps);
+void world_init_template(struct world *world, struct arena *arena, uint64_t seed,
+                         const char *steps);
+struct json *world_deployment(struct world *world, struct str name); // NULL when absent
+struct json *world_add_deployment(struct world *world, const char *name, const char *version,
+                                  int64_t replicas);
+void world_touch(struct world *world, struct json *object); // a new resourceVersion
+void world_spec_changed(struct world *world);               // a new generation
+void world_template(struct world *world, const char *image);
+struct str world_act(struct world *world, const char *verb); // a RolloutAction; its name
+void world_set_route(struct world *world, int64_t stable,
+                     int64_t canary); // somebody else writes v1 and v2
+struct plan *world_plan(struct world *world, struct arena *arena);
+// Applies at most `count` actions, checking after each what must never be; stops at the first that
+// fails. Returns how many were applied.
+size_t world_apply(struct world *world, const struct plan *plan, size_t count);
+void world_ready(struct world *world); // Deployments come up
+// Plans and applies until nothing is left to do now, then lets time pass to the next wake; until
+// `phase` or `limit_ms`. `crash`: each plan may be cut after any number of actions.
+void world_run(struct world *world, const char *phase, int64_t limit_ms, bool crash);
+void world_settle(struct world *world); // plans until no action is left, no time passes
+
+struct str world_phase(const struct world *world);
+struct str world_status(const struct world *world, const char *path); // below status
+int64_t world_share(const struct world *world,
+                    const char *subset);                       // percent of our share times 100
+int64_t world_replicas(struct world *world, const char *name); // -1: absent

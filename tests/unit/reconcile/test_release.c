@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: Apache-2.0
+// Releases from begin to end, told as stories.
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define MINUTE 60000
+#define HOUR (60 * MINUTE)
+
+struct story {
+  struct arena arena;
+  struct world world;
+};
+
+static void begin(struct story *story, const char *steps) {
+  arena_init(&story->arena);
+  world_init_pair(&story->world, &story->arena, 1, steps);
+}
+
+static void end(struct story *story) {
+  if (story->world.broken[0])
+    fail_msg("%s", story->world.broken);
+  arena_dispose(&story->arena);
+}
+
+static void expect_phase(struct world *world, const char *phase) {
+  if (world->broken[0])
+    fail_msg("%s", world->broken);
+  if (!str_eq_z(world_phase(world), phase))
+    fail_msg("phase %s, expected %s; status %s", world_phase(world).ptr, phase,
+             json_text(world->arena, json_get(world->rollout, "status")).ptr);
+}
+
+static void run_to(struct world *world, const char *phase) {
+  world_run(world, phase, 3 * HOUR, false);
+  expect_phase(world, phase);
+}
+
+static void settled(struct world *world, const char *phase) {
+  run_to(world, phase);
+  world_settle(world);
+  expect_phase(world, phase);
+}
+
+// Runs until the canary has that share.
+static void run_to_share(struct world *world, int64_t parts) {
+  for (int i = 0; i < 3000 && world_share(world, "v2") != parts; i++)
+    world_run(world, "-", 2000, false);
+  assert_int_equal(world_share(world, "v2"), parts);
+}
+
+static void test_a_good_pair_is_promoted(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  settled(world, "Healthy");
+  assert_int_equal(world_share(world, "v2"), 10000);
+  assert_int_equal(world_replicas(world, "agent-v1"), 0);
+  assert_int_equal(world_replicas(world, "agent-v2"), 4);
+  assert_string_equal(world_status(world, "history.0.result").ptr, "Promoted");
+  assert_string_equal(world_status(world, "stable.deployment").ptr, "agent-v2");
+  assert_int_equal(json_path(world->rollout, "metadata.finalizers")->count, 0);
+  // Nothing starts again by itself.
+  world->now_ms += HOUR;
+  world_settle(world);
+  expect_phase(world, "Healthy");
+  assert_int_equal(json_path(world->rollout, "status.history")->count, 1);
+  end(&story);
+}
+
+static void test_a_bad_canary_is_put_back_and_stays_back(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world->outcome = OUTCOME_FAIL;
+  settled(world, "RolledBack");
+  assert_int_equal(world_share(world, "v2"), 0);
+  assert_string_equal(world_status(world, "failed.reason").ptr, "AnalysisFailed");
+  assert_int_equal(world_replicas(world, "agent-v1"), 4);
+  world->outcome = OUTCOME_PASS;
+  world->now_ms += HOUR;
+  world_settle(world);
+  expect_phase(world, "RolledBack");
+  world_act(world, "retry");
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_a_changed_spec_tries_again(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world->outcome = OUTCOME_FAIL;
+  settled(world, "RolledBack");
+  world->outcome = OUTCOME_PASS;
+  json_put_bool(world->arena, json_get(world->rollout, "spec"), "suspend", false);
+  world_spec_changed(world);
+  world_settle(world);
+  expect_phase(world, "RolledBack");
+  json_put(world->arena, json_get(world->rollout, "spec"), "analysis",
+           json_new_object(world->arena));
+  world_spec_changed(world);
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_abort_and_its_answer(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world_act(world, "abort");
+  settled(world, "Aborted");
+  assert_int_equal(world_share(world, "v2"), 0);
+  assert_string_equal(json_path_string(world->actions[0], "status.result").ptr, "Done");
+  assert_string_equal(world_status(world, "history.0.who").ptr, "ann");
+  world_act(world, "abort");
+  world_settle(world);
+  assert_string_equal(json_path_string(world->actions[1], "status.result").ptr, "Refused");
+  end(&story);
+}
+
+#define PAUSED                                                                                     \
+  "[{\"deploy\":{}},{\"setWeight\":20},{\"pause\":{}},{\"setWeight\":100},{\"decommission\":{"     \
+  "\"action\":\"delete\"}}]"
+
+static void test_a_pause_waits_for_promote(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, PAUSED);
+  run_to(world, "Paused");
+  world_run(world, "Healthy", 30 * MINUTE, false);
+  expect_phase(world, "Paused");
+  world_act(world, "promote");
+  settled(world, "Healthy");
+  assert_int_equal(world_replicas(world, "agent-v1"), -1);
+  end(&story);
+}
+
+static void test_paused_by_a_person_still_goes_back(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world_act(world, "pause");
+  run_to(world, "Paused");
+  world_run(world, "Healthy", 40 * MINUTE, false);
+  expect_phase(world, "Paused");
+  assert_int_equal(world_share(world, "v2"), 1000);
+  world->outcome = OUTCOME_FAIL;
+  settled(world, "RolledBack");
+  end(&story);
+}
+
+static void test_promote_full_bakes(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world_act(world, "promoteFull");
+  run_to_share(world, 10000);
+  assert_int_equal(world_replicas(world, "agent-v1"), 4);
+  world->outcome = OUTCOME_FAIL; // in the bake
+  settled(world, "RolledBack");
+  assert_int_equal(world_share(world, "v2"), 0);
+  end(&story);
+}
+
+static void test_few_replicas_hold_the_weight(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world->ready_limit = 1;
+  run_to_share(world, 1000);
+  world_run(world, "-", 50 * MINUTE, false);
+  assert_int_equal(world_share(world, "v2"), 1000);
+  assert_string_equal(world_status(world, "reason").ptr, "CapacityShort");
+  world->ready_limit = 0;
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_lost_replicas_take_the_weight_down(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 5000);
+  world->ready_limit = 1;
+  world_ready(world);
+  world_run(world, "-", 15000, false);
+  assert_int_equal(world_share(world, "v2"), 1000);
+  world->never_ready = true;
+  world_ready(world);
+  world_settle(world);
+  assert_int_equal(world_share(world, "v2"), 0);
+  world->never_ready = false;
+  world->ready_limit = 0;
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_replicas_that_never_come_end_the_release(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world->never_ready = true;
+  settled(world, "RolledBack");
+  assert_string_equal(world_status(world, "failed.reason").ptr, "DeployTimeout");
+  assert_int_equal(world_share(world, "v1"), 10000);
+  end(&story);
+}
+
+static void test_no_traffic_holds(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world->outcome = OUTCOME_INSUFFICIENT;
+  world->cause = CAUSE_NO_TRAFFIC;
+  run_to(world, "Holding");
+  assert_string_equal(world_status(world, "reason").ptr, "NoTraffic");
+  world_run(world, "Healthy", 10 * MINUTE, false);
+  expect_phase(world, "Holding");
+  world->outcome = OUTCOME_PASS;
+  world->cause = CAUSE_NONE;
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_prometheus_away_holds_and_goes_on(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world->no_judge = true;
+  world_run(world, "Healthy", 30 * MINUTE, false);
+  expect_phase(world, "Holding");
+  assert_int_equal(world_share(world, "v2"), 1000);
+  world->no_judge = false;
+  world->outcome = OUTCOME_INSUFFICIENT;
+  world->cause = CAUSE_QUERY_ERROR;
+  world_run(world, "Healthy", 10 * MINUTE, false);
+  expect_phase(world, "Holding");
+  world->outcome = OUTCOME_PASS;
+  world->cause = CAUSE_NONE;
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_somebody_else_is_put_right_at_once(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  world_run(world, "-", 20000, false);
+  for (int i = 0; i < 4; i++) {
+    world_set_route(world, 100, 0);
+    struct arena arena;
+    arena_init(&arena);
+    struct plan *plan = world_plan(world, &arena);
+    assert_int_equal(plan->actions[0].kind, PLAN_PATCH_ROUTE);
+    world_apply(world, plan, plan->count);
+    arena_dispose(&arena);
+    assert_int_equal(world_share(world, "v2"), 1000);
+    world->now_ms += 1000;
+    world_settle(world);
+  }
+  const struct json *conditions = json_path(world->rollout, "status.conditions");
+  bool contended = false;
+  JSON_EACH(condition, conditions)
+  contended |= str_eq_z(json_get_string(condition, "type"), "Contended") &&
+               str_eq_z(json_get_string(condition, "status"), "True");
+  assert_true(contended);
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_unverified_weights_go_on_after_a_while(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world->proxies_lag = true;
+  run_to_share(world, 1000);
+  world_run(world, "-", 20000, false);
+  assert_string_equal(world_status(world, "step.name").ptr, "setWeight");
+  world_run(world, "-", 15000, false);
+  assert_string_equal(world_status(world, "step.name").ptr, "monitor");
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_deletion_puts_the_traffic_back(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 5000);
+  json_put_z(world->arena, json_get(world->rollout, "metadata"), "deletionTimestamp",
+             "2026-01-01T00:10:00Z");
+  world_touch(world, world->rollout);
+  world_settle(world);
+  assert_true(world->gone);
+  assert_int_equal(world_share(world, "v2"), 0);
+  end(&story);
+}
+
+static void test_a_stable_that_does_not_serve_stops_the_start(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world_set_route(world, 60, 40);
+  run_to(world, "Pending");
+  world_settle(world);
+  assert_string_equal(world_status(world, "reason").ptr, "StableNotServing");
+  assert_int_equal(world_share(world, "v2"), 4000);
+  assert_int_equal(world->events, 1);
+  end(&story);
+}
+
+static void test_what_is_done_already_is_adopted(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world_ready(world);
+  world_set_route(world, 0, 100);
+  settled(world, "Healthy");
+  assert_int_equal(world_share(world, "v2"), 10000);
+  assert_null(json_path(world->rollout, "status.history"));
+  end(&story);
+}
+
+static void test_the_next_pair_and_undo(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  settled(world, "Healthy");
+  world_act(world, "undo");
+  world_ready(world);
+  world_settle(world);
+  assert_string_equal(json_path_string(world->rollout, "spec.canary.deployment").ptr, "agent-v1");
+  settled(world, "Healthy");
+  assert_int_equal(world_share(world, "v1"), 10000);
+  end(&story);
+}
+
+static void test_hands_off_looks_on(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  struct json *metadata = json_get(world->service, "metadata");
+  json_put_z(world->arena, json_need_object(world->arena, metadata, "annotations"),
+             "serin.dev/hands-off", "true");
+  world_touch(world, world->service);
+  struct str before = json_text(world->arena, world->service);
+  world_run(world, "-", 20 * MINUTE, false);
+  assert_true(str_eq(before, json_text(world->arena, world->service)));
+  assert_string_equal(world_status(world, "reason").ptr, "HandsOff");
+  json_remove(metadata, STR("annotations"));
+  world_touch(world, world->service);
+  settled(world, "Healthy");
+  end(&story);
+}
+
+static void test_stalled_after_the_deadline(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, PAUSED);
+  run_to(world, "Paused");
+  world_run(world, "-", 2 * HOUR, false);
+  bool stalled = false;
+  JSON_EACH(condition, json_path(world->rollout, "status.conditions"))
+  stalled |= str_eq_z(json_get_string(condition, "type"), "Stalled") &&
+             str_eq_z(json_get_string(condition, "reason"), "ProgressDeadlineExceeded");
+  assert_true(stalled);
+  end(&story);
+}
+
+// --- template form
+// ------------------------------------------------------------------------------------------------
+
+static void begin_template(struct story *story) {
+  arena_init(&story->arena);
+  world_init_template(&story->world, &story->arena, 1, NULL);
+}
+
+static void test_template_first_second_and_undo(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin_template(&story);
+  settled(world, "Healthy");
+  assert_int_equal(world->deployments_count, 1);
+  struct str first = world_status(world, "stable.deployment");
+  assert_int_equal(world_replicas(world, first.ptr), 3);
+  assert_int_equal(world_share(world, first.ptr), 10000);
+  world_template(world, "agent:2");
+  run_to(world, "Progressing");
+  settled(world, "Healthy");
+  struct str second = world_status(world, "stable.deployment");
+  assert_false(str_eq(first, second));
+  assert_int_equal(world_replicas(world, first.ptr), 0);
+  assert_int_equal(world_replicas(world, second.ptr), 3);
+  assert_int_equal(world_share(world, second.ptr), 10000);
+  assert_int_equal(json_path(world->rule, "spec.subsets")->count,
+                   4); // three of the user's, one of ours
+  world_act(world, "undo");
+  world_settle(world);
+  run_to(world, "Progressing");
+  settled(world, "Healthy");
+  assert_string_equal(world_status(world, "stable.deployment").ptr, first.ptr);
+  assert_int_equal(world->deployments_count, 2);
+  end(&story);
+}
+
+static void test_template_failed_canary_is_scaled_down(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin_template(&story);
+  settled(world, "Healthy");
+  world_template(world, "agent:2");
+  run_to(world, "Progressing");
+  world->outcome = OUTCOME_FAIL;
+  struct str canary = world_status(world, "canary.deployment");
+  settled(world, "RolledBack");
+  assert_true(world_replicas(world, canary.ptr) > 0);
+  world->now_ms += 31000;
+  world_settle(world);
+  assert_int_equal(world_replicas(world, canary.ptr), 0);
+  assert_int_equal(json_path(world->rule, "spec.subsets")->count, 4);
+  expect_phase(world, "RolledBack");
+  end(&story);
+}
+
+static void test_template_newer_version_supersedes(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin_template(&story);
+  settled(world, "Healthy");
+  struct str first = world_status(world, "stable.deployment");
+  world_template(world, "agent:2");
+  run_to(world, "Progressing");
+  world_run(world, "-", MINUTE, false);
+  world_template(world, "agent:3");
+  world_run(world, "-", 2 * MINUTE, false);
+  settled(world, "Healthy");
+  assert_string_equal(world_status(world, "history.0.result").ptr, "Promoted");
+  assert_string_equal(world_status(world, "history.0.version").ptr, "3");
+  assert_string_equal(world_status(world, "history.1.result").ptr, "Superseded");
+  assert_int_equal(world_replicas(world, first.ptr), 0);
+  world->now_ms += 31000;
+  world_settle(world);
+  int64_t running = 0;
+  for (size_t i = 0; i < world->deployments_count; i++)
+    running += json_int(json_path(world->deployments[i], "spec.replicas"), 1);
+  assert_int_equal(running, 3);
+  end(&story);
+}
+
+static void test_template_back_to_stable_is_no_release(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin_template(&story);
+  settled(world, "Healthy");
+  struct str first = world_status(world, "stable.deployment");
+  world_template(world, "agent:2");
+  run_to(world, "Progressing");
+  world_template(world, "agent:1");
+  settled(world, "Healthy");
+  assert_int_equal(world_share(world, first.ptr), 10000);
+  assert_int_equal(json_path(world->rollout, "status.history")->count, 2);
+  end(&story);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_a_good_pair_is_promoted),
+      cmocka_unit_test(test_a_bad_canary_is_put_back_and_stays_back),
+      cmocka_unit_test(test_a_changed_spec_tries_again),
+      cmocka_unit_test(test_abort_and_its_answer),
+      cmocka_unit_test(test_a_pause_waits_for_promote),
+      cmocka_unit_test(test_paused_by_a_person_still_goes_back),
+      cmocka_unit_test(test_promote_full_bakes),
+      cmocka_unit_test(test_few_replicas_hold_the_weight),
+      cmocka_unit_test(test_lost_replicas_take_the_weight_down),
+      cmocka_unit_test(test_replicas_that_never_come_end_the_release),
+      cmocka_unit_test(test_no_traffic_holds),
+      cmocka_unit_test(test_prometheus_away_holds_and_goes_on),
+      cmocka_unit_test(test_somebody_else_is_put_right_at_once),
+      cmocka_unit_test(test_unverified_weights_go_on_after_a_while),
+      cmocka_unit_test(test_deletion_puts_the_traffic_back),
+      cmocka_unit_test(test_a_stable_that_does_not_serve_stops_the_start),
+      cmocka_unit_test(test_what_is_done_already_is_adopted),
+      cmocka_unit_test(test_the_next_pair_and_undo),
+      cmocka_unit_test(test_hands_off_looks_on),
+      cmocka_unit_test(test_stalled_after_the_deadline),
+      cmocka_unit_test(test_template_first_second_and_undo),
+      cmocka_unit_test(test_template_failed_canary_is_scaled_down),
+      cmocka_unit_test(test_template_newer_version_supersedes),
+      cmocka_unit_test(test_template_back_to_stable_is_no_release),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
