@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static struct str vprint(struct arena *arena, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static struct str vprint(struct arena *arena,
+                                                               const char *format, va_list args) {
   va_list again;
   va_copy(again, args);
   int len = vsnprintf(NULL, 0, format, again);

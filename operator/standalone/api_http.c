@@ -397,7 +397,8 @@ void api_http_turn(struct api_http *http) {
   run(http);
 }
 
-static void on_mhd_log(void *data, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void on_mhd_log(void *data, const char *format,
+                                                             va_list args) {
   char line[512];
   (void)data;
   int len = vsnprintf(line, sizeof(line), format, args);
