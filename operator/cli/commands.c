@@ -7,6 +7,25 @@
 #define COMMANDS(XX) \
   XX(up) \
   XX(down) \
+  XX(apply) \
+  XX(get) \
+  XX(list) \
+  XX(describe) \
+  XX(delete) \
+  XX(logs) \
+  XX(wait) \
+  XX(status) \
+  XX(promote) \
+  XX(abort) \
+  XX(retry) \
+  XX(pause) \
+  XX(resume) \
+  XX(undo) \
+  XX(history) \
+  XX(explain) \
+  XX(plan) \
+  XX(proxy_config) \
+  XX(completion) \
   XX(version) \
   XX(runtime) \
   XX(shim) \

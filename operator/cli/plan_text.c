@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/cli/plan_text.h"
+#include "manifests/text/duration.h"
+#include "manifests/text/percent.h"
+#include "operator/cli/step_text.h"
+#include "operator/cli/table_text.h"
+
+struct walk {
+  const struct rollout *rollout;
+  struct arena *arena;
+  int64_t weight;            // parts of ROLLOUT_FULL after the step
+  int64_t least_ms, most_ms; // up to and with the step
+  bool open_end;             // a pause until promoted came: nobody knows how long
+};
+
+static struct str span(struct arena *arena, int64_t least_ms, int64_t most_ms, bool open_end) {
+  struct str least = duration_words(arena, least_ms), most = duration_words(arena, most_ms);
+  if (open_end)
+    return arena_printf(arena, "%.*s or more", STR_ARG(least));
+  return least_ms == most_ms ? most
+                             : arena_printf(arena, "%.*s to %.*s", STR_ARG(least), STR_ARG(most));
+}
+
+// A deploy step ends when the replicas are ready; only its bound is known.
+static void step_span(const struct rollout_step *step, int64_t *ret_least, int64_t *ret_most,
+                      bool *ret_open) {
+  *ret_least = *ret_most = 0;
+  *ret_open = false;
+  switch (rollout_step_kind(step)) {
+  case ROLLOUT_STEP_DEPLOY: *ret_most = step->deploy->timeout_ms; break;
+  case ROLLOUT_STEP_MONITOR:
+    *ret_most = step->monitor->duration_ms;
+    // The threshold judge never ends a step early; `min` is for judges that do.
+    *ret_least = step->monitor->duration_ms;
+    break;
+  case ROLLOUT_STEP_PAUSE:
+    *ret_open = !step->pause->has_duration_ms;
+    *ret_least = *ret_most = step->pause->has_duration_ms ? step->pause->duration_ms : 0;
+    break;
+  case ROLLOUT_STEP_NONE:
+  case ROLLOUT_STEP_SET_WEIGHT:
+  case ROLLOUT_STEP_DECOMMISSION: break;
+  }
+}
+
+// What the service must get in all so that the canary's share is enough for a verdict.
+static struct str requests_needed(const struct walk *walk, const struct rollout_step *step) {
+  int64_t least = walk->rollout->spec.analysis.judge.min_requests;
+  if (rollout_step_kind(step) != ROLLOUT_STEP_MONITOR || walk->weight <= 0 || least <= 0)
+    return STR("-");
+  int64_t all = (least * ROLLOUT_FULL + walk->weight - 1) / walk->weight;
+  double per_s = (double)all * 1000 /
+                 (double)(step->monitor->duration_ms > 0 ? step->monitor->duration_ms : 1);
+  return arena_printf(walk->arena, "%lld (%.3g/s), %lld of them to the canary", (long long)all,
+                      per_s, (long long)least);
+}
+
+static void add_step(struct walk *walk, struct table_text *table, size_t index) {
+  const struct rollout_step *step = &walk->rollout->spec.steps[index];
+  int64_t least_ms, most_ms;
+  bool open_end;
+  step_span(step, &least_ms, &most_ms, &open_end);
+  if (rollout_step_kind(step) == ROLLOUT_STEP_SET_WEIGHT)
+    walk->weight = rollout_step_parts(step);
+  walk->least_ms += least_ms;
+  walk->most_ms += most_ms;
+  walk->open_end |= open_end;
+  table_text_add(table, arena_printf(walk->arena, "%zu", index + 1));
+  table_text_add(table, step_text(step, walk->arena));
+  table_text_add(table, arena_printf(walk->arena, "%.*s%%",
+                                     STR_ARG(percent_format_parts(walk->arena, walk->weight))));
+  table_text_add(table, most_ms || open_end ? span(walk->arena, least_ms, most_ms, open_end)
+                                            : STR("at once"));
+  table_text_add(table, span(walk->arena, walk->least_ms, walk->most_ms, walk->open_end));
+  table_text_add(table, requests_needed(walk, step));
+}
+
+static void write_metrics(const struct rollout *rollout, struct arena *arena, struct buf *out) {
+  const struct rollout_analysis *analysis = &rollout->spec.analysis;
+  buf_add_z(out, "\nJudged by:\n");
+  for (size_t i = 0; i < analysis->metrics_count; i++) {
+    struct str limit = rollout_metric_limit(&analysis->metrics[i], arena);
+    buf_addf(out, "  %.*s", STR_ARG(analysis->metrics[i].name));
+    if (limit.len)
+      buf_addf(out, ", limit %.*s", STR_ARG(limit));
+    if (!analysis->metrics[i].query.len)
+      buf_add_z(out, ", canary beside stable");
+    buf_add_char(out, '\n');
+  }
+  buf_addf(out, "every %.*s; a failure %s, no data %s.\n",
+           STR_ARG(duration_words(arena, analysis->interval_ms)),
+           analysis->on_failure == ROLLOUT_FAILURE_HOLD ? "holds" : "rolls back",
+           analysis->on_no_data == ROLLOUT_NO_DATA_PROMOTE    ? "promotes"
+           : analysis->on_no_data == ROLLOUT_NO_DATA_ROLLBACK ? "rolls back"
+                                                              : "holds");
+}
+
+void plan_text_write(const struct rollout *rollout, struct arena *arena, struct buf *out) {
+  static const char *const titles[] = {"STEP",  "WHAT",        "CANARY",
+                                       "TAKES", "SINCE START", "REQUESTS NEEDED"};
+  const size_t columns = sizeof titles / sizeof titles[0];
+  const struct rollout_spec *spec = &rollout->spec;
+  struct walk walk = {.rollout = rollout, .arena = arena};
+  struct table_text table;
+  if (rollout_form(spec) == ROLLOUT_FORM_PAIR)
+    buf_addf(out, "%.*s: from %.*s to %.*s\n\n", STR_ARG(rollout->metadata.name),
+             STR_ARG(spec->stable->deployment), STR_ARG(spec->canary->deployment));
+  else
+    buf_addf(out, "%.*s: from the version that serves to the template\n\n",
+             STR_ARG(rollout->metadata.name));
+  table_text_init(&table, arena, columns);
+  for (size_t i = 0; i < columns; i++)
+    table_text_addz(&table, titles[i]);
+  for (size_t i = 0; i < spec->steps_count; i++)
+    add_step(&walk, &table, i);
+  table_text_write(&table, out);
+  write_metrics(rollout, arena, out);
+  if (walk.open_end)
+    buf_addf(out, "In all %.*s of its own, and as long as people take at the pauses.\n",
+             STR_ARG(duration_words(arena, walk.least_ms)));
+  else
+    buf_addf(out, "In all %.*s.\n", STR_ARG(span(arena, walk.least_ms, walk.most_ms, false)));
+}

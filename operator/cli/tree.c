@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/cli/tree.h"
+#include "manifests/text/duration.h"
+#include "manifests/text/percent.h"
+#include "operator/cli/options.h"
+#include "operator/cli/step_text.h"
+#include "operator/cli/table_text.h"
+#include "operator/cli/tree_line.h"
+
+#define LABEL_COLUMN 13
+#define BAR_WIDTH 20
+
+struct drawing {
+  const struct tree_view *view;
+  const struct rollout_status *status;
+  struct arena *arena;
+  struct tree_lines lines;
+};
+
+// ---- small parts ----
+
+static enum tree_style phase_style(enum rollout_phase phase) {
+  switch (phase) {
+  case ROLLOUT_HEALTHY: return TREE_GREEN;
+  case ROLLOUT_ROLLING_BACK:
+  case ROLLOUT_ROLLED_BACK:
+  case ROLLOUT_ABORTED:
+  case ROLLOUT_DEGRADED: return TREE_RED;
+  case ROLLOUT_PAUSED:
+  case ROLLOUT_HOLDING: return TREE_YELLOW;
+  case ROLLOUT_PHASE_NONE:
+  case ROLLOUT_PENDING:
+  case ROLLOUT_DEPLOYING:
+  case ROLLOUT_PROGRESSING:
+  case ROLLOUT_DECOMMISSIONING: break;
+  }
+  return TREE_CYAN;
+}
+
+static const char *phase_word(const struct rollout_status *status) {
+  return status->phase == ROLLOUT_PHASE_NONE ? "Unknown" : rollout_phase_name(status->phase);
+}
+
+// A branch of the first level (depth 0) or below it; `last` ends its level.
+static void branch(struct drawing *drawing, int depth, bool parent_last, bool last) {
+  bool ascii = drawing->view->ascii;
+  if (depth > 0)
+    tree_addz(&drawing->lines, TREE_DIM, parent_last ? "   " : ascii ? "|  " : "│  ");
+  tree_addz(&drawing->lines, TREE_DIM, ascii ? (last ? "`- " : "|- ") : last ? "└─ " : "├─ ");
+}
+
+static void label(struct drawing *drawing, const char *name) {
+  branch(drawing, 0, false, false);
+  tree_addz(&drawing->lines, TREE_BOLD, name);
+  tree_pad(&drawing->lines, LABEL_COLUMN);
+}
+
+static void bar(struct drawing *drawing, int64_t part, int64_t whole, enum tree_style style) {
+  bool ascii = drawing->view->ascii;
+  int64_t filled = whole > 0 ? (part * BAR_WIDTH + whole / 2) / whole : 0;
+  if (part > 0 && filled == 0)
+    filled = 1; // a little is not nothing
+  filled = filled < 0 ? 0 : filled > BAR_WIDTH ? BAR_WIDTH : filled;
+  for (int64_t i = 0; i < BAR_WIDTH; i++)
+    tree_addz(&drawing->lines, i < filled ? style : TREE_DIM,
+              i < filled ? (ascii ? "#" : "█")
+              : ascii    ? "."
+                         : "░");
+}
+
+static struct str version_name(const struct rollout_identity *identity) {
+  return identity->version.len ? identity->version : identity->deployment;
+}
+
+// ---- the parts of the tree ----
+
+static void draw_head(struct drawing *drawing) {
+  const struct rollout *rollout = drawing->view->rollout;
+  const struct rollout_status *status = drawing->status;
+  struct tree_lines *lines = &drawing->lines;
+  tree_addf(lines, TREE_BOLD, "%.*s", STR_ARG(rollout->metadata.name));
+  tree_addf(lines, TREE_DIM, " in %.*s   ", STR_ARG(rollout->metadata.namespace_));
+  tree_addz(lines, phase_style(status->phase), phase_word(status));
+  if (status->stable && status->canary)
+    tree_addf(lines, TREE_PLAIN, "   %.*s %s %.*s", STR_ARG(version_name(status->stable)),
+              drawing->view->ascii ? "->" : "→", STR_ARG(version_name(status->canary)));
+  else if (status->stable)
+    tree_addf(lines, TREE_PLAIN, "   %.*s", STR_ARG(version_name(status->stable)));
+  if (status->release && status->release->started_at)
+    tree_addf(lines, TREE_DIM, "   for %.*s",
+              STR_ARG(duration_words(drawing->arena,
+                                     drawing->view->now_ms - status->release->started_at)));
+  tree_end(lines);
+}
+
+static void draw_weight(struct drawing *drawing) {
+  const struct rollout_weight_status *weight = &drawing->status->weight;
+  struct tree_lines *lines = &drawing->lines;
+  int64_t parts = 0;
+  if (!weight->canary.len || !percent_parse_parts(weight->canary, &parts))
+    return;
+  label(drawing, "weight");
+  bar(drawing, parts, ROLLOUT_FULL, TREE_CYAN);
+  tree_addf(lines, TREE_PLAIN, "  canary %.*s%%, stable %.*s%%", STR_ARG(weight->canary),
+            STR_ARG(weight->stable));
+  if (weight->observed.len)
+    tree_addf(lines, TREE_PLAIN, ", observed %.*s%%", STR_ARG(weight->observed));
+  if (weight->acknowledged.len)
+    tree_addf(lines, TREE_DIM, ", %.*s proxies", STR_ARG(weight->acknowledged));
+  tree_end(lines);
+}
+
+static void draw_countdown(struct drawing *drawing, const struct rollout_step_status *step) {
+  int64_t now_ms = drawing->view->now_ms;
+  if (!step->deadline || step->deadline <= step->started_at)
+    return;
+  int64_t whole = step->deadline - step->started_at, left = step->deadline - now_ms;
+  tree_addz(&drawing->lines, TREE_PLAIN, "   ");
+  bar(drawing, now_ms - step->started_at, whole, TREE_YELLOW);
+  tree_addf(&drawing->lines, TREE_PLAIN, "  %.*s left",
+            STR_ARG(duration_words(drawing->arena, left > 0 ? left : 0)));
+}
+
+static void draw_steps(struct drawing *drawing) {
+  const struct rollout_spec *spec = &drawing->view->rollout->spec;
+  const struct rollout_status *status = drawing->status;
+  bool ascii = drawing->view->ascii, running = status->release != NULL;
+  size_t at = status->step.index < 0 ? 0 : (size_t)status->step.index;
+  if (!running && !status->failed)
+    at = spec->steps_count; // nothing runs: the steps are those of the next release
+  if (!running && !status->failed && status->phase != ROLLOUT_HEALTHY)
+    return;
+  label(drawing, "steps");
+  tree_addf(&drawing->lines, TREE_PLAIN, "%zu of %zu", at < spec->steps_count ? at + 1 : at,
+            spec->steps_count);
+  tree_end(&drawing->lines);
+  for (size_t i = 0; i < spec->steps_count; i++) {
+    bool is_current = i == at, done = i < at;
+    bool failed = is_current && !running;
+    const char *mark = failed       ? (ascii ? "x " : "✗ ")
+                       : done       ? (ascii ? "+ " : "✓ ")
+                       : is_current ? (ascii ? "> " : "▶ ")
+                                    : (ascii ? "- " : "· ");
+    enum tree_style style = failed       ? TREE_RED
+                            : done       ? TREE_GREEN
+                            : is_current ? TREE_YELLOW
+                                         : TREE_DIM;
+    branch(drawing, 1, false, i + 1 == spec->steps_count);
+    tree_addz(&drawing->lines, style, mark);
+    tree_add(&drawing->lines,
+             is_current ? TREE_BOLD
+             : done     ? TREE_PLAIN
+                        : TREE_DIM,
+             step_text(&spec->steps[i], drawing->arena));
+    if (is_current && running)
+      draw_countdown(drawing, &status->step);
+    tree_end(&drawing->lines);
+  }
+}
+
+static struct str or_dash(struct str text) {
+  return text.len ? text : STR("-");
+}
+
+static const char *verdict_word(enum rollout_verdict verdict) {
+  return verdict == ROLLOUT_PASS ? "pass" : verdict == ROLLOUT_FAIL ? "fail" : "insufficient";
+}
+
+static enum tree_style verdict_style(enum rollout_verdict verdict) {
+  return verdict == ROLLOUT_PASS ? TREE_GREEN : verdict == ROLLOUT_FAIL ? TREE_RED : TREE_YELLOW;
+}
+
+struct metric_widths {
+  size_t name, canary, stable, limit, requests;
+};
+
+static void widen(size_t *width, struct str text) {
+  size_t own = table_text_width(text);
+  *width = own > *width ? own : *width;
+}
+
+static struct str requests_text(struct drawing *drawing,
+                                const struct rollout_metric_status *metric) {
+  return arena_printf(drawing->arena, "%lld requests", (long long)metric->requests);
+}
+
+static struct metric_widths measure(struct drawing *drawing) {
+  struct metric_widths widths = {0};
+  for (size_t i = 0; i < drawing->status->metrics_count; i++) {
+    const struct rollout_metric_status *metric = &drawing->status->metrics[i];
+    widen(&widths.name, metric->name);
+    widen(&widths.canary, or_dash(metric->canary));
+    widen(&widths.stable, or_dash(metric->stable));
+    widen(&widths.limit, or_dash(metric->limit));
+    widen(&widths.requests, requests_text(drawing, metric));
+  }
+  return widths;
+}
+
+static void cell(struct drawing *drawing, const char *title, struct str text, size_t width) {
+  struct tree_lines *lines = &drawing->lines;
+  if (*title)
+    tree_addz(lines, TREE_DIM, title);
+  tree_add(lines, TREE_PLAIN, text);
+  tree_pad(lines, lines->used + width - table_text_width(text) + 2);
+}
+
+static void draw_metric(struct drawing *drawing, const struct rollout_metric_status *metric,
+                        const struct metric_widths *widths) {
+  struct tree_lines *lines = &drawing->lines;
+  cell(drawing, "", metric->name, widths->name);
+  cell(drawing, "canary ", or_dash(metric->canary), widths->canary);
+  cell(drawing, "stable ", or_dash(metric->stable), widths->stable);
+  cell(drawing, "limit ", or_dash(metric->limit), widths->limit);
+  cell(drawing, "", requests_text(drawing, metric), widths->requests);
+  tree_addz(lines, verdict_style(metric->verdict), verdict_word(metric->verdict));
+  if (metric->reason.len)
+    tree_addf(lines, TREE_DIM, ": %.*s", STR_ARG(metric->reason));
+}
+
+static void draw_metrics(struct drawing *drawing) {
+  const struct rollout_status *status = drawing->status;
+  struct tree_lines *lines = &drawing->lines;
+  if (status->metrics_count == 0)
+    return;
+  struct metric_widths widths = measure(drawing);
+  label(drawing, "analysis");
+  tree_add(lines, TREE_PLAIN, or_dash(status->judge.verdict));
+  if (status->judge.at)
+    tree_addf(lines, TREE_DIM, ", judged %.*s ago",
+              STR_ARG(duration_words(drawing->arena, drawing->view->now_ms - status->judge.at)));
+  if (status->judge.message.len)
+    tree_addf(lines, TREE_DIM, ": %.*s", STR_ARG(status->judge.message));
+  tree_end(lines);
+  for (size_t i = 0; i < status->metrics_count; i++) {
+    branch(drawing, 1, false, i + 1 == status->metrics_count);
+    draw_metric(drawing, &status->metrics[i], &widths);
+    tree_end(lines);
+  }
+}
+
+static void draw_version(struct drawing *drawing, const char *role,
+                         const struct rollout_identity *identity,
+                         const struct tree_workload *workload, bool last) {
+  struct tree_lines *lines = &drawing->lines;
+  branch(drawing, 1, false, last);
+  tree_addf(lines, TREE_PLAIN, "%s  %.*s", role, STR_ARG(identity->deployment));
+  if (identity->version.len)
+    tree_addf(lines, TREE_DIM, "  %.*s", STR_ARG(identity->version));
+  if (workload->is_known)
+    tree_addf(lines, workload->ready < workload->wanted ? TREE_YELLOW : TREE_PLAIN,
+              "  %lld/%lld ready", (long long)workload->ready, (long long)workload->wanted);
+  tree_end(lines);
+}
+
+static void draw_versions(struct drawing *drawing) {
+  const struct rollout_status *status = drawing->status;
+  if (!status->stable && !status->canary)
+    return;
+  label(drawing, "versions");
+  tree_addf(&drawing->lines, TREE_DIM, "revision %lld", (long long)status->revision);
+  tree_end(&drawing->lines);
+  if (status->stable)
+    draw_version(drawing, "stable", status->stable, &drawing->view->stable, !status->canary);
+  if (status->canary)
+    draw_version(drawing, "canary", status->canary, &drawing->view->canary, true);
+}
+
+// What a person should know now: always there, so that holding is never silent.
+static struct str now_text(const struct rollout_status *status, struct arena *arena) {
+  if (status->step.waiting_for.len && !rollout_phase_is_final(status->phase))
+    return arena_printf(arena, "waiting for %.*s%s%.*s", STR_ARG(status->step.waiting_for),
+                        status->message.len ? ": " : "", STR_ARG(status->message));
+  if (status->message.len)
+    return status->message;
+  if (status->phase == ROLLOUT_PHASE_NONE)
+    return STR("no operator has looked at it yet; is `serin operator` running?");
+  return status->reason.len ? status->reason : STR("nothing to do");
+}
+
+static void draw_condition(struct drawing *drawing, const char *type) {
+  const struct rollout_condition *condition = rollout_condition_find(drawing->status, type);
+  if (!condition || condition->status != ROLLOUT_TRUE)
+    return;
+  label(drawing, type);
+  tree_addf(&drawing->lines, TREE_RED, "%.*s: %.*s", STR_ARG(condition->reason),
+            STR_ARG(condition->message));
+  tree_end(&drawing->lines);
+}
+
+void tree_write(const struct tree_view *view, struct arena *arena, struct buf *out) {
+  struct drawing drawing = {
+      .view = view,
+      .status = &view->rollout->status,
+      .arena = arena,
+      .lines = {.out = out, .width = view->width, .color = view->color},
+  };
+  draw_head(&drawing);
+  draw_weight(&drawing);
+  draw_steps(&drawing);
+  draw_metrics(&drawing);
+  draw_versions(&drawing);
+  static const char *const alarms[] = {"Stalled", "Contended", "WeightUnverified"};
+  for (size_t i = 0; i < sizeof alarms / sizeof alarms[0]; i++)
+    draw_condition(&drawing, alarms[i]);
+  branch(&drawing, 0, false, true);
+  tree_add(&drawing.lines, phase_style(drawing.status->phase), now_text(drawing.status, arena));
+  tree_end(&drawing.lines);
+}
+
+// ---- one line ----
+
+struct str tree_summary(const struct tree_view *view, struct arena *arena, struct str *ret_key) {
+  const struct rollout *rollout = view->rollout;
+  const struct rollout_status *status = &rollout->status;
+  struct buf line;
+  buf_init(&line, 65536);
+  buf_addf(&line, "%.*s/%.*s %s", STR_ARG(rollout->metadata.namespace_),
+           STR_ARG(rollout->metadata.name), phase_word(status));
+  if (status->release)
+    buf_addf(&line, " step=%lld/%zu %.*s",
+             (long long)(status->step.index < (int64_t)rollout->spec.steps_count
+                             ? status->step.index + 1
+                             : status->step.index),
+             rollout->spec.steps_count, STR_ARG(status->step.name));
+  if (status->weight.canary.len)
+    buf_addf(&line, " weight=%.*s%%", STR_ARG(status->weight.canary));
+  if (status->weight.acknowledged.len)
+    buf_addf(&line, " ack=%.*s", STR_ARG(status->weight.acknowledged));
+  for (size_t i = 0; i < status->metrics_count; i++)
+    buf_addf(&line, " %.*s=%s", STR_ARG(status->metrics[i].name),
+             verdict_word(status->metrics[i].verdict));
+  if (status->reason.len)
+    buf_addf(&line, " reason=%.*s", STR_ARG(status->reason));
+  if (ret_key)
+    *ret_key = arena_str(arena, buf_str(&line));
+  if (status->weight.observed.len)
+    buf_addf(&line, " observed=%.*s%%", STR_ARG(status->weight.observed));
+  struct str now = now_text(status, arena);
+  buf_addf(&line, ": %.*s", STR_ARG(now));
+  struct str text = arena_str(arena, buf_str(&line));
+  buf_dispose(&line);
+  return text;
+}
+
+int tree_exit_code(const struct rollout *rollout) {
+  const struct rollout_status *status = &rollout->status;
+  // What the operator has not seen yet is in progress, whatever the last release came to.
+  if (status->observed_generation < rollout->metadata.generation)
+    return EXIT_PROGRESS;
+  switch (status->phase) {
+  case ROLLOUT_HEALTHY: return EXIT_DONE;
+  case ROLLOUT_ROLLED_BACK:
+  case ROLLOUT_ABORTED:
+  case ROLLOUT_DEGRADED: return EXIT_FAILED;
+  case ROLLOUT_PAUSED:
+  case ROLLOUT_HOLDING: return EXIT_WAITING;
+  case ROLLOUT_PHASE_NONE:
+  case ROLLOUT_PENDING:
+  case ROLLOUT_DEPLOYING:
+  case ROLLOUT_PROGRESSING:
+  case ROLLOUT_ROLLING_BACK:
+  case ROLLOUT_DECOMMISSIONING: break;
+  }
+  return EXIT_PROGRESS;
+}
