@@ -98,13 +98,16 @@ struct str host_expand(struct arena *arena, struct str name, struct str namespac
                        struct str domain) {
   bool is_short = name.len > 0 && str_find_char(name, '.') < 0 && str_find_char(name, '*') < 0 &&
                   str_find_char(name, ':') < 0;
-  struct str full = is_short ? arena_printf(arena, "%.*s.%.*s.svc.%.*s", STR_ARG(name),
-                                            STR_ARG(namespace_), STR_ARG(domain))
-                             : arena_str(arena, name);
-  char *lower = arena_dup(arena, full.ptr, full.len + 1);
-  for (size_t i = 0; i < full.len; i++)
-    lower[i] = host_lower(lower[i]);
-  return (struct str){lower, full.len};
+  const struct str parts[] = {name, STR("."), namespace_, STR(".svc."), domain};
+  size_t count = is_short ? sizeof parts / sizeof parts[0] : 1, len = 0;
+  for (size_t i = 0; i < count; i++)
+    len += parts[i].len;
+  char *lower = arena_alloc(arena, len + 1), *at = lower;
+  for (size_t i = 0; i < count; i++) {
+    for (size_t j = 0; j < parts[i].len; j++)
+      *at++ = host_lower(parts[i].ptr[j]);
+  }
+  return (struct str){lower, len};
 }
 
 bool host_matches(struct str pattern, struct str name) {

@@ -6,9 +6,8 @@
 
 #include "manifests/source/base64.h"
 
-static bool action_retries(struct builder *builder, const struct part_object *object,
-                           struct str path, const struct vs_retries *from,
-                           struct retry_policy *policy) {
+static bool action_retries(struct builder *builder, const struct part_place *place,
+                           const struct vs_retries *from, struct retry_policy *policy) {
   struct err err;
   *policy = retry_policy_default();
   if (!from)
@@ -25,9 +24,8 @@ static bool action_retries(struct builder *builder, const struct part_object *ob
   policy->on = 0;
   if (retry_policy_parse_on(policy, from->retry_on, &err) == 0)
     return true;
-  table_finding(builder, FINDING_ERROR, object,
-                arena_printf(builder->arena, "%.*s.retries.retryOn", STR_ARG(path)), "retry-on",
-                "%s", err.msg);
+  table_finding(builder, FINDING_ERROR, place->object,
+                table_place(builder, place, ".retries.retryOn"), "retry-on", "%s", err.msg);
   return false;
 }
 
@@ -48,19 +46,19 @@ static bool action_header_value(struct builder *builder, struct str text, struct
 }
 
 static const struct table_header *action_headers(struct builder *builder,
-                                                 const struct part_object *object, struct str path,
-                                                 const char *below, const struct string_map *from,
+                                                 const struct part_place *place, const char *below,
+                                                 const char *op, const struct string_map *from,
                                                  size_t *ret_count, struct str *ret_host) {
   struct table_header *headers = ARENA_ARRAY(builder->arena, struct table_header, from->count);
   size_t count = 0;
   for (size_t i = 0; i < from->count; i++) {
     struct table_header header = {.name = table_lower(builder->arena, from->items[i].key)};
     if (!action_header_value(builder, from->items[i].value, &header.value)) {
-      table_finding(builder, FINDING_WARNING, object,
-                    arena_printf(builder->arena, "%.*s.%s.%.*s", STR_ARG(path), below,
-                                 STR_ARG(from->items[i].key)),
-                    "not-enforced",
-                    "values with %%COMMAND%% are not written; this one is left out");
+      table_finding(
+          builder, FINDING_WARNING, place->object,
+          arena_printf(builder->arena, "%.*s.%s.%.*s", STR_ARG(table_place(builder, place, below)),
+                       op, STR_ARG(from->items[i].key)),
+          "not-enforced", "values with %%COMMAND%% are not written; this one is left out");
       continue;
     }
     bool is_host = str_eq(header.name, STR("host")) || str_eq(header.name, STR(":authority"));
@@ -73,7 +71,7 @@ static const struct table_header *action_headers(struct builder *builder,
   return headers;
 }
 
-void table_make_headers(struct builder *builder, const struct part_object *object, struct str path,
+void table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
                         const struct vs_header_ops *ops, struct table_header_ops *ret_ops,
                         struct str *ret_host) {
   struct str *remove = ARENA_ARRAY(builder->arena, struct str, ops->remove_count);
@@ -82,14 +80,13 @@ void table_make_headers(struct builder *builder, const struct part_object *objec
   ret_ops->remove = remove;
   ret_ops->remove_count = ops->remove_count;
   ret_ops->set =
-      action_headers(builder, object, path, "set", &ops->set, &ret_ops->set_count, ret_host);
+      action_headers(builder, place, below, "set", &ops->set, &ret_ops->set_count, ret_host);
   ret_ops->add =
-      action_headers(builder, object, path, "add", &ops->add, &ret_ops->add_count, ret_host);
+      action_headers(builder, place, below, "add", &ops->add, &ret_ops->add_count, ret_host);
 }
 
-static bool action_rewrite(struct builder *builder, const struct part_object *object,
-                           struct str path, const struct vs_rewrite *from,
-                           struct table_rewrite *rewrite) {
+static bool action_rewrite(struct builder *builder, const struct part_place *place,
+                           const struct vs_rewrite *from, struct table_rewrite *rewrite) {
   if (!from)
     return true;
   rewrite->has_uri = from->uri.ptr != NULL;
@@ -98,12 +95,12 @@ static bool action_rewrite(struct builder *builder, const struct part_object *ob
     rewrite->authority = arena_str(builder->arena, from->authority);
   if (!from->uri_regex_rewrite)
     return true;
-  struct str where = arena_printf(builder->arena, "%.*s.rewrite.uriRegexRewrite", STR_ARG(path));
+  const char *below = ".rewrite.uriRegexRewrite";
   rewrite->substitution = arena_str(builder->arena, from->uri_regex_rewrite->rewrite);
-  rewrite->regex = table_regex(builder, object, where, from->uri_regex_rewrite->match, false);
+  rewrite->regex = table_regex(builder, place, below, from->uri_regex_rewrite->match, false);
   if (rewrite->regex && !regex_substitution_ok(rewrite->regex, rewrite->substitution)) {
-    table_finding(builder, FINDING_ERROR, object, where, "regex",
-                  "\"%.*s\" uses a group that the pattern does not have",
+    table_finding(builder, FINDING_ERROR, place->object, table_place(builder, place, below),
+                  "regex", "\"%.*s\" uses a group that the pattern does not have",
                   STR_ARG(rewrite->substitution));
     return false;
   }
@@ -124,7 +121,7 @@ static void action_redirect(struct builder *builder, const struct vs_redirect *f
   redirect->status = from->redirect_code ? (int)from->redirect_code : 301;
 }
 
-static bool action_reply(struct builder *builder, const struct part_object *object, struct str path,
+static bool action_reply(struct builder *builder, const struct part_place *place,
                          const struct vs_direct_response *from, struct table_route *route) {
   route->action = TABLE_REPLY;
   route->reply_status = (int)from->status;
@@ -137,35 +134,33 @@ static bool action_reply(struct builder *builder, const struct part_object *obje
   }
   if (base64_decode(from->body->bytes, builder->arena, &route->reply_body))
     return true;
-  table_finding(builder, FINDING_ERROR, object,
-                arena_printf(builder->arena, "%.*s.directResponse.body.bytes", STR_ARG(path)),
-                "base64", "expected base64");
+  table_finding(builder, FINDING_ERROR, place->object,
+                table_place(builder, place, ".directResponse.body.bytes"), "base64",
+                "expected base64");
   return false;
 }
 
-bool table_make_action(struct builder *builder, const struct part_object *object, struct str path,
+bool table_make_action(struct builder *builder, const struct part_place *place,
                        const struct vs_http *http, struct table_route *route) {
   struct str host = STR("");
   route->action = TABLE_FORWARD;
   route->timeout_ms = http->has_timeout_ms ? http->timeout_ms : 0;
-  bool ok = action_retries(builder, object, path, http->retries, &route->retry);
+  bool ok = action_retries(builder, place, http->retries, &route->retry);
   if (http->headers) {
-    table_make_headers(builder, object,
-                       arena_printf(builder->arena, "%.*s.headers.request", STR_ARG(path)),
-                       &http->headers->request, &route->request_headers, &host);
+    table_make_headers(builder, place, ".headers.request", &http->headers->request,
+                       &route->request_headers, &host);
     struct str ignored = STR("");
-    table_make_headers(builder, object,
-                       arena_printf(builder->arena, "%.*s.headers.response", STR_ARG(path)),
-                       &http->headers->response, &route->response_headers, &ignored);
+    table_make_headers(builder, place, ".headers.response", &http->headers->response,
+                       &route->response_headers, &ignored);
   }
   route->rewrite.authority = host;
-  ok = action_rewrite(builder, object, path, http->rewrite, &route->rewrite) && ok;
+  ok = action_rewrite(builder, place, http->rewrite, &route->rewrite) && ok;
   if (http->redirect) {
     route->action = TABLE_REDIRECT;
     action_redirect(builder, http->redirect, &route->redirect);
     return ok;
   }
   if (http->direct_response)
-    return action_reply(builder, object, path, http->direct_response, route) && ok;
+    return action_reply(builder, place, http->direct_response, route) && ok;
   return ok;
 }

@@ -7,10 +7,11 @@
 #include "proxy/table_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct str table_object_key(struct arena *arena, const struct part_object *object) {
-  return arena_printf(arena, "%s/%.*s/%.*s", object->from->kind->kind,
-                      STR_ARG(object->meta->namespace_), STR_ARG(object->meta->name));
+  return TABLE_CONCAT(arena, str_of(object->from->kind->kind), STR("/"), object->meta->namespace_,
+                      STR("/"), object->meta->name);
 }
 
 void table_finding(struct builder *builder, enum finding_level level,
@@ -29,16 +30,40 @@ void table_finding(struct builder *builder, enum finding_level level,
   buf_dispose(&text);
 }
 
-const struct regex *table_regex(struct builder *builder, const struct part_object *object,
-                                struct str path, struct str pattern, bool whole) {
+struct str table_place(struct builder *builder, const struct part_place *place, const char *below) {
+  struct arena *arena = builder->arena;
+  if (place->match >= 0)
+    return arena_printf(arena, "spec.http[%d].match[%d]%s", place->http, place->match, below);
+  if (place->route >= 0)
+    return arena_printf(arena, "spec.http[%d].route[%d]%s", place->http, place->route, below);
+  return arena_printf(arena, "spec.http[%d]%s", place->http, below);
+}
+
+const struct regex *table_regex(struct builder *builder, const struct part_place *place,
+                                const char *below, struct str pattern, bool whole) {
   struct regex *regex = NULL;
   struct err err;
   if (regex_compile(pattern, whole, &regex, &err)) {
-    table_finding(builder, FINDING_ERROR, object, path, "regex", "%s", err.msg);
+    table_finding(builder, FINDING_ERROR, place->object, table_place(builder, place, below),
+                  "regex", "%s", err.msg);
     return NULL;
   }
   regex_link(&builder->table->regexes, regex);
   return regex;
+}
+
+struct str table_concat(struct arena *arena, const struct str *parts, size_t count) {
+  size_t len = 0;
+  for (size_t i = 0; i < count; i++)
+    len += parts[i].len;
+  char *bytes = arena_alloc(arena, len + 1);
+  char *at = bytes;
+  for (size_t i = 0; i < count; i++) {
+    if (parts[i].len)
+      memcpy(at, parts[i].ptr, parts[i].len);
+    at += parts[i].len;
+  }
+  return (struct str){bytes, len};
 }
 
 void table_add_source(struct builder *builder, const struct part_object *object) {
@@ -50,13 +75,12 @@ void table_add_source(struct builder *builder, const struct part_object *object)
 }
 
 struct str table_lower(struct arena *arena, struct str text) {
-  struct str copy = arena_str(arena, text);
-  char *bytes = arena_dup(arena, copy.ptr, copy.len + 1);
-  for (size_t i = 0; i < copy.len; i++) {
-    if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-      bytes[i] = (char)(bytes[i] - 'A' + 'a');
+  char *bytes = arena_alloc(arena, text.len + 1);
+  for (size_t i = 0; i < text.len; i++) {
+    char c = text.ptr[i];
+    bytes[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
   }
-  return (struct str){bytes, copy.len};
+  return (struct str){bytes, text.len};
 }
 
 static int part_order(const void *a, const void *b) {

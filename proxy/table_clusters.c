@@ -26,7 +26,7 @@ static void rule_check_namespace(struct builder *builder, const struct part_obje
 }
 
 static struct str rule_key(struct builder *builder, struct str namespace_, struct str host) {
-  return arena_printf(&builder->scratch, "%.*s|%.*s", STR_ARG(namespace_), STR_ARG(host));
+  return TABLE_CONCAT(&builder->scratch, namespace_, STR("|"), host);
 }
 
 static bool rule_has_subset(const struct part_rule *rule, struct str name) {
@@ -82,8 +82,8 @@ static void rule_add(struct builder *builder, const struct part_object *object) 
                                 builder->domain);
   rule_check_namespace(builder, object, host);
   struct str key = rule_key(builder, object->meta->namespace_, host);
-  struct str name = arena_printf(&builder->scratch, "%.*s/%.*s", STR_ARG(object->meta->namespace_),
-                                 STR_ARG(object->meta->name));
+  struct str name =
+      TABLE_CONCAT(&builder->scratch, object->meta->namespace_, STR("/"), object->meta->name);
   struct part_rule *rule = map_get(&builder->rule_by_host, key);
   if (!rule) {
     rule = ARENA_NEW(&builder->scratch, struct part_rule);
@@ -112,8 +112,7 @@ static const struct part_rule *rule_find_in(struct builder *builder, struct str 
   for (size_t i = 1; !rule && i < name.len; i++) {
     if (name.ptr[i] != '.')
       continue;
-    struct str pattern =
-        arena_printf(&builder->scratch, "*%.*s", STR_ARG(str_slice(name, i, name.len)));
+    struct str pattern = TABLE_CONCAT(&builder->scratch, STR("*"), str_slice(name, i, name.len));
     rule = map_get(&builder->rule_by_host, rule_key(builder, namespace_, pattern));
   }
   return rule ? rule : map_get(&builder->rule_by_host, rule_key(builder, namespace_, STR("*")));
@@ -209,8 +208,7 @@ static void cluster_add_endpoints(struct builder *builder, const struct part_ser
     struct table_endpoint *endpoint = arena_push(
         builder->arena, (void **)&endpoints, &cluster->endpoint_count, &capacity, sizeof *endpoint);
     *endpoint = from->endpoint;
-    struct str key =
-        arena_printf(&builder->scratch, "%.*s|%.*s", STR_ARG(cluster->id), STR_ARG(endpoint->key));
+    struct str key = TABLE_CONCAT(&builder->scratch, cluster->id, STR("|"), endpoint->key);
     endpoint->slot = table_ids_take(builder->input->ids, TABLE_IDS_ENDPOINT, key);
   }
   cluster->endpoints = endpoints;
@@ -230,13 +228,15 @@ static int cluster_plan_order(const void *a, const void *b) {
 
 static size_t clusters_plan(struct builder *builder, struct part_service *service,
                             struct cluster_plan *plans) {
-  size_t count = 0, ports = service->service->port_count;
+  size_t count = 0, port_count = service->service->port_count;
+  struct str *ports = ARENA_ARRAY(&builder->scratch, struct str, port_count);
+  for (size_t i = 0; i < port_count; i++)
+    ports[i] = arena_printf(&builder->scratch, "%u", service->service->ports[i].number);
   for (size_t row = 0; row < service->row_count; row++) {
     struct str subset = row ? service->rule->subsets[row - 1]->name : STR("");
-    for (size_t column = 0; column < ports; column++, count++) {
-      plans[count].id = arena_printf(builder->arena, "outbound|%u|%.*s|%.*s",
-                                     service->service->ports[column].number, STR_ARG(subset),
-                                     STR_ARG(service->service->fqdn));
+    for (size_t column = 0; column < port_count; column++, count++) {
+      plans[count].id = TABLE_CONCAT(builder->arena, STR("outbound|"), ports[column], STR("|"),
+                                     subset, STR("|"), service->service->fqdn);
       plans[count].service = service;
       plans[count].row = row;
       plans[count].column = column;

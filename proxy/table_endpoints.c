@@ -10,8 +10,8 @@ static void endpoints_index_pods(struct builder *builder) {
   for (size_t i = 0; i < builder->pods.count; i++) {
     const struct part_object *object = &builder->pods.items[i];
     const struct pod *pod = object->from->object;
-    struct str key = arena_printf(&builder->scratch, "%.*s/%.*s", STR_ARG(object->meta->namespace_),
-                                  STR_ARG(object->meta->name));
+    struct str key =
+        TABLE_CONCAT(&builder->scratch, object->meta->namespace_, STR("/"), object->meta->name);
     (void)map_put(&builder->pod_by_name, key, builder->pods.items + i);
     if (pod->status.pod_ip.len)
       (void)map_put(&builder->pod_by_ip, pod->status.pod_ip, builder->pods.items + i);
@@ -66,6 +66,16 @@ static struct table_peer endpoint_peer(struct builder *builder, const struct obj
   return peer;
 }
 
+static struct str endpoint_port_text(struct builder *builder, uint16_t port) {
+  char digits[5];
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + port % 10);
+    port = (uint16_t)(port / 10);
+  } while (port);
+  return arena_str(&builder->scratch, (struct str){digits + at, sizeof digits - at});
+}
+
 // False when the address is not an IP address.
 static bool endpoint_set_address(struct builder *builder, struct str ip, uint16_t port,
                                  struct table_endpoint *endpoint) {
@@ -73,13 +83,14 @@ static bool endpoint_set_address(struct builder *builder, struct str ip, uint16_
   if (inet_pton(AF_INET, text.ptr, &endpoint->address.v4.sin_addr) == 1) {
     endpoint->address.v4.sin_family = AF_INET;
     endpoint->address.v4.sin_port = htons(port);
-    endpoint->key = arena_printf(builder->arena, "%s:%u", text.ptr, port);
+    endpoint->key = TABLE_CONCAT(builder->arena, ip, STR(":"), endpoint_port_text(builder, port));
     return true;
   }
   if (inet_pton(AF_INET6, text.ptr, &endpoint->address.v6.sin6_addr) == 1) {
     endpoint->address.v6.sin6_family = AF_INET6;
     endpoint->address.v6.sin6_port = htons(port);
-    endpoint->key = arena_printf(builder->arena, "[%s]:%u", text.ptr, port);
+    endpoint->key =
+        TABLE_CONCAT(builder->arena, STR("["), ip, STR("]:"), endpoint_port_text(builder, port));
     return true;
   }
   return false;
@@ -98,11 +109,11 @@ static const struct object_meta *endpoint_pod(struct builder *builder, struct st
                                               const struct endpoint_found *found) {
   const struct part_object *pod = NULL;
   if (found->target && str_eq(found->target->kind, STR("Pod")))
-    pod = map_get(&builder->pod_by_name,
-                  arena_printf(&builder->scratch, "%.*s/%.*s",
-                               STR_ARG(found->target->namespace_.len ? found->target->namespace_
-                                                                     : namespace_),
-                               STR_ARG(found->target->name)));
+    pod =
+        map_get(&builder->pod_by_name,
+                TABLE_CONCAT(&builder->scratch,
+                             found->target->namespace_.len ? found->target->namespace_ : namespace_,
+                             STR("/"), found->target->name));
   else if (!found->target)
     pod = map_get(&builder->pod_by_ip, found->ip);
   return pod ? pod->meta : NULL;
@@ -132,8 +143,8 @@ static void endpoint_add(struct builder *builder, const struct part_object *obje
 
 static struct part_service *endpoints_service(struct builder *builder,
                                               const struct object_meta *meta, struct str name) {
-  struct str fqdn = arena_printf(&builder->scratch, "%.*s.%.*s.svc.%.*s", STR_ARG(name),
-                                 STR_ARG(meta->namespace_), STR_ARG(builder->domain));
+  struct str fqdn = TABLE_CONCAT(&builder->scratch, name, STR("."), meta->namespace_, STR(".svc."),
+                                 builder->domain);
   return map_get(&builder->service_by_name, table_lower(&builder->scratch, fqdn));
 }
 

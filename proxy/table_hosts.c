@@ -112,14 +112,13 @@ static uint32_t hosts_add_service(struct builder *builder, const struct part_ser
   int64_t pattern = -1;
   for (size_t i = 1; pattern < 0 && i < fqdn.len; i++) {
     if (fqdn.ptr[i] == '.')
-      pattern = hosts_find(
-          builder, arena_printf(&builder->scratch, "*%.*s", STR_ARG(str_slice(fqdn, i, fqdn.len))));
+      pattern = hosts_find(builder,
+                           TABLE_CONCAT(&builder->scratch, STR("*"), str_slice(fqdn, i, fqdn.len)));
   }
   if (pattern < 0)
     pattern = hosts_find(builder, STR("*"));
-  struct str source =
-      arena_printf(builder->arena, "Service/%.*s/%.*s", STR_ARG(service->service->namespace_),
-                   STR_ARG(service->service->name));
+  struct str source = TABLE_CONCAT(builder->arena, STR("Service/"), service->service->namespace_,
+                                   STR("/"), service->service->name);
   uint32_t index = hosts_new(builder, fqdn, source);
   struct part_host *host = &builder->hosts[index];
   host->service = service;
@@ -139,14 +138,12 @@ static void hosts_add_aliases(struct builder *builder, uint32_t index,
                               const struct part_service *service) {
   struct arena *arena = builder->arena;
   const struct table_service *s = service->service;
+  (void)hosts_take_domain(builder, index,
+                          table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."),
+                                                          s->namespace_, STR(".svc"))));
   (void)hosts_take_domain(
       builder, index,
-      table_lower(arena, arena_printf(&builder->scratch, "%.*s.%.*s.svc", STR_ARG(s->name),
-                                      STR_ARG(s->namespace_))));
-  (void)hosts_take_domain(
-      builder, index,
-      table_lower(arena, arena_printf(&builder->scratch, "%.*s.%.*s", STR_ARG(s->name),
-                                      STR_ARG(s->namespace_))));
+      table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."), s->namespace_)));
   const struct service_spec *spec = &service->declared->spec;
   if (!str_eq(spec->cluster_ip, STR("None")))
     (void)hosts_take_domain(builder, index, table_lower(arena, spec->cluster_ip));

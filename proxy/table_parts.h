@@ -18,6 +18,13 @@ struct part_object {
   const struct table_object *from;
 };
 
+// A place in a VirtualService: spec.http[http].match[match] or .route[route]; -1 for none. Text is
+// made of it only when there is something to say.
+struct part_place {
+  const struct part_object *object;
+  int http, match, route;
+};
+
 struct part_list {
   struct part_object *items;
   size_t count, capacity;
@@ -96,10 +103,11 @@ void table_add_hosts(struct builder *builder);
 bool table_make_routes(struct builder *builder, const struct part_object *object,
                        struct table_route **ret_routes, size_t *ret_count);
 // Everything of a route but its matches and destinations: time-out, retries, headers, rewrite,
-// redirect, direct response.
-bool table_make_action(struct builder *builder, const struct part_object *object, struct str path,
+// redirect, direct response. False as above.
+bool table_make_action(struct builder *builder, const struct part_place *place,
                        const struct vs_http *http, struct table_route *route);
-void table_make_headers(struct builder *builder, const struct part_object *object, struct str path,
+// `below`: ".headers.request". *ret_host: a new Host among them.
+void table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
                         const struct vs_header_ops *ops, struct table_header_ops *ret_ops,
                         struct str *ret_host);
 // Where "no subset" or a subset leads; NULL when the service or the subset is not known.
@@ -109,9 +117,15 @@ const struct table_cluster *const *table_clusters_of(const struct part_service *
 void table_finding(struct builder *builder, enum finding_level level,
                    const struct part_object *object, struct str path, const char *id,
                    const char *format, ...) __attribute__((format(printf, 6, 7)));
+struct str table_place(struct builder *builder, const struct part_place *place, const char *below);
 // Compiles a pattern that lives as long as the table; NULL after a finding.
-const struct regex *table_regex(struct builder *builder, const struct part_object *object,
-                                struct str path, struct str pattern, bool whole);
+const struct regex *table_regex(struct builder *builder, const struct part_place *place,
+                                const char *below, struct str pattern, bool whole);
+// One string of several, with a NUL behind; printf is too slow for ten thousand names.
+struct str table_concat(struct arena *arena, const struct str *parts, size_t count);
+#define TABLE_CONCAT(arena, ...)                                                                   \
+  table_concat((arena), (const struct str[]){__VA_ARGS__},                                         \
+               sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
 // "Kind/namespace/name".
 struct str table_object_key(struct arena *arena, const struct part_object *object);
 void table_add_source(struct builder *builder, const struct part_object *object);

@@ -4,22 +4,11 @@
 #include "proxy/host.h"
 #include "proxy/table_parts.h"
 
-// Where in which object the work is, for findings.
-struct place {
-  struct builder *builder;
-  const struct part_object *object;
-  struct str path; // spec.http[2].match[0]
-};
-
-static struct str place_path(const struct place *place, const char *below) {
-  return arena_printf(place->builder->arena, "%.*s%s", STR_ARG(place->path), below);
-}
-
 // False after a finding.
-static bool routes_string(const struct place *place, const char *below,
-                          const struct string_match *from, bool ignore_case,
+static bool routes_string(struct builder *builder, const struct part_place *place,
+                          const char *below, const struct string_match *from, bool ignore_case,
                           struct string_matcher *ret_match) {
-  struct arena *arena = place->builder->arena;
+  struct arena *arena = builder->arena;
   struct str value = STR("");
   ret_match->kind = STRING_MATCH_PRESENT;
   if (from->exact.ptr) {
@@ -31,8 +20,7 @@ static bool routes_string(const struct place *place, const char *below,
   } else if (from->regex.ptr && !str_eq(from->regex, STR("*"))) { // "*" stands for "is there"
     ret_match->kind = STRING_MATCH_REGEX;
     value = from->regex;
-    ret_match->regex =
-        table_regex(place->builder, place->object, place_path(place, below), value, true);
+    ret_match->regex = table_regex(builder, place, below, value, true);
   }
   ret_match->ignore_case = ignore_case;
   ret_match->value = arena_str(arena, value);
@@ -58,9 +46,8 @@ static void routes_header_source(struct builder *builder, struct str key,
   }
 }
 
-static bool routes_fields(const struct place *place, const struct vs_match *from,
-                          struct match *match) {
-  struct builder *builder = place->builder;
+static bool routes_fields(struct builder *builder, const struct part_place *place,
+                          const struct vs_match *from, struct match *match) {
   size_t total = from->headers_count + from->without_headers_count + from->query_params_count;
   struct field_match *fields = ARENA_ARRAY(builder->arena, struct field_match, total);
   const struct {
@@ -83,32 +70,33 @@ static bool routes_fields(const struct place *place, const struct vs_match *from
       }
       field->inverted = g == 1;
       if (str_starts(item->key, STR("@request.auth."))) {
-        table_finding(builder, FINDING_ERROR, place->object, place_path(place, groups[g].below),
-                      "unsupported-match", "%.*s: this proxy verifies no tokens",
-                      STR_ARG(item->key));
+        table_finding(builder, FINDING_ERROR, place->object,
+                      table_place(builder, place, groups[g].below), "unsupported-match",
+                      "%.*s: this proxy verifies no tokens", STR_ARG(item->key));
         ok = false;
       }
-      ok = routes_string(place, groups[g].below, &item->match, false, &field->match) && ok;
+      ok = routes_string(builder, place, groups[g].below, &item->match, false, &field->match) && ok;
     }
   }
   match->fields = fields;
   return ok;
 }
 
-static bool routes_match(const struct place *place, const struct vs_match *from,
-                         struct match *match) {
+static bool routes_match(struct builder *builder, const struct part_place *place,
+                         const struct vs_match *from, struct match *match) {
   bool ok = true;
-  match->name = arena_str(place->builder->arena, from->name);
+  match->name = arena_str(builder->arena, from->name);
   match->port = (uint16_t)from->port;
   if (from->uri)
-    ok = routes_string(place, ".uri", from->uri, from->ignore_uri_case, &match->uri) && ok;
+    ok = routes_string(builder, place, ".uri", from->uri, from->ignore_uri_case, &match->uri) && ok;
   if (from->scheme)
-    ok = routes_string(place, ".scheme", from->scheme, false, &match->scheme) && ok;
+    ok = routes_string(builder, place, ".scheme", from->scheme, false, &match->scheme) && ok;
   if (from->method)
-    ok = routes_string(place, ".method", from->method, false, &match->method) && ok;
+    ok = routes_string(builder, place, ".method", from->method, false, &match->method) && ok;
   if (from->authority)
-    ok = routes_string(place, ".authority", from->authority, false, &match->authority) && ok;
-  return routes_fields(place, from, match) && ok;
+    ok = routes_string(builder, place, ".authority", from->authority, false, &match->authority) &&
+         ok;
+  return routes_fields(builder, place, from, match) && ok;
 }
 
 // The selectors of a block that are about the proxy itself: whether the block counts here at all.
@@ -136,29 +124,31 @@ static bool routes_is_for_us(const struct builder *builder, const struct vs_matc
   return true;
 }
 
-static void routes_check_destination(const struct place *place,
+static void routes_check_destination(struct builder *builder, const struct part_place *place,
                                      const struct table_destination *destination,
                                      const struct part_service *service) {
-  struct str path = place_path(place, ".destination");
   if (!service) {
-    table_finding(place->builder, FINDING_WARNING, place->object, path, "unknown-host",
+    table_finding(builder, FINDING_WARNING, place->object,
+                  table_place(builder, place, ".destination"), "unknown-host",
                   "no Service is called %.*s; its share is answered with 503",
                   STR_ARG(destination->host));
   } else if (!destination->by_port) {
-    table_finding(place->builder, FINDING_WARNING, place->object, path, "unknown-subset",
+    table_finding(builder, FINDING_WARNING, place->object,
+                  table_place(builder, place, ".destination"), "unknown-subset",
                   "no DestinationRule for %.*s has a subset \"%.*s\"; its share is answered with "
                   "503",
                   STR_ARG(destination->host), STR_ARG(destination->subset));
   } else if (destination->port && destination->fixed_port == SIZE_MAX) {
-    table_finding(place->builder, FINDING_WARNING, place->object, path, "unknown-port",
+    table_finding(builder, FINDING_WARNING, place->object,
+                  table_place(builder, place, ".destination"), "unknown-port",
                   "%.*s has no port %u; its share is answered with 503", STR_ARG(destination->host),
                   destination->port);
   }
 }
 
-static void routes_destination(const struct place *place, const struct vs_route_destination *from,
+static void routes_destination(struct builder *builder, const struct part_place *place,
+                               const struct vs_route_destination *from,
                                struct table_destination *destination) {
-  struct builder *builder = place->builder;
   destination->weight = from->weight > 0 ? (uint64_t)from->weight : 0;
   destination->host = host_expand(builder->arena, from->destination.host,
                                   place->object->meta->namespace_, builder->domain);
@@ -176,30 +166,28 @@ static void routes_destination(const struct place *place, const struct vs_route_
         destination->fixed_port = i;
     }
   }
-  routes_check_destination(place, destination, service);
+  routes_check_destination(builder, place, destination, service);
   if (from->headers) {
     struct str host = STR("");
-    table_make_headers(builder, place->object, place_path(place, ".headers.request"),
-                       &from->headers->request, &destination->request_headers, &host);
-    table_make_headers(builder, place->object, place_path(place, ".headers.response"),
-                       &from->headers->response, &destination->response_headers, &host);
+    table_make_headers(builder, place, ".headers.request", &from->headers->request,
+                       &destination->request_headers, &host);
+    table_make_headers(builder, place, ".headers.response", &from->headers->response,
+                       &destination->response_headers, &host);
     destination->authority = host;
   }
 }
 
 // Several: those of weight 0 are left out. One: its weight does not count.
-static void routes_destinations(const struct place *place, const struct vs_http *http,
-                                struct table_route *route) {
-  struct builder *builder = place->builder;
+static void routes_destinations(struct builder *builder, const struct part_place *place,
+                                const struct vs_http *http, struct table_route *route) {
   struct table_destination *destinations =
       ARENA_ARRAY(builder->arena, struct table_destination, http->route_count);
   for (size_t i = 0; i < http->route_count; i++) {
-    struct place below = *place;
-    below.path = arena_printf(builder->arena, "%.*s.route[%zu]", STR_ARG(place->path), i);
+    const struct part_place below = {place->object, place->http, -1, (int)i};
     struct table_destination destination = {0};
     if (http->route_count > 1 && http->route[i].weight <= 0)
       continue;
-    routes_destination(&below, &http->route[i], &destination);
+    routes_destination(builder, &below, &http->route[i], &destination);
     if (http->route_count == 1)
       destination.weight = 1;
     route->total_weight += destination.weight;
@@ -215,7 +203,7 @@ static struct str routes_name(struct arena *arena, struct str name, struct str m
     return arena_str(arena, name);
   if (name.len == 0)
     return arena_str(arena, match);
-  return arena_printf(arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(match));
+  return TABLE_CONCAT(arena, name, STR("."), match);
 }
 
 struct routes {
@@ -224,40 +212,38 @@ struct routes {
   bool is_closed; // a catch-all came: what follows is never reached
 };
 
-static bool routes_add(const struct place *place, const struct vs_http *http,
-                       const struct vs_match *match, const struct table_route *shared,
-                       struct routes *routes) {
-  struct builder *builder = place->builder;
+static bool routes_add(struct builder *builder, const struct part_place *place,
+                       const struct vs_http *http, const struct vs_match *match,
+                       const struct table_route *shared, struct routes *routes) {
   if (routes->is_closed || (match && !routes_is_for_us(builder, match)))
     return true;
   struct table_route *route = arena_push(builder->arena, (void **)&routes->items, &routes->count,
                                          &routes->capacity, sizeof *route);
   *route = *shared;
-  bool ok = !match || routes_match(place, match, &route->match);
+  bool ok = !match || routes_match(builder, place, match, &route->match);
   route->name = routes_name(builder->arena, http->name, match ? match->name : STR(""));
   routes->is_closed = match_is_catch_all(&route->match);
   return ok;
 }
 
 // All blocks of one http entry share its destinations and its sequence of draws.
-static bool routes_add_http(const struct place *place, const struct vs_http *http,
-                            struct routes *routes) {
+static bool routes_add_http(struct builder *builder, const struct part_place *place,
+                            const struct vs_http *http, struct routes *routes) {
   struct table_route shared = {0};
   if (routes->is_closed) {
-    table_finding(place->builder, FINDING_WARNING, place->object, place->path, "unreachable-route",
-                  "never reached: an entry before it takes every request");
+    table_finding(builder, FINDING_WARNING, place->object, table_place(builder, place, ""),
+                  "unreachable-route", "never reached: an entry before it takes every request");
     return true;
   }
   if (http->delegate && !http->route_count && !http->redirect && !http->direct_response)
     return true; // reported as not enforced; an entry without an action takes no requests
-  bool ok = table_make_action(place->builder, place->object, place->path, http, &shared);
-  routes_destinations(place, http, &shared);
+  bool ok = table_make_action(builder, place, http, &shared);
+  routes_destinations(builder, place, http, &shared);
   if (http->match_count == 0)
-    return routes_add(place, http, NULL, &shared, routes) && ok;
+    return routes_add(builder, place, http, NULL, &shared, routes) && ok;
   for (size_t i = 0; i < http->match_count; i++) {
-    struct place below = *place;
-    below.path = arena_printf(place->builder->arena, "%.*s.match[%zu]", STR_ARG(place->path), i);
-    ok = routes_add(&below, http, &http->match[i], &shared, routes) && ok;
+    const struct part_place below = {place->object, place->http, (int)i, -1};
+    ok = routes_add(builder, &below, http, &http->match[i], &shared, routes) && ok;
   }
   return ok;
 }
@@ -268,8 +254,8 @@ bool table_make_routes(struct builder *builder, const struct part_object *object
   struct routes routes = {0};
   bool ok = true;
   for (size_t i = 0; i < declared->spec.http_count; i++) {
-    struct place place = {builder, object, arena_printf(builder->arena, "spec.http[%zu]", i)};
-    ok = routes_add_http(&place, &declared->spec.http[i], &routes) && ok;
+    const struct part_place place = {object, (int)i, -1, -1};
+    ok = routes_add_http(builder, &place, &declared->spec.http[i], &routes) && ok;
   }
   *ret_routes = routes.items;
   *ret_count = routes.count;

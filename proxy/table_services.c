@@ -89,9 +89,9 @@ static size_t services_fill(struct builder *builder, struct table_service *servi
     struct table_service *service = &services[count];
     service->name = arena_str(builder->arena, object->meta->name);
     service->namespace_ = arena_str(builder->arena, object->meta->namespace_);
-    service->fqdn = table_lower(
-        builder->arena, arena_printf(builder->arena, "%.*s.%.*s.svc.%.*s", STR_ARG(service->name),
-                                     STR_ARG(service->namespace_), STR_ARG(builder->domain)));
+    service->fqdn = table_lower(builder->arena,
+                                TABLE_CONCAT(&builder->scratch, service->name, STR("."),
+                                             service->namespace_, STR(".svc."), builder->domain));
     if (map_get(&builder->service_by_name, service->fqdn)) {
       table_finding(builder, FINDING_WARNING, object, STR("metadata.name"), "duplicate-object",
                     "declared twice; the first one counts");
