@@ -15,6 +15,7 @@
 #define LOOK_MS 200            // releases that are due within this of each other share a round
 #define QUERY_DEADLINE_MS 5000 // Flagger's; longer than any healthy answer
 #define INTERVAL_MIN_MS 500
+#define FIRST_SCRAPE_MS 60000
 
 struct round;
 
@@ -82,8 +83,13 @@ static void follow(struct release *release, const struct rollout_status *status)
     arena_dispose(&arena);
     release->has_assessment = true;
   }
-  if (status->weight.written_at > release->assessment.step_began_ms)
-    assessment_step(&release->assessment, status->weight.written_at);
+  // An increment between two scrapes belongs to the new weight only if the first of them came after
+  // the change.
+  int64_t step_ms = status->weight.written_at
+                        ? status->weight.written_at + release->controller->options.scrape_ms
+                        : 0;
+  if (step_ms > release->assessment.step_began_ms)
+    assessment_step(&release->assessment, step_ms);
 }
 
 static struct rollout *decoded(const struct release *release, struct arena *arena) {
@@ -103,6 +109,12 @@ static void judge_one(const struct round *round, struct round_release *asked) {
   int64_t lag_ms = round->controller->options.scrape_ms;
   assessment_update(&release->assessment, asked->subject, &round->plan, asked->judge,
                     &asked->settings, round->now_ms, lag_ms);
+  // Prometheus answers, but its first scrape with a request of the canary is still to come: no
+  // judgement yet.
+  const struct assessment *state_now = &release->assessment;
+  if (!state_now->failed_query && !state_now->watermark_ms &&
+      round->now_ms - state_now->began_ms < FIRST_SCRAPE_MS)
+    return;
   struct verdict *verdict = ARENA_NEW(&asked->arena, struct verdict);
   *verdict = assessment_verdict(&release->assessment, asked->subject, asked->judge,
                                 &asked->settings, round->now_ms, &asked->arena);
