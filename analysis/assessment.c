@@ -7,6 +7,7 @@
 
 #define REFERENCE_REQUESTS 50.0 // stable requests that make a step worth remembering
 #define DEFAULT_STALE_MS 60000
+#define FIRST_SCRAPE_MS 10000 // so long nobody wonders that a step has no requests yet
 #define OBSERVED_REQUESTS 100.0
 
 void assessment_init(struct assessment *state, int64_t began_ms) {
@@ -186,6 +187,7 @@ static void count_new(struct update *update, const struct query_plan *plan) {
     return;
   struct arena arena;
   arena_init(&arena);
+  state->answered = true;
   const struct query_item *up = query_plan_find(plan, QUERY_SCRAPES, update->subject, 0);
   update->scrapes = scrapes_new(&arena);
   if (up)
@@ -257,8 +259,10 @@ static bool has_trouble(const struct assessment *state, const struct subject *su
   int64_t stale_ms = settings->stale_after_ms > 0 ? settings->stale_after_ms : DEFAULT_STALE_MS;
   if (state->failed_query)
     insufficient(verdict, CAUSE_QUERY_ERROR, arena_str(arena, state->trouble));
-  else if (!state->watermark_ms)
+  else if (!state->watermark_ms && !state->answered)
     insufficient(verdict, CAUSE_STALE, STR("Prometheus has not answered yet"));
+  else if (state->step.n_c <= 0 && now_ms < state->step_began_ms + FIRST_SCRAPE_MS)
+    insufficient(verdict, CAUSE_FEW_REQUESTS, STR("no request of this step has been scraped yet"));
   else if (state->newest_ms && now_ms - state->newest_ms > stale_ms)
     insufficient(verdict, CAUSE_STALE,
                  arena_printf(arena, "the newest sample of %.*s is %lld s old",

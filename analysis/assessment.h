@@ -22,7 +22,8 @@ struct assessment {
   double unattributed;   // of the step: no endpoint found
   struct metric_state metrics[ASSESSMENT_METRICS_MAX];
   size_t metric_count;
-  // Of the last update; not kept across a restart.
+  // Of the last update, if not said otherwise; not kept across a restart.
+  bool answered;        // the shared queries were answered at least once
   bool failed_query;    // a shared query failed, `trouble` says how
   bool scraped, series; // any target was scraped | this service has any series
   struct str trouble, warnings;
