@@ -46,7 +46,7 @@ bool retry_on_is_unsafe(struct str token) {
 
 const char *retry_on_nearest(struct str token) {
   const char *best = NULL;
-  size_t distance = 4;
+  size_t distance = token.len > 4 ? 4 : 0; // a short one is no slip of the pen
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
     size_t d = str_distance(token, str_of(words[i].name), distance);
     if (d < distance) {

@@ -13,6 +13,7 @@ struct decoder {
   struct arena *arena;
   struct findings *findings;
   size_t errors;
+  size_t nested; // those of them that objects within the present one have reported
 };
 
 static void *member(void *object, uint16_t offset) {
@@ -309,7 +310,7 @@ static void find_unknown(struct decoder *d, const struct schema *schema, const s
 // `json` NULL: the object is absent, all members get their defaults and nothing is judged.
 static void decode_struct(struct decoder *d, const struct schema *schema, const struct json *json,
                           const struct place *place, void *object) {
-  size_t errors = d->errors;
+  size_t errors = d->errors, nested = d->nested;
   for (size_t i = 0; i < schema->count; i++) {
     const struct field *row = &schema->fields[i];
     const struct json *value = json_get(json, row->name);
@@ -326,8 +327,10 @@ static void decode_struct(struct decoder *d, const struct schema *schema, const 
   if (!json)
     return;
   find_unknown(d, schema, json, place);
-  // Rules between fields would only repeat a fault of the fields themselves.
-  if (schema->check && !d->options->skip_checks && d->errors == errors) {
+  // Rules between fields would only repeat a fault of these fields; those further inside do not
+  // matter to them.
+  size_t own = d->errors - errors - (d->nested - nested);
+  if (schema->check && !d->options->skip_checks && own == 0) {
     struct check check = {.findings = d->findings,
                           .arena = d->arena,
                           .file = d->options->file,
@@ -336,6 +339,7 @@ static void decode_struct(struct decoder *d, const struct schema *schema, const 
     schema->check(object, &check);
     d->errors += check.errors;
   }
+  d->nested = nested + (d->errors - errors);
 }
 
 int schema_decode(const struct schema *schema, const struct json *json,
