@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/effect/subject_of.h"
+#include "manifests/schema/decode.h"
+#include "manifests/text/yaml.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+static struct arena arena;
+
+static int setup(void **state) {
+  (void)state;
+  arena_init(&arena);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  arena_dispose(&arena);
+  return 0;
+}
+
+static struct json *yaml(const char *text) {
+  struct yaml_doc *docs;
+  struct findings findings;
+  findings_init(&findings, &arena);
+  assert_int_equal(yaml_parse(str_of(text), STR("test"), &arena, &docs, &findings), 1);
+  return docs[0].root;
+}
+
+static struct rollout *rollout(const char *analysis) {
+  struct str text = arena_printf(
+      &arena,
+      "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {name: agent, namespace: team1}\n"
+      "spec:\n  stable: {deployment: agent-v1, subset: v1}\n  canary: {deployment: agent-v2, "
+      "subset: v2}\n"
+      "  traffic: {virtualService: {name: agent}, destinationRule: agent}\n%s"
+      "status:\n  phase: Progressing\n  stable: {deployment: agent-v1, subset: v1}\n"
+      "  canary: {deployment: agent-v2, subset: v2}\n  weight: {canary: \"10\", stable: \"90\"}\n",
+      analysis);
+  struct rollout *decoded;
+  struct findings findings;
+  findings_init(&findings, &arena);
+  if (kind_decode(&rollout_kind, yaml(text.ptr), NULL, &arena, &findings, (void **)&decoded) != 0)
+    fail_msg("%s", finding_text(&findings.items[0], &arena).ptr);
+  return decoded;
+}
+
+static void versions_are_told_apart_by_label(void **state) {
+  (void)state;
+  struct json *rule = yaml("spec: {host: agent, subsets: [{name: v1, labels: {version: one}}, "
+                           "{name: v2, labels: {version: two}}]}");
+  struct subject subject;
+  struct err err = {0};
+  assert_int_equal(subject_of(rollout(""), rule, &arena, &subject, &err), RC_OK);
+  assert_string_equal(subject.label.ptr, "destination_version");
+  assert_string_equal(subject.stable.ptr, "one");
+  assert_string_equal(subject.canary.ptr, "two");
+  assert_string_equal(subject.service.ptr, "agent.team1.svc.cluster.local");
+  assert_int_equal(subject.metric_count, 2);
+  assert_true(subject.weight > 9.9 && subject.weight < 10.1);
+}
+
+static void versions_are_told_apart_by_workload(void **state) {
+  (void)state;
+  const char *rules[] = {
+      "spec: {host: agent, subsets: [{name: v1, labels: {x: a}}, {name: v2, labels: {x: b}}]}",
+      "spec: {host: agent, subsets: [{name: v1, labels: {version: a}}, {name: v2, labels: "
+      "{version: a}}]}"};
+  for (size_t i = 0; i < 2; i++) {
+    struct subject subject;
+    struct err err = {0};
+    assert_int_equal(subject_of(rollout(""), yaml(rules[i]), &arena, &subject, &err), RC_OK);
+    assert_string_equal(subject.label.ptr, "destination_workload");
+    assert_string_equal(subject.canary.ptr, "agent-v2");
+  }
+}
+
+static void metrics_carry_their_limits(void **state) {
+  (void)state;
+  struct json *rule = yaml("spec: {host: agent, subsets: []}");
+  struct subject subject;
+  struct err err = {0};
+  struct rollout *with =
+      rollout("  analysis:\n    metrics:\n    - {name: error-rate, limit: 1%}\n"
+              "    - {name: latency-p95, limit: 250ms}\n"
+              "    - {name: depth, query: 'sum(queue{v=\"{{ canaryVersion }}\"})', limit: 40}\n");
+  assert_int_equal(subject_of(with, rule, &arena, &subject, &err), RC_OK);
+  assert_int_equal(subject.metric_count, 3);
+  assert_true(subject.metrics[0].kind == METRIC_ERROR_RATE && subject.metrics[0].has_limit);
+  assert_true(subject.metrics[1].kind == METRIC_LATENCY && subject.metrics[1].limit > 249);
+  assert_true(subject.metrics[2].kind == METRIC_CUSTOM && subject.metrics[2].limit > 39);
+}
+
+static void judged_only_while_the_canary_serves(void **state) {
+  (void)state;
+  struct rollout_release release = {.traffic_at = 5};
+  struct rollout_identity version = {0};
+  struct rollout_status status = {
+      .phase = ROLLOUT_PAUSED, .stable = &version, .canary = &version, .release = &release};
+  assert_true(subject_is_judged(&status));
+  status.phase = ROLLOUT_ROLLING_BACK;
+  assert_false(subject_is_judged(&status));
+  status.phase = ROLLOUT_HEALTHY;
+  assert_false(subject_is_judged(&status));
+  status.phase = ROLLOUT_HOLDING;
+  release.traffic_at = 0;
+  assert_false(subject_is_judged(&status));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(versions_are_told_apart_by_label),
+      TEST(versions_are_told_apart_by_workload),
+      TEST(metrics_carry_their_limits),
+      TEST(judged_only_while_the_canary_serves),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
