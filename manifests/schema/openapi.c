@@ -62,10 +62,21 @@ static void put_bounds(const struct writer *w, const struct field *row, struct j
     put_number(w, json, high, row->max);
 }
 
+// A server refuses list-type=map unless every item has its keys.
+static bool keys_are_sure(const struct field *row) {
+  struct str rest = str_of(row->map_keys ? row->map_keys : row->merge_key), key;
+  while (str_next(&rest, ',', &key)) {
+    const struct field *key_row = schema_find(row->schema, key);
+    if (!key_row || (!key_row->required && !key_row->fallback))
+      return false;
+  }
+  return true;
+}
+
 static void put_list_type(const struct writer *w, const struct field *row, struct json *json) {
   if (row->is_set)
     json_put_z(w->arena, json, "x-kubernetes-list-type", "set");
-  if (!row->merge_key)
+  if (!row->merge_key || (w->structural && !keys_are_sure(row)))
     return;
   json_put_z(w->arena, json, "x-kubernetes-list-type", "map");
   struct json *keys =
