@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/cli/apply_merge.h"
 #include "manifests/base/bug.h"
+#include "manifests/base/limits.h"
 #include "manifests/text/json_patch.h"
 
 // Lists that Kubernetes merges by a key (patchMergeKey in its API types). `parent` tells the ports
@@ -37,9 +38,12 @@ struct json *apply_annotated(struct arena *arena, const struct json *manifest) {
   struct json *metadata = json_need_object(arena, object, "metadata");
   struct json *annotations = json_need_object(arena, metadata, "annotations");
   json_remove(annotations, STR(APPLY_ANNOTATION));
-  struct str text = json_text(arena, object);
-  json_put_string(arena, annotations, APPLY_ANNOTATION,
-                  arena_printf(arena, "%.*s\n", STR_ARG(text)));
+  struct buf text; // byte for byte what kubectl writes: keys in order, a newline at the end
+  buf_init(&text, LIMIT_JSON_BYTES);
+  json_write_canonical(&text, object);
+  buf_add_char(&text, '\n');
+  json_put_string(arena, annotations, APPLY_ANNOTATION, buf_str(&text));
+  buf_dispose(&text);
   return object;
 }
 

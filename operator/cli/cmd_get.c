@@ -43,15 +43,20 @@ static struct kube_request request_of(const struct getting *work,
   };
 }
 
-static void print_table(struct getting *work, const struct json *table, bool headers) {
+static void print_table(struct getting *work, const struct kube_resource *resource,
+                        const struct json *table, bool headers) {
   struct buf text;
   const struct get_options *options = work->options;
   buf_init(&text, 4 * LIMIT_HTTP_REPLY_BYTES);
-  bool wide = str_eq_z(options->common.output, "wide");
+  struct table_view view = {
+      .wide = str_eq_z(options->common.output, "wide"),
+      .with_ns = options->all_namespaces,
+      .headers = headers && !options->no_headers,
+      .name_prefix = work->several ? resource_title(resource, STR(""), work->arena).ptr : NULL,
+  };
   if (work->printed && headers && work->several)
     buf_add_char(&text, '\n');
-  if (!table_text_server(table, wide, options->all_namespaces, headers && !options->no_headers,
-                         work->arena, &text)) {
+  if (!table_text_server(table, &view, work->arena, &text)) {
     JSON_EACH(item, json_get(table, "items")) // a server without Tables
     buf_addf(&text, "%.*s\n", STR_ARG(kube_key(work->arena, item)));
     if (!json_get(table, "items"))
@@ -95,7 +100,7 @@ static int get_one(struct getting *work, const struct resource_name *what, struc
     return rc;
   if (wants_table(work->options)) {
     if (what->name.len || json_get(object, "items") || json_get(object, "rows")->count > 0)
-      print_table(work, object, true);
+      print_table(work, what->resource, object, true);
     return RC_OK;
   }
   complete_items(work->arena, what->resource, object);
@@ -170,7 +175,7 @@ static void print_pending(struct watching *watching) {
     struct kube_request request = request_of(&work, &what);
     request.ns = ns;
     if (session_call(work.session, &request, &arena, &table, NULL) == RC_OK)
-      print_table(&work, table, false);
+      print_table(&work, watching->resource, table, false);
     arena_dispose(&arena);
     map_del(&watching->pending, it.key);
   }

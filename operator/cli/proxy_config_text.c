@@ -84,11 +84,16 @@ static struct str action_text(struct arena *arena, const struct json *route) {
                         (long long)json_int(json_get(redirect, "redirectCode"), 301));
   if (reply)
     return arena_printf(arena, "answer %lld", (long long)json_int(json_get(reply, "status"), 0));
-  JSON_EACH(to, json_get(route, "route")) {
+  const struct json *list = json_get(route, "route");
+  double total = json_number(json_get(route, "totalWeight"), 0);
+  JSON_EACH(to, list) {
     struct str subset = json_get_string(to, "subset");
-    text = arena_printf(arena, "%.*s%s%.*s%s%.*s %lld", STR_ARG(text), text.len ? " + " : "",
-                        STR_ARG(json_get_string(to, "host")), subset.len ? "/" : "",
-                        STR_ARG(subset), (long long)json_int(json_get(to, "weight"), 0));
+    text =
+        arena_printf(arena, "%.*s%s%.*s%s%.*s", STR_ARG(text), text.len ? " + " : "",
+                     STR_ARG(json_get_string(to, "host")), subset.len ? "/" : "", STR_ARG(subset));
+    if (total > 0)
+      text = arena_printf(arena, "%.*s %.4g%%", STR_ARG(text),
+                          json_number(json_get(to, "weight"), 0) * 100 / total);
   }
   return or_dash(text);
 }

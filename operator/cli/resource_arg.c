@@ -65,6 +65,26 @@ static const struct kube_resource *ask_version(struct session *session, struct s
   return NULL;
 }
 
+// The kind with a name nearest to what was typed; "" when none is near.
+static const char *nearest_name(struct str typed) {
+  const char *nearest = "";
+  size_t best = typed.len < 4 ? 2 : 4;
+  for (size_t i = 0; i < kind_count(); i++) {
+    const struct kind_desc *kind = kind_at(i);
+    const char *names[] = {kind->singular, kind->plural, NULL};
+    for (const char *const *at = kind->short_names; at && *at; at++)
+      names[2] = *at;
+    for (size_t k = 0; k < 3; k++) {
+      size_t distance = names[k] ? str_distance(typed, str_of(names[k]), best) : best;
+      if (distance >= best)
+        continue;
+      best = distance;
+      nearest = names[k];
+    }
+  }
+  return nearest;
+}
+
 static int ask_all(struct session *session, struct str typed, struct arena *arena,
                    const struct kube_resource **ret_resource, struct err *err) {
   struct wanted wanted = {.typed = typed};
@@ -84,9 +104,9 @@ static int ask_all(struct session *session, struct str typed, struct arena *aren
   }
   if (*ret_resource)
     return RC_OK;
-  const struct kind_desc *near = kind_nearest(typed);
+  const char *near = nearest_name(typed);
   return err_set(err, RC_NOT_FOUND, "the server has no kind \"%.*s\"%s%s%s", STR_ARG(typed),
-                 near ? "; did you mean \"" : "", near ? near->singular : "", near ? "\"?" : "");
+                 *near ? "; did you mean \"" : "", near, *near ? "\"?" : "");
 }
 
 // ---- finding ----

@@ -87,32 +87,42 @@ static struct str cell_text(struct arena *arena, const struct json *cell) {
   return cell->type == JSON_STRING ? cell->string : json_text(arena, cell);
 }
 
-bool table_text_server(const struct json *json, bool wide, bool with_ns, bool headers,
-                       struct arena *arena, struct buf *out) {
+static bool is_shown(const struct json *column, const struct table_view *view) {
+  return view->wide || json_int(json_get(column, "priority"), 0) == 0;
+}
+
+static void add_row(struct table_text *table, const struct json *row, const struct json *columns,
+                    const struct table_view *view) {
+  size_t at = 0;
+  if (view->with_ns)
+    table_text_add(table, json_path_string(row, "object.metadata.namespace"));
+  JSON_EACH(column, columns) {
+    struct str text = cell_text(table->arena, json_at(json_get(row, "cells"), at));
+    if (at == 0 && view->name_prefix)
+      text = arena_printf(table->arena, "%s%.*s", view->name_prefix, STR_ARG(text));
+    if (is_shown(column, view))
+      table_text_add(table, text);
+    at++;
+  }
+}
+
+bool table_text_server(const struct json *json, const struct table_view *view, struct arena *arena,
+                       struct buf *out) {
   const struct json *columns = json_get(json, "columnDefinitions");
   if (!str_eq_z(json_get_string(json, "kind"), "Table") || !json_is(columns, JSON_ARRAY))
     return false;
   struct table_text table;
-  size_t shown = with_ns ? 1 : 0;
+  size_t shown = view->with_ns ? 1 : 0;
   JSON_EACH(column, columns)
-  shown += wide || json_int(json_get(column, "priority"), 0) == 0;
+  shown += is_shown(column, view);
   table_text_init(&table, arena, shown);
-  if (headers && with_ns)
+  if (view->headers && view->with_ns)
     table_text_addz(&table, "NAMESPACE");
-  if (headers)
-    JSON_EACH(column, columns)
-  if (wide || json_int(json_get(column, "priority"), 0) == 0)
+  JSON_EACH(column, view->headers ? columns : NULL)
+  if (is_shown(column, view))
     table_text_add(&table, upper(arena, json_get_string(column, "name")));
-  JSON_EACH(row, json_get(json, "rows")) {
-    if (with_ns)
-      table_text_add(&table, json_path_string(row, "object.metadata.namespace"));
-    size_t at = 0;
-    JSON_EACH(column, columns) {
-      if (wide || json_int(json_get(column, "priority"), 0) == 0)
-        table_text_add(&table, cell_text(arena, json_at(json_get(row, "cells"), at)));
-      at++;
-    }
-  }
+  JSON_EACH(row, json_get(json, "rows"))
+  add_row(&table, row, columns, view);
   if (shown)
     table_text_write(&table, out);
   return true;

@@ -19,10 +19,16 @@ void table_text_addz(struct table_text *table, const char *cell);
 // padding.
 void table_text_write(const struct table_text *table, struct buf *out);
 
-// A meta.k8s.io Table: header (if `headers`) and rows. Columns of priority above 0 only when
-// `wide`; `with_ns` puts NAMESPACE in front, from the rows' objects. False when `json` is no Table.
-bool table_text_server(const struct json *json, bool wide, bool with_ns, bool headers,
-                       struct arena *arena, struct buf *out);
+struct table_view {
+  bool wide;    // columns of priority above 0, too
+  bool with_ns; // NAMESPACE in front, from the rows' objects
+  bool headers;
+  const char *name_prefix; // put before the first column: "deployment.apps/"; NULL: nothing
+};
+
+// A meta.k8s.io Table. False when `json` is none.
+bool table_text_server(const struct json *json, const struct table_view *view, struct arena *arena,
+                       struct buf *out);
 // Display columns of UTF-8 text: code points, none for combining marks, two for wide East Asian
 // ones and emoji.
 size_t table_text_width(struct str text);

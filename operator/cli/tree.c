@@ -57,15 +57,21 @@ static void label(struct drawing *drawing, const char *name) {
 
 static void bar(struct drawing *drawing, int64_t part, int64_t whole, enum tree_style style) {
   bool ascii = drawing->view->ascii;
+  const char *full = ascii ? "#" : "█", *empty = ascii ? "." : "░";
   int64_t filled = whole > 0 ? (part * BAR_WIDTH + whole / 2) / whole : 0;
   if (part > 0 && filled == 0)
     filled = 1; // a little is not nothing
   filled = filled < 0 ? 0 : filled > BAR_WIDTH ? BAR_WIDTH : filled;
-  for (int64_t i = 0; i < BAR_WIDTH; i++)
-    tree_addz(&drawing->lines, i < filled ? style : TREE_DIM,
-              i < filled ? (ascii ? "#" : "█")
-              : ascii    ? "."
-                         : "░");
+  struct buf cells;
+  buf_init(&cells, 256);
+  for (int64_t i = 0; i < filled; i++)
+    buf_add_z(&cells, full);
+  tree_add(&drawing->lines, style, buf_str(&cells));
+  buf_reset(&cells);
+  for (int64_t i = filled; i < BAR_WIDTH; i++)
+    buf_add_z(&cells, empty);
+  tree_add(&drawing->lines, TREE_DIM, buf_str(&cells));
+  buf_dispose(&cells);
 }
 
 static struct str version_name(const struct rollout_identity *identity) {
@@ -100,6 +106,12 @@ static void draw_weight(struct drawing *drawing) {
   if (!weight->canary.len || !percent_parse_parts(weight->canary, &parts))
     return;
   label(drawing, "weight");
+  if (!drawing->status->canary && parts == 0) { // no release: one version has it all
+    bar(drawing, ROLLOUT_FULL, ROLLOUT_FULL, TREE_GREEN);
+    tree_addf(lines, TREE_PLAIN, "  stable %.*s%%", STR_ARG(weight->stable));
+    tree_end(lines);
+    return;
+  }
   bar(drawing, parts, ROLLOUT_FULL, TREE_CYAN);
   tree_addf(lines, TREE_PLAIN, "  canary %.*s%%, stable %.*s%%", STR_ARG(weight->canary),
             STR_ARG(weight->stable));
@@ -218,6 +230,15 @@ static void draw_metric(struct drawing *drawing, const struct rollout_metric_sta
     tree_addf(lines, TREE_DIM, ": %.*s", STR_ARG(metric->reason));
 }
 
+// The judge's message often is that of one metric, which says it itself.
+static bool says_more(const struct rollout_status *status) {
+  for (size_t i = 0; i < status->metrics_count; i++)
+    if (status->metrics[i].reason.len &&
+        str_contains(status->judge.message, status->metrics[i].reason))
+      return false;
+  return status->judge.message.len > 0;
+}
+
 static void draw_metrics(struct drawing *drawing) {
   const struct rollout_status *status = drawing->status;
   struct tree_lines *lines = &drawing->lines;
@@ -229,7 +250,7 @@ static void draw_metrics(struct drawing *drawing) {
   if (status->judge.at)
     tree_addf(lines, TREE_DIM, ", judged %.*s ago",
               STR_ARG(duration_words(drawing->arena, drawing->view->now_ms - status->judge.at)));
-  if (status->judge.message.len)
+  if (says_more(status))
     tree_addf(lines, TREE_DIM, ": %.*s", STR_ARG(status->judge.message));
   tree_end(lines);
   for (size_t i = 0; i < status->metrics_count; i++) {
@@ -330,12 +351,12 @@ struct str tree_summary(const struct tree_view *view, struct arena *arena, struc
   for (size_t i = 0; i < status->metrics_count; i++)
     buf_addf(&line, " %.*s=%s", STR_ARG(status->metrics[i].name),
              verdict_word(status->metrics[i].verdict));
-  if (status->reason.len)
-    buf_addf(&line, " reason=%.*s", STR_ARG(status->reason));
   if (ret_key)
-    *ret_key = arena_str(arena, buf_str(&line));
+    *ret_key = arena_printf(arena, "%.*s %.*s", STR_ARG(buf_str(&line)), STR_ARG(status->reason));
   if (status->weight.observed.len)
     buf_addf(&line, " observed=%.*s%%", STR_ARG(status->weight.observed));
+  if (status->reason.len)
+    buf_addf(&line, " reason=%.*s", STR_ARG(status->reason));
   struct str now = now_text(status, arena);
   buf_addf(&line, ": %.*s", STR_ARG(now));
   struct str text = arena_str(arena, buf_str(&line));
