@@ -32,6 +32,7 @@ struct proxy_config {
   struct ack *ack;
   struct map said; // findings that were logged for the table before
   struct err last_error;
+  int64_t last_error_ms; // steady clock
   bool is_closing;
   void (*closed)(void *ctx);
   void *closed_ctx;
@@ -112,7 +113,6 @@ static void config_on_gathered(uv_timer_t *timer) {
 // The timer is not pushed back by later events, or a busy cluster would never get a table.
 static void config_changed(void *data) {
   struct proxy_config *config = data;
-  config->last_error = (struct err){0};
   if (!config->is_closing && !uv_is_active((uv_handle_t *)&config->gather))
     BUG_ON(uv_timer_start(&config->gather, config_on_gathered, CONFIG_GATHER_MS, 0) != 0);
 }
@@ -120,6 +120,7 @@ static void config_changed(void *data) {
 static void config_failed(const struct err *err, void *data) {
   struct proxy_config *config = data;
   config->last_error = *err;
+  config->last_error_ms = clock_mono_ms();
   LOG(LOG_WARN, "configuration source", LOG_S("source", config->source), LOG_Z("error", err->msg));
 }
 
@@ -243,6 +244,10 @@ struct str config_source(const struct proxy_config *config) {
 }
 
 struct str config_last_error(const struct proxy_config *config) {
+  // A quiet API sends only bookmarks: all kinds heard of since the error means that it is over.
+  int64_t silence_ms = config->kube ? config_kube_silence_ms(config->kube) : -1;
+  if (silence_ms >= 0 && silence_ms < clock_mono_ms() - config->last_error_ms)
+    return STR("");
   return str_of(config->last_error.msg);
 }
 

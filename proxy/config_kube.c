@@ -154,6 +154,17 @@ bool config_kube_is_complete(const struct config_kube *kube) {
   return kube->to_sync == 0;
 }
 
+int64_t config_kube_silence_ms(const struct config_kube *kube) {
+  int64_t longest = 0;
+  for (size_t i = 0; i < CONFIG_KUBE_KINDS; i++) {
+    int64_t age = kube_watch_age_ms(kube->watches[i].watch);
+    if (age < 0)
+      return -1;
+    longest = age > longest ? age : longest;
+  }
+  return longest;
+}
+
 struct kube_client *config_kube_client(const struct config_kube *kube) {
   return kube->client;
 }

@@ -21,6 +21,8 @@ int config_kube_open(struct uv_loop_s *loop, const struct config_kube_options *o
                      struct config_kube **ret_kube, struct err *err);
 // Whether every kind was listed once.
 bool config_kube_is_complete(const struct config_kube *kube);
+// Milliseconds since the kind that was silent longest was heard of; -1 when one never was.
+int64_t config_kube_silence_ms(const struct config_kube *kube);
 struct kube_client *config_kube_client(const struct config_kube *kube);
 struct str config_kube_server(const struct config_kube *kube);
 void config_kube_close(struct config_kube *kube, void (*closed)(void *data), void *data);

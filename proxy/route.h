@@ -66,8 +66,17 @@ struct route_reply route_reply_no_endpoint(void);
 // many steps.
 int route_location(const struct route_decision *decision, const struct route_request *request,
                    struct buf *out);
-// Whether the request's path or authority is rewritten, and the new path without query into `out`
-// (nothing is appended when the path stays). Fails as route_location.
+// Header operations in the order in which they are to be applied (dataplane.md 1.7): one
+// destination: the route's, then the destination's; several: the other way round. Returns how many
+// of ret_ops are set.
+size_t route_header_ops(const struct route_decision *decision, bool of_response,
+                        const struct table_header_ops *ret_ops[2]);
+// The new Host of a forwarded request; "" when it stays.
+struct str route_authority(const struct route_decision *decision);
+// Whether the path of a forwarded request is rewritten (then the old one goes into
+// x-envoy-original-path).
 bool route_has_rewrite(const struct route_decision *decision);
+// The new path without query into `out`; nothing is appended when it stays as it is. Fails as
+// route_location.
 int route_rewrite_path(const struct route_decision *decision, const struct route_request *request,
                        struct route_worker *worker, struct buf *out);

@@ -17,11 +17,36 @@ static void route_replace_matched(const struct table_route *route, struct str pa
   (void)buf_add_str(out, str_slice(path, matched, path.len));
 }
 
+size_t route_header_ops(const struct route_decision *decision, bool of_response,
+                        const struct table_header_ops *ret_ops[2]) {
+  const struct table_route *route = decision->route;
+  const struct table_destination *destination = decision->destination;
+  size_t count = 0;
+  const struct table_header_ops *own = !destination  ? NULL
+                                       : of_response ? &destination->response_headers
+                                                     : &destination->request_headers;
+  bool destination_first = route && route->is_weighted;
+  if (own && destination_first)
+    ret_ops[count++] = own;
+  if (route)
+    ret_ops[count++] = of_response ? &route->response_headers : &route->request_headers;
+  if (own && !destination_first)
+    ret_ops[count++] = own;
+  return count;
+}
+
+struct str route_authority(const struct route_decision *decision) {
+  if (decision->kind != ROUTE_FORWARD || !decision->route)
+    return STR("");
+  if (decision->route->rewrite.authority.len)
+    return decision->route->rewrite.authority;
+  return decision->destination ? decision->destination->authority : STR("");
+}
+
 bool route_has_rewrite(const struct route_decision *decision) {
   if (decision->kind != ROUTE_FORWARD || !decision->route)
     return false;
-  const struct table_rewrite *rewrite = &decision->route->rewrite;
-  return rewrite->has_uri || rewrite->regex || rewrite->authority.len > 0;
+  return decision->route->rewrite.has_uri || decision->route->rewrite.regex;
 }
 
 int route_rewrite_path(const struct route_decision *decision, const struct route_request *request,

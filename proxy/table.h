@@ -151,6 +151,7 @@ struct table_route {
   enum table_action action;
   const struct table_destination *destinations; // those of weight 0 are left out
   size_t destination_count;
+  bool is_weighted; // several destinations were declared, some perhaps with weight 0
   uint64_t total_weight;
   uint32_t split;     // index of this route's sequence of draws, see route_worker
   int64_t timeout_ms; // 0: none

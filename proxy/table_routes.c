@@ -194,6 +194,7 @@ static void routes_destinations(struct builder *builder, const struct part_place
     destinations[route->destination_count++] = destination;
   }
   route->destinations = destinations;
+  route->is_weighted = http->route_count > 1;
   if (route->destination_count > 1)
     route->split = builder->table->split_count++;
 }

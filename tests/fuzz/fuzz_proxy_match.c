@@ -4,8 +4,6 @@
 #include "proxy/config_set.h"
 #include "proxy/route.h"
 
-#include <string.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char manifests[] =
@@ -40,7 +38,7 @@ static struct proxy_table *make_table(void) {
   arena_init(&arena);
   findings_init(&findings, &arena);
   config_set_init(&set);
-  size_t count = yaml_parse(STR(manifests), STR(""), &arena, &docs, &findings);
+  size_t count = yaml_parse(str_of(manifests), STR(""), &arena, &docs, &findings);
   for (size_t i = 0; i < count; i++)
     (void)config_set_put(&set, docs[i].root, STR(""), 1);
   const struct table_settings settings = {.name = STR("n"), .namespace_ = STR("default")};

@@ -310,7 +310,9 @@ static void rewrites(void **state) {
     route_worker_init(&worker, 1);
     route_worker_fit(&worker, table);
     route_match(table, &request->request, &worker, &decision);
-    assert_true(route_has_rewrite(&decision));
+    bool is_host = str_contains(str_of(cases[i].http), STR("authority"));
+    assert_int_equal(route_has_rewrite(&decision), !is_host);
+    assert_true(str_eq(route_authority(&decision), is_host ? STR("other") : STR("")));
     assert_int_equal(route_rewrite_path(&decision, &request->request, &worker, &out), 0);
     assert_string_equal(buf_z(&out), cases[i].want);
     route_worker_dispose(&worker);
@@ -319,6 +321,58 @@ static void rewrites(void **state) {
     fixture_dispose(&fixture);
     buf_dispose(&yaml);
     buf_dispose(&out);
+  }
+}
+
+static void header_operations_come_in_order(void **state) {
+  (void)state;
+  static const struct {
+    const char *route, *names; // names of what is set, in order
+    const char *authority;
+  } cases[] = {
+      {"[{destination: {host: agent}, headers: {request: {set: {b: '1'}}}}]", "ab", ""},
+      {"[{destination: {host: agent}, weight: 1, headers: {request: {set: {b: '1'}}}}, "
+       "{destination: {host: agent}, weight: 0}]",
+       "ba", ""},
+      {"[{destination: {host: agent}, headers: {request: {set: {b: '1', Host: x.example}}}}]", "ab",
+       "x.example"},
+      {"[{destination: {host: agent}}]", "a", ""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct fixture fixture;
+    struct buf yaml, names;
+    set_up(&fixture);
+    buf_init(&yaml, 4096);
+    buf_init(&names, 4096);
+    (void)buf_addf(
+        &yaml,
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vs}\n"
+        "spec:\n  hosts: [agent]\n  http:\n"
+        "  - {headers: {request: {set: {A: '100%%%%'}}}, route: %s}\n",
+        cases[i].route);
+    fixture_apply(&fixture, buf_z(&yaml));
+    struct proxy_table *table = fixture_build(&fixture);
+    struct test_request *request = test_request_new("GET agent /");
+    struct route_worker worker;
+    struct route_decision decision;
+    const struct table_header_ops *ops[2];
+    route_worker_init(&worker, 1);
+    route_worker_fit(&worker, table);
+    route_match(table, &request->request, &worker, &decision);
+    size_t count = route_header_ops(&decision, false, ops);
+    for (size_t j = 0; j < count; j++) {
+      for (size_t k = 0; k < ops[j]->set_count; k++)
+        (void)buf_add_str(&names, ops[j]->set[k].name);
+    }
+    assert_string_equal(buf_z(&names), cases[i].names);
+    assert_true(str_eq_z(route_authority(&decision), cases[i].authority));
+    assert_true(str_eq(decision.route->request_headers.set[0].value, STR("100%")));
+    route_worker_dispose(&worker);
+    test_request_free(request);
+    table_unref(table);
+    fixture_dispose(&fixture);
+    buf_dispose(&yaml);
+    buf_dispose(&names);
   }
 }
 
@@ -401,6 +455,7 @@ int main(void) {
       cmocka_unit_test(unknown_hosts_and_unmatched_requests),
       cmocka_unit_test(redirects),
       cmocka_unit_test(rewrites),
+      cmocka_unit_test(header_operations_come_in_order),
       cmocka_unit_test(timeouts_and_retries_come_with_the_decision),
       cmocka_unit_test(routing_does_not_allocate),
   };
