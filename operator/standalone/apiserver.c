@@ -24,7 +24,7 @@ struct apiserver {
   uv_signal_t term, interrupt;
   uv_timer_t tick;
   int64_t ticks, swept_revision;
-  int lock_fd;
+  int lock_fd, port;
   struct arena arena;
   struct auth auth;
   struct pki pki;
@@ -147,14 +147,17 @@ static int open_parts(struct apiserver *server, const struct apiserver_options *
     rc = port_of(*ret_fd, &port, err);
   if (!rc)
     rc = auth_write_kubeconfig(&server->auth, data, port, server->pki.ca_pem, err);
-  if (!rc)
-    LOG(LOG_INFO, "serving", LOG_I("port", port), LOG_Z("data", data),
-        LOG_I("revision", store_revision(server->api.store)));
-  if (!rc && options->announce) {
-    printf("ready https://127.0.0.1:%d %s/kubeconfig\n", port, data);
-    (void)fflush(stdout);
-  }
+  server->port = port;
   return rc;
+}
+
+static void announce(struct apiserver *server, const struct apiserver_options *options) {
+  LOG(LOG_INFO, "serving", LOG_I("port", server->port), LOG_Z("data", options->data),
+      LOG_I("revision", store_revision(server->api.store)));
+  if (!options->announce)
+    return;
+  printf("ready https://127.0.0.1:%d %s/kubeconfig\n", server->port, options->data);
+  (void)fflush(stdout);
 }
 
 static void dispose(struct apiserver *server) {
@@ -198,6 +201,7 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
     uv_signal_start(&server.term, on_signal, SIGTERM);
     uv_signal_start(&server.interrupt, on_signal, SIGINT);
     uv_timer_start(&server.tick, on_tick, TICK_MS, TICK_MS);
+    announce(&server, options);
   }
   uv_run(&server.loop, UV_RUN_DEFAULT);
   (void)uv_loop_close(&server.loop);

@@ -3,11 +3,12 @@
 """kill -9 of `serin apiserver` under load, again and again: what was answered is there; watches go on where they were."""
 import pathlib
 import ssl
+import subprocess
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from apiserver import check, equal, main  # noqa: E402
+from apiserver import BIN, check, equal, main  # noqa: E402
 
 CM = "/api/v1/namespaces/default/configmaps"
 KILLS = 20
@@ -81,6 +82,18 @@ def test_certificate_and_token_stay(server):
     server.kill()
     server.start()
     equal((server.token, (server.data / "pki" / "ca.crt").read_text(), (server.data / "pki" / "server.crt").read_text()), before)
+
+
+def test_sigterm_right_after_ready_is_a_clean_stop(server):
+    for _ in range(5):
+        equal(server.kill(15), 0)
+        server.start()
+
+
+def test_a_second_server_on_the_same_data_is_refused(server):
+    done = subprocess.run([BIN, "apiserver", "--data", str(server.data)], capture_output=True, text=True, timeout=20)
+    equal(done.returncode, 1)
+    check("another API server works on" in done.stderr, done.stderr)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,13 @@ spec:
 """
 
 
+def set_status(server, patch):
+    if server.kubectl_minor() >= 24:
+        server.kubectl("patch", "rollout", "agent", "--subresource=status", "--type=merge", "-p", json.dumps(patch))
+    else:
+        server.ok("PATCH", "/apis/serin.dev/v1alpha1/namespaces/default/rollouts/agent/status", patch, content_type="application/merge-patch+json")
+
+
 def test_apply_creates_then_is_unchanged_then_configures(server):
     for manifest, name in ((DEPLOYMENT, "deployment.apps/web"), (SERVICE, "service/web"),
                            (ROLLOUT, "rollout.serin.dev/agent"),
@@ -109,18 +116,18 @@ def test_patch_in_every_type(server):
                    '{"op":"replace","path":"/spec/http/0/route/0/weight","value":60},'
                    '{"op":"replace","path":"/spec/http/0/route/1/weight","value":40}]')
     text = server.kubectl("patch", "vs", "agent", "-p", "{}", code=1)
-    check("415" in text or "media type" in text.lower() or "unsupported" in text.lower(), text)
+    check("415" in text or "media type" in text.lower() or "unsupported" in text.lower() or "invalid" in text, text)
     text = server.kubectl("patch", "vs", "agent", "--type=json", "-p", '[{"op":"test","path":"/spec/hosts/0","value":"no"}]', code=1)
-    check("rejected our request" in text, text)
-    server.kubectl("patch", "rollout", "agent", "--subresource=status", "--type=merge", "-p", '{"status":{"phase":"Healthy"},"spec":{"suspend":true}}')
+    check("rejected our request" in text or "invalid" in text, text)
+    set_status(server, {"status": {"phase": "Healthy"}, "spec": {"suspend": True}})
     equal(server.kubectl("get", "rollout", "agent", "-o", "jsonpath={.status.phase}"), "Healthy")
     check(server.kubectl("get", "rollout", "agent", "-o", "jsonpath={.spec.suspend}") != "true", "a status patch changed the spec")
 
 
 def test_label_annotate_scale_set(server):
     equal(server.kubectl("label", "deploy", "web", "x=1"), "deployment.apps/web labeled\n")
-    equal(server.kubectl("label", "deploy", "web", "x-"), "deployment.apps/web unlabeled\n")
-    equal(server.kubectl("annotate", "rollout", "agent", "note=hello"), "rollout.serin.dev/agent annotated\n")
+    check("labeled" in server.kubectl("label", "deploy", "web", "x-"), "unlabel")
+    check(server.kubectl("annotate", "rollout", "agent", "note=hello").startswith("rollout.serin.dev/agent annotate"), "annotate")
     check("valid label" in server.kubectl("label", "deploy", "web", "x=-bad-", code=1), "bad label")
     equal(server.kubectl("scale", "deploy", "web", "--replicas=3"), "deployment.apps/web scaled\n")
     equal(server.kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}"), "3")
@@ -143,6 +150,8 @@ def test_edit(server):
 
 
 def test_diff_and_dry_run(server):
+    if server.kubectl_minor() < 27:
+        return  # looks for dryRun in OpenAPI v2
     current = server.kubectl("get", "deploy", "web", "-o", "jsonpath={.metadata.resourceVersion}")
     text = server.kubectl("diff", "-f", "-", stdin=DEPLOYMENT.replace("replicas: 2", "replicas: 7"), code=1)
     check("replicas: 7" in text, text)
@@ -153,6 +162,8 @@ def test_diff_and_dry_run(server):
 
 
 def test_strict_validation(server):
+    if server.kubectl_minor() < 25:
+        return  # validates on its own side
     bad = ROLLOUT.replace("name: agent,", "name: other,").replace("spec:\n", "spec:\n  bogus: 1\n")
     text = server.kubectl("apply", "-f", "-", stdin=bad, code=1)
     check('unknown field "spec.bogus"' in text, text)
@@ -174,7 +185,10 @@ def test_create_and_generate_name(server):
     text = server.kubectl("create", "-f", "-", stdin=action)
     name = text.split()[0]
     check(name.startswith("rolloutaction.serin.dev/agent-"), text)
-    user = server.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    user = server.ok("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)["status"]["userInfo"]["username"]
+    if server.kubectl_minor() >= 27:
+        equal(server.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"), user)
     stamped = server.kubectl("get", name, "-o", r"jsonpath={.metadata.annotations.serin\.dev/user}")
     check(user and stamped == user, f"{stamped!r} is not {user!r}")
     text = server.kubectl("patch", name, "--type=merge", "-p", '{"spec":{"verb":"abort"}}', code=1)
@@ -188,11 +202,12 @@ def test_api_resources_and_explain(server):
     for word in ("deployments", "rollouts", "virtualservices", "httproutes"):
         check(word in resources, f"{word} not in api-resources")
     check("serin.dev/v1alpha1" in server.kubectl("api-versions"), "api-versions")
-    text = server.kubectl("explain", "rollout.spec.steps")
-    check("setWeight" in text, text)
-    check("replicas" in server.kubectl("explain", "deployment.spec"), "explain deployment")
-    check("hosts" in server.kubectl("explain", "virtualservice.spec"), "explain virtualservice")
-    check("Server Version: v1." in server.kubectl("version"), "version")
+    if server.kubectl_minor() >= 27:  # older ones read only OpenAPI v2
+        text = server.kubectl("explain", "rollout.spec.steps")
+        check("setWeight" in text, text)
+        check("replicas" in server.kubectl("explain", "deployment.spec"), "explain deployment")
+        check("hosts" in server.kubectl("explain", "virtualservice.spec"), "explain virtualservice")
+    check('"gitVersion": "v1.' in server.kubectl("version", "-o", "json"), "version")
 
 
 def test_watch(server):
@@ -212,12 +227,13 @@ def test_watch(server):
 
 
 def test_wait(server):
-    waiter = server.kubectl_start("wait", "rollout/agent", "--for=jsonpath={.status.phase}=Paused", "--timeout=20s")
-    server.kubectl("patch", "rollout", "agent", "--subresource=status", "--type=merge", "-p", '{"status":{"phase":"Paused"}}')
-    text, _ = waiter.communicate(timeout=30)
-    check("condition met" in text and waiter.returncode == 0, text)
-    server.kubectl("patch", "rollout", "agent", "--subresource=status", "--type=merge", "-p",
-                   '{"status":{"conditions":[{"type":"Ready","status":"True","reason":"x","message":"","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}')
+    if server.kubectl_minor() >= 23:
+        waiter = server.kubectl_start("wait", "rollout/agent", "--for=jsonpath={.status.phase}=Paused", "--timeout=20s")
+        set_status(server, {"status": {"phase": "Paused"}})
+        text, _ = waiter.communicate(timeout=30)
+        check("condition met" in text and waiter.returncode == 0, text)
+    ready = {"type": "Ready", "status": "True", "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    set_status(server, {"status": {"conditions": [ready]}})
     check("condition met" in server.kubectl("wait", "rollout/agent", "--for=condition=Ready", "--timeout=20s"), "condition")
     server.kubectl("create", "cm", "gone")
     waiter = server.kubectl_start("wait", "cm/gone", "--for=delete", "--timeout=20s")
@@ -229,7 +245,7 @@ def test_wait(server):
 def test_rollout_status(server):
     generation = server.kubectl("get", "deploy", "web", "-o", "jsonpath={.metadata.generation}")
     status = {"status": {"observedGeneration": int(generation), "replicas": 6, "updatedReplicas": 6, "readyReplicas": 6, "availableReplicas": 6}}
-    server.kubectl("patch", "deploy", "web", "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    server.ok("PATCH", "/apis/apps/v1/namespaces/default/deployments/web/status", status, content_type="application/merge-patch+json")
     check("successfully rolled out" in server.kubectl("rollout", "status", "deploy/web", "--timeout=20s"), "rollout status")
     check("6/6" in server.kubectl("get", "deploy", "web"), "ready column")
 
@@ -239,7 +255,8 @@ def test_events(server):
              "type": "Normal", "count": 1, "involvedObject": {"kind": "Rollout", "namespace": "default", "name": "agent", "apiVersion": "serin.dev/v1alpha1"}}
     server.ok("POST", "/api/v1/namespaces/default/events", event)
     check("WeightSet" in server.kubectl("get", "events"), "get events")
-    check("WeightSet" in server.kubectl("events", "--for", "rollout/agent"), "events --for")
+    if server.kubectl_minor() >= 26:
+        check("WeightSet" in server.kubectl("events", "--for", "rollout/agent"), "events --for")
 
 
 def test_logs(server):

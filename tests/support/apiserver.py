@@ -148,6 +148,11 @@ class Server:
             raise Failure(f"kubectl {' '.join(args)}: exit {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
+    def kubectl_minor(self):
+        """32 for kubectl 1.32 (of the one that really runs: some installations choose one by the server's version)."""
+        text = self.kubectl("version", "-o", "json").partition("WARNING")[0]
+        return int(json.loads(text)["clientVersion"]["minor"].rstrip("+"))
+
     def kubectl_start(self, *args):
         return subprocess.Popen(self.kubectl_command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True)
