@@ -251,8 +251,9 @@ def test_a_half_closed_client_gets_its_answer():
 
 
 def test_a_client_that_leaves_in_its_body_ends_the_exchange():
-    gone = threading.Event()
+    seen, gone = threading.Event(), threading.Event()
     def on_head(line, fields, reader, sock):
+        seen.set()
         try:
             reader.exactly(1000)
         except EOFError:
@@ -261,6 +262,7 @@ def test_a_client_that_leaves_in_its_body_ends_the_exchange():
     with Backend(on_head=on_head) as b, Proxy(simple(b)) as p:
         with connect(p.port) as s:
             s.sendall(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\nabc".encode())
+            check(seen.wait(DEADLINE), "the backend saw no head")
         check(gone.wait(DEADLINE), "the backend still waits")
         p.wait_sum(1, "istio_requests_total", response_code="0", response_flags="DC")
 
@@ -447,7 +449,7 @@ def test_the_access_log():
     for form in ("text", "json"):
         with tempfile.TemporaryDirectory() as folder, Backend() as b:
             path = pathlib.Path(folder) / "access.log"
-            with Proxy(simple(b), options=["--access-log", str(path), "--access-log-format", form]) as p:
+            with Proxy(simple(b), workers=1, options=["--access-log", str(path), "--access-log-format", form]) as p:
                 fetch(p.port, "POST", "/x?y=1", fields=[("User-Agent", 'a"b')], body=b"12345")
                 with connect(p.port) as s:
                     s.sendall(b"nonsense\r\n\r\n")
