@@ -10,7 +10,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Failure, Load, Up, check, main, rollout, service, version, wait_for  # noqa: E402
+from serin import Failure, Load, Up, check, main, rollout, service, start_service, version, wait_for  # noqa: E402
 
 
 class WeightWatch:
@@ -45,14 +45,9 @@ STEPS = [{"deploy": {"replicas": "proportional", "timeout": "1m"}}, {"setWeight"
          {"decommission": {"action": "scaleDown"}}]
 
 
-def start(up):
-    up.apply(*service(), version("v1"))
-    up.kubectl("wait", "--for=condition=Available", "deployment/research-agent-v1", "-n", "demo", "--timeout=30s")
-
-
 def release_with_kills(kill, requests_may_fail=False):
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up) as load, WeightWatch(up) as watch:
             load.wait_version("v1")
             stable_pids = {pid for pid, name in up.pods().items() if name == "v1"}

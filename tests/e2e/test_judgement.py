@@ -8,12 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, processes, rollout, service, version, wait_for  # noqa: E402
-
-
-def start(up):
-    up.apply(*service(), version("v1"))
-    up.kubectl("wait", "--for=condition=Available", "deployment/research-agent-v1", "-n", "demo", "--timeout=30s")
+from serin import Load, Up, check, main, processes, rollout, start_service, version, wait_for  # noqa: E402
 
 
 def text_of(up):
@@ -22,7 +17,7 @@ def text_of(up):
 
 def test_only_errors_from_the_first_request():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(version("v2", ERROR_RATE=1), rollout())
@@ -33,7 +28,7 @@ def test_only_errors_from_the_first_request():
 
 def test_a_slow_canary_is_put_back():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up, threads=32) as load:
             load.wait_version("v1")
             up.apply(version("v2", LATENCY_MS=300), rollout(metrics=[{"name": "latency-p99", "limit": "250ms"}]))
@@ -43,7 +38,7 @@ def test_a_slow_canary_is_put_back():
 
 def test_no_traffic_holds_and_says_so():
     with Up() as up:
-        start(up)
+        start_service(up)
         up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "3s", "min": "3s"}},
                                                {"setWeight": 100}, {"monitor": {"duration": "3s", "min": "3s"}},
                                                {"decommission": {"action": "none"}}]))
@@ -57,7 +52,7 @@ def test_no_traffic_holds_and_says_so():
 
 def test_prometheus_away_holds_then_goes_on():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 20}, {"monitor": {"duration": "6s", "min": "5s"}},

@@ -5,18 +5,12 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, rollout, service, version, wait_for  # noqa: E402
-
-
-def start(up, *versions):
-    up.apply(*service(), *versions)
-    for item in versions:
-        up.kubectl("wait", "--for=condition=Available", f"deployment/{item['metadata']['name']}", "-n", "demo", "--timeout=30s")
+from serin import Load, Up, check, main, rollout, start_service, version, wait_for  # noqa: E402
 
 
 def promote(keep_alive):
     with Up() as up:
-        start(up, version("v1"))
+        start_service(up)
         with Load(up, keep_alive=keep_alive) as load:
             load.wait_version("v1")
             up.apply(version("v2"), rollout())
@@ -46,7 +40,7 @@ def test_promoted_under_load_with_new_connections():
 
 def put_back(keep_alive):
     with Up() as up:
-        start(up, version("v1"))
+        start_service(up)
         with Load(up, keep_alive=keep_alive) as load:
             load.wait_version("v1")
             up.apply(version("v2", ERROR_RATE=0.2), rollout())

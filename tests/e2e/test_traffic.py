@@ -7,17 +7,12 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, rollout, service, version, wait_for  # noqa: E402
-
-
-def start(up, replicas=2, **env):
-    up.apply(*service(), version("v1", replicas, **env))
-    up.kubectl("wait", "--for=condition=Available", "deployment/research-agent-v1", "-n", "demo", "--timeout=30s")
+from serin import Load, Up, check, main, rollout, service, start_service, version, wait_for  # noqa: E402
 
 
 def test_an_unready_stable_pod_does_not_stop_the_rollback():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(version("v2", CONTROL_FILE=up.data / "v2.control"), rollout(steps=[
@@ -37,7 +32,7 @@ def test_an_unready_stable_pod_does_not_stop_the_rollback():
 
 def test_a_route_that_is_reapplied_every_second_keeps_the_asked_share():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up, rate=300) as load:
             load.wait_version("v1")
             up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "40s", "min": "40s"}},
@@ -71,7 +66,7 @@ def test_a_route_that_is_reapplied_every_second_keeps_the_asked_share():
 
 def test_one_ready_replica_of_ten_is_not_given_half():
     with Up() as up:
-        start(up, 4)
+        start_service(up, version("v1", 4))
         with Load(up) as load:
             load.wait_version("v1")
             canary = version("v2", 4)
@@ -89,7 +84,7 @@ def test_one_ready_replica_of_ten_is_not_given_half():
 
 def test_a_rollout_deleted_in_the_middle_puts_the_traffic_back():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "1m", "min": "1m"}},
@@ -103,7 +98,7 @@ def test_a_rollout_deleted_in_the_middle_puts_the_traffic_back():
 
 def test_abort_pause_resume_and_promote_by_hand():
     with Up() as up:
-        start(up)
+        start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100},

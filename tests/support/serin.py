@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SERIN_BIN") or ROOT / "build" / "dev" / "serin").resolve()
@@ -177,15 +178,17 @@ class Up:
         return {pid: environment_of(pid).get("VERSION", "?") for pid, (_, command) in processes().items()
                 if command[0] == name and environment_of(pid).get("POD_IP")}
 
-    def show_logs(self, lines=15):
+    def show_logs(self, lines=6):
         for path in [self.data / "up.out", *sorted((self.data / "logs").glob("*.log"))]:
+            if path.name == "prometheus.log":
+                continue
             try:
                 tail = path.read_text(errors="replace").splitlines()[-lines:]
             except OSError:
                 continue
             print(f"# {path.name}:")
             for line in tail:
-                print(f"#   {line[:300]}")
+                print(f"#   {line[:240]}")
 
     # The API, through kubectl and through our own commands.
 
@@ -225,6 +228,14 @@ class Up:
             status = self.rollout(name).get("status", {})
             status.pop("judge", None)
             raise Failure(f"{failure}; status: {json.dumps(status)[:1500]}") from None
+
+    def wait_serving(self, host="research-agent.demo.svc.cluster.local", seconds=20):
+        """Until the proxy answers 200 for that host: an endpoint may be Available a moment before the proxy has heard of it."""
+        def serves():
+            request = urllib.request.Request(f"http://127.0.0.1:{self.ports['http']}/", headers={"Host": host})
+            with urllib.request.urlopen(request, timeout=2) as reply:
+                return reply.status == 200
+        wait_for(f"the proxy to serve {host}", serves, seconds)
 
     def weights(self, name="research-agent", namespace="demo"):
         """{subset: weight} of the first http route; a missing weight is 100 when it is alone."""
@@ -325,6 +336,15 @@ def rollout(stable="v1", canary="v2", steps=None, metrics=None, **analysis):
         "traffic": {"virtualService": {"name": "research-agent"}, "destinationRule": "research-agent"},
         "steps": steps,
         "analysis": {"interval": "1s", "metrics": metrics or [{"name": "error-rate", "limit": "1%"}], **analysis}}}
+
+
+def start_service(up, *versions):
+    """The service, and these versions of it (v1 alone by default), serving through the proxy."""
+    versions = versions or (version("v1"),)
+    up.apply(*service(), *versions)
+    for item in versions:
+        up.kubectl("wait", "--for=condition=Available", f"deployment/{item['metadata']['name']}", "-n", "demo", "--timeout=30s")
+    up.wait_serving()
 
 
 def main():
