@@ -15,24 +15,30 @@
 #include "manifests/source/kube_resource.h"
 #include "manifests/source/kube_watch.h"
 
-// What is not enforced yet is watched as well, for it must be reported. Endpoints are not: wherever
-// there is an API, there are EndpointSlices.
-static const struct kind_desc *const config_kube_kinds[] = {
-    &virtual_service_kind,
-    &destination_rule_kind,
-    &service_kind,
-    &endpoint_slice_kind,
-    &pod_kind,
-    &http_route_kind,
-    &gateway_kind,
-    &istio_gateway_kind,
-    &service_entry_kind,
+// What is not enforced yet is watched as well, for it must be reported; but nothing waits for it: a
+// proxy may lack the right to read it. Endpoints are not watched: wherever there is an API, there
+// are EndpointSlices.
+static const struct {
+  const struct kind_desc *kind;
+  bool is_needed; // no table before it was listed
+} config_kube_kinds[] = {
+    {&virtual_service_kind, true},
+    {&destination_rule_kind, true},
+    {&service_kind, true},
+    {&endpoint_slice_kind, true},
+    {&pod_kind, true},
+    {&http_route_kind, false},
+    {&gateway_kind, false},
+    {&istio_gateway_kind, false},
+    {&service_entry_kind, false},
 };
 #define CONFIG_KUBE_KINDS ARRAY_LEN(config_kube_kinds)
 
 struct config_kube_watch {
   struct config_kube *kube;
   const struct kind_desc *kind;
+  bool is_needed;
+  size_t version; // index into kind->versions
   struct kube_resource resource;
   struct kube_watch *watch;
 };
@@ -86,10 +92,30 @@ static void config_kube_tell(struct config_kube *kube) {
   kube->options.changed(kube->options.data);
 }
 
+static int config_kube_watch_open(struct config_kube_watch *watch, struct err *err);
+static void config_kube_watch_closed(void *data);
+
+// Older clusters serve an older version of a kind. False when there is none left to ask for.
+static bool config_kube_try_older(struct config_kube_watch *watch) {
+  struct kube_watch *refused = watch->watch;
+  struct err err;
+  if (kube_watch_is_served(refused) || !watch->kind->versions[watch->version + 1])
+    return false;
+  watch->version++;
+  if (config_kube_watch_open(watch, &err)) {
+    watch->kube->options.failed(&err, watch->kube->options.data);
+    return false;
+  }
+  kube_watch_close(refused, config_kube_watch_closed, watch->kube);
+  return true;
+}
+
 static void config_kube_synced(struct kube_watch *watch, void *data) {
   struct config_kube_watch *of = data;
   (void)watch;
-  if (--of->kube->to_sync == 0)
+  if (config_kube_try_older(of))
+    return;
+  if (of->is_needed && --of->kube->to_sync == 0)
     of->kube->is_changed = true; // an empty cluster is a table, too
   config_kube_tell(of->kube);
 }
@@ -106,26 +132,33 @@ static void config_kube_error(struct kube_watch *watch, const struct err *err, v
   of->kube->options.failed(err, of->kube->options.data);
 }
 
+static int config_kube_watch_open(struct config_kube_watch *watch, struct err *err) {
+  watch->resource = kube_resource_of(watch->kind, watch->kind->versions[watch->version]);
+  const struct kube_watch_options options = {
+      .resource = &watch->resource,
+      .trim = config_kube_trim_pod,
+      .event = config_kube_event,
+      .synced = config_kube_synced,
+      .changed = config_kube_changed,
+      .error = config_kube_error,
+      .data = watch,
+  };
+  int rc = kube_watch_open(watch->kube->client, &options, &watch->watch, err);
+  if (rc == 0)
+    watch->kube->open++;
+  return rc;
+}
+
 static int config_kube_watch_all(struct config_kube *kube, struct err *err) {
   for (size_t i = 0; i < CONFIG_KUBE_KINDS; i++) {
     struct config_kube_watch *watch = &kube->watches[i];
     watch->kube = kube;
-    watch->kind = config_kube_kinds[i];
-    watch->resource = kube_resource_of(watch->kind, NULL);
-    const struct kube_watch_options options = {
-        .resource = &watch->resource,
-        .trim = config_kube_trim_pod,
-        .event = config_kube_event,
-        .synced = config_kube_synced,
-        .changed = config_kube_changed,
-        .error = config_kube_error,
-        .data = watch,
-    };
-    int rc = kube_watch_open(kube->client, &options, &watch->watch, err);
+    watch->kind = config_kube_kinds[i].kind;
+    watch->is_needed = config_kube_kinds[i].is_needed;
+    int rc = config_kube_watch_open(watch, err);
     if (rc)
       return rc;
-    kube->open++;
-    kube->to_sync++;
+    kube->to_sync += watch->is_needed;
   }
   return 0;
 }
@@ -157,6 +190,8 @@ bool config_kube_is_complete(const struct config_kube *kube) {
 int64_t config_kube_silence_ms(const struct config_kube *kube) {
   int64_t longest = 0;
   for (size_t i = 0; i < CONFIG_KUBE_KINDS; i++) {
+    if (!kube->watches[i].is_needed)
+      continue;
     int64_t age = kube_watch_age_ms(kube->watches[i].watch);
     if (age < 0)
       return -1;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Where a proxy's configuration comes from: a Kubernetes API with acknowledgements by Lease, and a folder."""
+import http.server
 import json
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import apiserver  # noqa: E402
-from proxy import (BIN, Backend, Proxy, check, destination_rule, endpoint, equal, fetch, main, service,  # noqa: E402
+from proxy import (BIN, Backend, Proxy, check, destination_rule, endpoint, equal, fetch, flatten, main, service,  # noqa: E402
                    virtual_service, wait_for)
 
 VS = "/apis/networking.istio.io/v1/namespaces/team1/virtualservices"
@@ -21,14 +22,14 @@ PATHS = {"Service": "/api/v1/namespaces/team1/services", "Pod": "/api/v1/namespa
 
 
 class ApiProxy(Proxy):
-    def __init__(self, server, **more):
-        self.server = server
+    def __init__(self, *source, **more):
+        self.source = source
         super().__init__([], **more)
 
     def start(self):
         fds = [s.fileno() for s in self.sockets]
-        command = [BIN, "proxy", "--kubeconfig", str(self.server.data / "kubeconfig"), "--name", "edge",
-                   "--workers", str(self.workers), "--admin-fd", str(self.admin_socket.fileno())]
+        command = [BIN, "proxy", *self.source, "--name", "edge", "--workers", str(self.workers), "--admin-fd",
+                   str(self.admin_socket.fileno())]
         for fd in fds:
             command += ["--listen-fd", str(fd)]
         self.process = subprocess.Popen(command + self.options, pass_fds=fds + [self.admin_socket.fileno()],
@@ -76,7 +77,7 @@ class Cluster:
         create(self.server, service(), endpoint("p1", "v1", self.v1.address, self.v1.port),
                endpoint("p2", "v2", self.v2.address, self.v2.port), destination_rule(),
                virtual_service({"v1": 100, "v2": 0}))
-        self.proxy = ApiProxy(self.server)
+        self.proxy = ApiProxy("--kubeconfig", str(self.server.data / "kubeconfig"))
         return self
 
     def __exit__(self, *_):
@@ -199,6 +200,79 @@ def test_a_proxy_that_starts_before_its_api_waits():
         start_again(it.server)
         it.proxy.wait_ready()
         equal(it.versions(20), {"v1": 20}, "routes")
+
+
+class OldApi:
+    """A cluster that serves networking.istio.io/v1beta1 only, and forbids the Gateway API."""
+
+    def __init__(self, objects):
+        self.lists = {}
+        for item in flatten(objects):
+            item = dict(item)
+            version = item["apiVersion"].replace("istio.io/v1", "istio.io/v1beta1")
+            item["apiVersion"] = version
+            item["metadata"] = dict(item["metadata"], resourceVersion="5", uid=item["metadata"]["name"])
+            prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            self.lists.setdefault(f"{prefix}/{PATHS[item['kind']].rsplit('/', 1)[1]}", []).append(item)
+        api, self.asked = self, []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                path, _, query = self.path.partition("?")
+                api.asked.append(path)
+                if "gateway.networking.k8s.io" in path:
+                    return self.answer(403, {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403})
+                if path not in api.lists:
+                    return self.answer(404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404})
+                if "watch=" in query:
+                    self.send_response(200)
+                    self.send_header("Content-Type", "application/json")
+                    self.end_headers()
+                    api.ended.wait(60)
+                    self.close_connection = True
+                    return None
+                return self.answer(200, {"kind": "List", "metadata": {"resourceVersion": "9"}, "items": api.lists[path]})
+
+            def answer(self, status, body):
+                text = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_):
+                pass
+
+        self.ended = threading.Event()
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.ended.set()
+        self.http.shutdown()
+        self.http.server_close()
+
+
+def test_an_older_cluster_with_fewer_rights_is_enough():
+    with Backend("v1") as v1:
+        api = OldApi([service(), endpoint("p1", "v1", v1.address, v1.port), destination_rule(),
+                      virtual_service({"v1": 100})])
+
+        proxy = None
+        try:
+            proxy = ApiProxy("--kube-api", f"http://127.0.0.1:{api.http.server_address[1]}")
+            equal(fetch(proxy.port).body, b"v1", "the answer")
+            check("/apis/networking.istio.io/v1/virtualservices" in api.asked, "v1 was not asked for")
+            dump = json.loads(proxy.admin("/config_dump").body)
+            equal(dump["hosts"][0]["source"], "VirtualService/team1/research-agent-canary", "source")
+        finally:
+            if proxy:
+                proxy.close()
+            api.close()
 
 
 def test_a_broken_file_leaves_what_was_good():
