@@ -37,12 +37,12 @@ static void head(struct table_text *table, struct arena *arena, const char *cons
 
 // ---- routes ----
 
-static struct str joined(struct arena *arena, const struct json *list) {
-  struct str text = STR("");
-  JSON_EACH(item, list)
-  text = arena_printf(arena, "%.*s%s%.*s", STR_ARG(text), text.len ? "," : "",
-                      STR_ARG(json_string(item)));
-  return text;
+// The first stands for all: short forms of a service's name follow it.
+static struct str hosts_text(struct arena *arena, const struct json *list) {
+  struct str first = or_dash(json_string(json_at(list, 0)));
+  if (!list || list->count < 2)
+    return first;
+  return arena_printf(arena, "%.*s (+%zu)", STR_ARG(first), list->count - 1);
 }
 
 static struct str matcher(struct arena *arena, const struct json *match) {
@@ -105,7 +105,7 @@ static void routes(const struct json *dump, struct arena *arena, struct buf *out
   head(&table, arena, titles, sizeof titles / sizeof titles[0]);
   JSON_EACH(host, json_get(dump, "hosts"))
   JSON_EACH(route, json_get(host, "routes")) {
-    table_text_add(&table, or_dash(joined(arena, json_get(host, "domains"))));
+    table_text_add(&table, hosts_text(arena, json_get(host, "domains")));
     table_text_add(&table, or_dash(json_get_string(route, "name")));
     table_text_add(&table, match_text(arena, json_get(route, "match")));
     table_text_add(&table, action_text(arena, route));

@@ -52,6 +52,7 @@ static void branch(struct drawing *drawing, int depth, bool parent_last, bool la
 static void label(struct drawing *drawing, const char *name) {
   branch(drawing, 0, false, false);
   tree_addz(&drawing->lines, TREE_BOLD, name);
+  tree_addz(&drawing->lines, TREE_PLAIN, "  ");
   tree_pad(&drawing->lines, LABEL_COLUMN);
 }
 
@@ -92,6 +93,8 @@ static void draw_head(struct drawing *drawing) {
               drawing->view->ascii ? "->" : "→", STR_ARG(version_name(status->canary)));
   else if (status->stable)
     tree_addf(lines, TREE_PLAIN, "   %.*s", STR_ARG(version_name(status->stable)));
+  if (!status->release && status->failed && status->history_count && status->history[0].version.len)
+    tree_addf(lines, TREE_RED, "   %.*s was put back", STR_ARG(status->history[0].version));
   if (status->release && status->release->started_at)
     tree_addf(lines, TREE_DIM, "   for %.*s",
               STR_ARG(duration_words(drawing->arena,
@@ -127,47 +130,51 @@ static void draw_countdown(struct drawing *drawing, const struct rollout_step_st
   if (!step->deadline || step->deadline <= step->started_at)
     return;
   int64_t whole = step->deadline - step->started_at, left = step->deadline - now_ms;
-  tree_addz(&drawing->lines, TREE_PLAIN, "   ");
-  bar(drawing, now_ms - step->started_at, whole, TREE_YELLOW);
-  tree_addf(&drawing->lines, TREE_PLAIN, "  %.*s left",
+  tree_addf(&drawing->lines, TREE_PLAIN, "   %.*s left  ",
             STR_ARG(duration_words(drawing->arena, left > 0 ? left : 0)));
+  bar(drawing, now_ms - step->started_at, whole, TREE_YELLOW);
 }
 
+enum step_state { STEP_DONE, STEP_CURRENT, STEP_BROKEN, STEP_AHEAD };
+
+static const struct {
+  const char *mark, *ascii;
+  enum tree_style style, text;
+} step_looks[] = {
+    [STEP_DONE] = {"✓ ", "+ ", TREE_GREEN, TREE_PLAIN},
+    [STEP_CURRENT] = {"▶ ", "> ", TREE_YELLOW, TREE_BOLD},
+    [STEP_BROKEN] = {"✗ ", "x ", TREE_RED, TREE_BOLD},
+    [STEP_AHEAD] = {"· ", "- ", TREE_DIM, TREE_DIM},
+};
+
+static void draw_step(struct drawing *drawing, size_t index, enum step_state state) {
+  const struct rollout_spec *spec = &drawing->view->rollout->spec;
+  branch(drawing, 1, false, index + 1 == spec->steps_count);
+  tree_addz(&drawing->lines, step_looks[state].style,
+            drawing->view->ascii ? step_looks[state].ascii : step_looks[state].mark);
+  tree_add(&drawing->lines, step_looks[state].text, step_text(&spec->steps[index], drawing->arena));
+  if (state == STEP_CURRENT)
+    draw_countdown(drawing, &drawing->status->step);
+  tree_end(&drawing->lines);
+}
+
+// Only of a release that runs or is done well: of one that was put back, status keeps no step.
 static void draw_steps(struct drawing *drawing) {
   const struct rollout_spec *spec = &drawing->view->rollout->spec;
   const struct rollout_status *status = drawing->status;
-  bool ascii = drawing->view->ascii, running = status->release != NULL;
-  size_t at = status->step.index < 0 ? 0 : (size_t)status->step.index;
-  if (!running && !status->failed)
-    at = spec->steps_count; // nothing runs: the steps are those of the next release
-  if (!running && !status->failed && status->phase != ROLLOUT_HEALTHY)
+  bool running = status->release != NULL, done = status->phase == ROLLOUT_HEALTHY;
+  if (!running && !done)
     return;
+  size_t at = status->step.index < 0 ? 0 : (size_t)status->step.index;
+  if (!running || at > spec->steps_count)
+    at = spec->steps_count;
   label(drawing, "steps");
   tree_addf(&drawing->lines, TREE_PLAIN, "%zu of %zu", at < spec->steps_count ? at + 1 : at,
             spec->steps_count);
   tree_end(&drawing->lines);
-  for (size_t i = 0; i < spec->steps_count; i++) {
-    bool is_current = i == at, done = i < at;
-    bool failed = is_current && !running;
-    const char *mark = failed       ? (ascii ? "x " : "✗ ")
-                       : done       ? (ascii ? "+ " : "✓ ")
-                       : is_current ? (ascii ? "> " : "▶ ")
-                                    : (ascii ? "- " : "· ");
-    enum tree_style style = failed       ? TREE_RED
-                            : done       ? TREE_GREEN
-                            : is_current ? TREE_YELLOW
-                                         : TREE_DIM;
-    branch(drawing, 1, false, i + 1 == spec->steps_count);
-    tree_addz(&drawing->lines, style, mark);
-    tree_add(&drawing->lines,
-             is_current ? TREE_BOLD
-             : done     ? TREE_PLAIN
-                        : TREE_DIM,
-             step_text(&spec->steps[i], drawing->arena));
-    if (is_current && running)
-      draw_countdown(drawing, &status->step);
-    tree_end(&drawing->lines);
-  }
+  enum step_state current = status->phase == ROLLOUT_ROLLING_BACK ? STEP_BROKEN : STEP_CURRENT;
+  for (size_t i = 0; i < spec->steps_count; i++)
+    draw_step(drawing, i, i < at ? STEP_DONE : i == at ? current : STEP_AHEAD);
 }
 
 static struct str or_dash(struct str text) {
@@ -183,7 +190,7 @@ static enum tree_style verdict_style(enum rollout_verdict verdict) {
 }
 
 struct metric_widths {
-  size_t name, canary, stable, limit, requests;
+  size_t name, verdict, canary, stable, limit, requests;
 };
 
 static void widen(size_t *width, struct str text) {
@@ -201,6 +208,7 @@ static struct metric_widths measure(struct drawing *drawing) {
   for (size_t i = 0; i < drawing->status->metrics_count; i++) {
     const struct rollout_metric_status *metric = &drawing->status->metrics[i];
     widen(&widths.name, metric->name);
+    widen(&widths.verdict, str_of(verdict_word(metric->verdict)));
     widen(&widths.canary, or_dash(metric->canary));
     widen(&widths.stable, or_dash(metric->stable));
     widen(&widths.limit, or_dash(metric->limit));
@@ -209,25 +217,26 @@ static struct metric_widths measure(struct drawing *drawing) {
   return widths;
 }
 
-static void cell(struct drawing *drawing, const char *title, struct str text, size_t width) {
+static void cell(struct drawing *drawing, const char *title, enum tree_style style, struct str text,
+                 size_t width) {
   struct tree_lines *lines = &drawing->lines;
   if (*title)
     tree_addz(lines, TREE_DIM, title);
-  tree_add(lines, TREE_PLAIN, text);
+  tree_add(lines, style, text);
   tree_pad(lines, lines->used + width - table_text_width(text) + 2);
 }
 
 static void draw_metric(struct drawing *drawing, const struct rollout_metric_status *metric,
                         const struct metric_widths *widths) {
   struct tree_lines *lines = &drawing->lines;
-  cell(drawing, "", metric->name, widths->name);
-  cell(drawing, "canary ", or_dash(metric->canary), widths->canary);
-  cell(drawing, "stable ", or_dash(metric->stable), widths->stable);
-  cell(drawing, "limit ", or_dash(metric->limit), widths->limit);
-  cell(drawing, "", requests_text(drawing, metric), widths->requests);
-  tree_addz(lines, verdict_style(metric->verdict), verdict_word(metric->verdict));
-  if (metric->reason.len)
-    tree_addf(lines, TREE_DIM, ": %.*s", STR_ARG(metric->reason));
+  cell(drawing, "", TREE_PLAIN, metric->name, widths->name);
+  cell(drawing, "", verdict_style(metric->verdict), str_of(verdict_word(metric->verdict)),
+       widths->verdict);
+  cell(drawing, "canary ", TREE_PLAIN, or_dash(metric->canary), widths->canary);
+  cell(drawing, "stable ", TREE_PLAIN, or_dash(metric->stable), widths->stable);
+  cell(drawing, "limit ", TREE_PLAIN, or_dash(metric->limit), widths->limit);
+  cell(drawing, "", TREE_PLAIN, requests_text(drawing, metric), widths->requests);
+  tree_add(lines, TREE_DIM, metric->reason);
 }
 
 // The judge's message often is that of one metric, which says it itself.
