@@ -206,6 +206,8 @@ void traffic_write(struct pass *pass) {
   contention_expire(pass);
   if (!pass->has_split || str_is_empty(pass->status->weight.canary))
     return;
+  if (!pass->snap->rollout->status.stable && pass->status->release)
+    return; // a first version takes the route only when status says that it is the stable one
   int64_t parts = writable(pass);
   const struct json *patch = patch_to(pass, parts);
   if (!patch || pass->hands_off || (pass->spec->suspend && parts >= pass->split.canary_max))

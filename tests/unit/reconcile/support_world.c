@@ -501,18 +501,24 @@ size_t world_apply(struct world *world, const struct plan *plan, size_t count) {
 }
 
 void world_settle(struct world *world) {
+  char last[256] = "";
   for (int i = 0; i < 60 && !world->gone; i++) {
     struct arena arena;
     arena_init(&arena);
     struct plan *plan = world_plan(world, &arena);
     size_t count = plan->count;
-    (void)world_apply(world, plan, count);
+    size_t done = world_apply(world, plan, count);
+    if (count > 0)
+      (void)snprintf(last, sizeof(last), "%s (%s), did %zu of %zu",
+                     plan_action_text(plan->actions[0].kind),
+                     plan->actions[0].why.ptr ? plan->actions[0].why.ptr : "", done, count);
     arena_dispose(&arena);
     if (count == 0)
       return;
   }
   if (!world->gone)
-    broken(world, "60 plans in a row had something to do, at phase %s", world_phase(world).ptr);
+    broken(world, "60 plans in a row had something to do, at phase %s: %s", world_phase(world).ptr,
+           last);
 }
 
 void world_run(struct world *world, const char *phase, int64_t limit_ms, bool crash) {
