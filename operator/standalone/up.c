@@ -391,6 +391,7 @@ static int detach(bool *ret_parent, struct err *err) {
     (void)dup2(null, 0);
   (void)dup2(pipe_fds[1], 1);
   (void)dup2(pipe_fds[1], 2);
+  close(pipe_fds[1]); // the parent sees the end once 1 and 2 go to the log
   return RC_OK;
 }
 
