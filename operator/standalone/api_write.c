@@ -124,12 +124,8 @@ static int make_candidate(struct job *job) {
   const struct write_request *request = job->request;
   if (request->part == WRITE_SCALE)
     return scale_candidate(job);
-  if (is_patch(request->verb)) {
-    if (request->verb == WRITE_PATCH_STRATEGIC && !request->kind->builtin)
-      return api_media_type(job->call, "application/json-patch+json, application/merge-patch+json, "
-                                       "application/apply-patch+yaml");
+  if (is_patch(request->verb))
     return apply_patch(job, old_as_seen(job), &job->object);
-  }
   if (request->verb == WRITE_APPLY)
     return fields_apply(job->call, request, job->old ? old_as_seen(job) : NULL, &job->object);
   job->object = json_dup(job->call->arena, request->body);

@@ -19,7 +19,7 @@ static const char *keys_of(const struct field *row) {
 static enum shape shape_of(const struct field *row, const struct json *value) {
   if (json_is(value, JSON_OBJECT))
     return value->count ? SHAPE_STRUCT : SHAPE_LEAF;
-  if (!json_is(value, JSON_ARRAY) || !row)
+  if (!json_is(value, JSON_ARRAY) || !row || value->count > FIELDSET_ITEMS_MAX)
     return SHAPE_LEAF;
   if (row->type == FIELD_STRINGS && row->is_set)
     return SHAPE_SET;

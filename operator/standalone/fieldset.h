@@ -7,6 +7,8 @@
 #include "manifests/schema/kind.h"
 #include "manifests/text/json.h"
 
+#define FIELDSET_ITEMS_MAX 500u // a longer list is owned as a whole, also where its items have keys
+
 // Every leaf of `value`. schema NULL: unknown parts (maps are taken apart, lists are not).
 struct json *fieldset_of(const struct schema *schema, const struct json *value,
                          struct arena *arena);

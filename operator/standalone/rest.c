@@ -233,6 +233,11 @@ static int patch_verb(struct exchange *x, enum write_verb *ret_verb) {
               {REST_MEDIA_MERGE_PATCH, WRITE_PATCH_MERGE},
               {REST_MEDIA_STRATEGIC_PATCH, WRITE_PATCH_STRATEGIC},
               {REST_MEDIA_APPLY, WRITE_APPLY}};
+  // Only Kubernetes' own kinds merge strategically; the answer for all others is what tells kubectl
+  // to use a merge patch.
+  if (media == REST_MEDIA_STRATEGIC_PATCH && !x->kind->builtin)
+    return api_media_type(x->call, "application/json-patch+json, application/merge-patch+json, "
+                                   "application/apply-patch+yaml");
   for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
     if (rows[i].media == media) {
       *ret_verb = rows[i].verb;
@@ -370,7 +375,8 @@ static int serve_delete_collection(struct exchange *x) {
   for (size_t i = 0; i < m.count; i++) {
     struct json *left;
     struct str uid;
-    rc = api_delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left, &uid);
+    rc = api_delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left,
+                        &uid);
     if (rc == RC_NOT_FOUND) // it went with an owner that was deleted before it
       x->call->fault = (struct api_fault){0};
     else if (rc)

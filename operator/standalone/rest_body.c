@@ -42,17 +42,22 @@ static int parse_yaml(struct api_call *call, struct str body, struct json **ret_
   return RC_OK;
 }
 
-int rest_body_parse(struct api_call *call, struct str content_type, struct str body,
-                    struct json **ret_body, struct str *ret_duplicate) {
-  enum rest_media media = rest_media_of(content_type);
+// Maps and lists are looked through in order here; one with very many entries would hold up
+// everybody else.
+static bool is_within_caps(const struct json *json) {
+  if (json->type != JSON_OBJECT && json->type != JSON_ARRAY)
+    return true;
+  if (json->count > REST_BODY_ENTRIES_MAX)
+    return false;
+  JSON_EACH(item, json)
+  if (!is_within_caps(item))
+    return false;
+  return true;
+}
+
+static int parse_text(struct api_call *call, enum rest_media media, struct str body,
+                      struct json **ret_body) {
   struct err err;
-  *ret_body = NULL;
-  *ret_duplicate = STR("");
-  if (str_trim(body).len == 0)
-    return RC_OK;
-  if (media == REST_MEDIA_OTHER)
-    return api_media_type(
-        call, "application/json, application/yaml, application/vnd.kubernetes.protobuf");
   if (media == REST_MEDIA_PROTOBUF)
     return rest_protobuf_decode(body, call->arena, ret_body, &err) ? api_fail_err(call, &err)
                                                                    : RC_OK;
@@ -61,6 +66,25 @@ int rest_body_parse(struct api_call *call, struct str content_type, struct str b
     return parse_yaml(call, body, ret_body);
   if (json_parse(body, call->arena, ret_body, &err))
     return api_bad_request(call, "the body cannot be read as JSON: %s", err.msg);
+  return RC_OK;
+}
+
+int rest_body_parse(struct api_call *call, struct str content_type, struct str body,
+                    struct json **ret_body, struct str *ret_duplicate) {
+  enum rest_media media = rest_media_of(content_type);
+  *ret_body = NULL;
+  *ret_duplicate = STR("");
+  if (str_trim(body).len == 0)
+    return RC_OK;
+  if (media == REST_MEDIA_OTHER)
+    return api_media_type(
+        call, "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+  int rc = parse_text(call, media, body, ret_body);
+  if (rc)
+    return rc;
+  if (!is_within_caps(*ret_body))
+    return api_fail(call, 413, "RequestEntityTooLarge",
+                    "a map or list in the body has more than %u entries", REST_BODY_ENTRIES_MAX);
   (void)json_duplicate_key(*ret_body, call->arena, ret_duplicate);
   return RC_OK;
 }

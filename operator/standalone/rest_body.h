@@ -4,6 +4,8 @@
 
 #include "operator/standalone/api_call.h"
 
+#define REST_BODY_ENTRIES_MAX 10000u // of one map or list
+
 enum rest_media {
   REST_MEDIA_JSON,
   REST_MEDIA_YAML,
