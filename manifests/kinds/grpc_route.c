@@ -74,7 +74,7 @@ static const struct field spec_fields[] = {
            F_RANGE(0, 32), .doc = "The Gateways it attaches to."),
     F_STRINGS(struct grpc_route_spec, hostnames, "hostnames", F_RANGE(0, 16),
               .format = &format_hostname, .doc = "Hosts it answers for."),
-    F_LIST(struct grpc_route_spec, rules, "rules", &rule_schema, F_RANGE(0, 16), F_NOT_ENFORCED,
+    F_LIST(struct grpc_route_spec, rules, "rules", &rule_schema, F_RANGE(0, 16),
            .doc = "The rules."),
     F_STRING(struct grpc_route_spec, use_default_gateways, "useDefaultGateways",
              .doc = "Experimental in the Gateway API."),
@@ -84,7 +84,7 @@ static const struct schema spec_schema =
 
 static const struct field grpc_route_fields[] = {
     F_OBJECT(struct grpc_route, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct grpc_route, spec, "spec", &spec_schema, .doc = "The routes."),
+    F_OBJECT(struct grpc_route, spec, "spec", &spec_schema, F_NOT_ENFORCED, .doc = "The routes."),
     F_OPTIONAL(struct grpc_route, status, "status", &route_status_schema, .read_only = true,
                .doc = "Written by controllers."),
 };

@@ -181,7 +181,8 @@ static const struct schema spec_schema =
 
 static const struct field http_route_fields[] = {
     F_OBJECT(struct http_route, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct http_route, spec, "spec", &spec_schema, .required = true, .doc = "The routes."),
+    F_OBJECT(struct http_route, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
+             .doc = "The routes."),
     F_OPTIONAL(struct http_route, status, "status", &route_status_schema, .read_only = true,
                .doc = "Written by controllers."),
 };

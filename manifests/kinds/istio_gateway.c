@@ -142,7 +142,7 @@ static const struct schema spec_schema =
 
 static const struct field gateway_fields[] = {
     F_OBJECT(struct istio_gateway, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct istio_gateway, spec, "spec", &spec_schema, .required = true,
+    F_OBJECT(struct istio_gateway, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
              .doc = "The listeners."),
     F_JSON(struct istio_gateway, status, "status", .read_only = true,
            .doc = "Written by controllers."),

@@ -97,9 +97,20 @@ static void check_retries_tried(struct lint *lint, const struct lint_object *obj
         STR_ARG(str_slice(host, 0, 253)));
 }
 
+// The proxy says the same when it loads the object: it opens no gateways yet.
+static void check_gateways(const struct virtual_service_spec *spec, struct check *check) {
+  bool mesh = spec->gateways_count == 0;
+  for (size_t i = 0; i < spec->gateways_count && !mesh; i++)
+    mesh = str_eq_z(spec->gateways[i], "mesh");
+  if (!mesh)
+    check_warn(check, "not-enforced", "spec.gateways",
+               "only for gateways; this proxy opens none yet");
+}
+
 void lint_virtual_service(struct lint *lint, const struct lint_object *object) {
   const struct virtual_service *vs = object->object;
   struct check check = lint_check(lint, object);
+  check_gateways(&vs->spec, &check);
   for (size_t i = 0; i < vs->spec.http_count; i++) {
     const struct vs_http *http = &vs->spec.http[i];
     check_timeout(http, i, &check);

@@ -106,7 +106,7 @@ static const struct field mount_fields[] = {
              .doc = "Where it is seen."),
     F_STRING(struct pod_volume_mount, sub_path, "subPath", .doc = "A part of the volume."),
     F_STRING(struct pod_volume_mount, mount_propagation, "mountPropagation", F_NOT_ENFORCED),
-    F_STRING(struct pod_volume_mount, sub_path_expr, "subPathExpr", F_NOT_ENFORCED),
+    F_STRING(struct pod_volume_mount, sub_path_expr, "subPathExpr"),
 };
 static const struct schema mount_schema =
     SCHEMA("VolumeMount", struct pod_volume_mount, mount_fields);
@@ -191,8 +191,8 @@ static const struct schema handler_schema =
     SCHEMA("LifecycleHandler", struct pod_lifecycle_handler, handler_fields);
 
 static const struct field lifecycle_fields[] = {
-    F_OPTIONAL(struct pod_lifecycle, post_start, "postStart", &handler_schema, F_NOT_ENFORCED),
-    F_OPTIONAL(struct pod_lifecycle, pre_stop, "preStop", &handler_schema, F_NOT_ENFORCED),
+    F_OPTIONAL(struct pod_lifecycle, post_start, "postStart", &handler_schema),
+    F_OPTIONAL(struct pod_lifecycle, pre_stop, "preStop", &handler_schema),
     F_STRING(struct pod_lifecycle, stop_signal, "stopSignal", F_NOT_ENFORCED),
 };
 static const struct schema lifecycle_schema =

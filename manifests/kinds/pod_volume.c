@@ -69,8 +69,8 @@ static const struct field volume_fields[] = {
     F_OPTIONAL(struct pod_volume, config_map, "configMap", &config_map_schema),
     F_OPTIONAL(struct pod_volume, secret, "secret", &secret_schema),
     F_OPTIONAL(struct pod_volume, empty_dir, "emptyDir", &empty_dir_schema),
-    F_OPTIONAL(struct pod_volume, host_path, "hostPath", &host_path_schema, F_NOT_ENFORCED),
-    F_OPTIONAL(struct pod_volume, downward_api, "downwardAPI", &downward_schema, F_NOT_ENFORCED),
+    F_OPTIONAL(struct pod_volume, host_path, "hostPath", &host_path_schema),
+    F_OPTIONAL(struct pod_volume, downward_api, "downwardAPI", &downward_schema),
 #define XX(member, name) F_JSON(struct pod_volume, member, name, F_NOT_ENFORCED),
     POD_VOLUME_OTHER_MAP(XX)
 #undef XX

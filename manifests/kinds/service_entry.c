@@ -87,7 +87,7 @@ static const struct schema spec_schema =
 
 static const struct field service_entry_fields[] = {
     F_OBJECT(struct service_entry, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct service_entry, spec, "spec", &spec_schema, .required = true,
+    F_OBJECT(struct service_entry, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
              .doc = "The service."),
     F_JSON(struct service_entry, status, "status", .read_only = true,
            .doc = "Written by controllers."),

@@ -24,8 +24,8 @@ const struct schema workload_entry_spec_schema =
 
 static const struct field workload_entry_fields[] = {
     F_OBJECT(struct workload_entry, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct workload_entry, spec, "spec", &workload_entry_spec_schema, .required = true,
-             .doc = "The endpoint."),
+    F_OBJECT(struct workload_entry, spec, "spec", &workload_entry_spec_schema, F_NOT_ENFORCED,
+             .required = true, .doc = "The endpoint."),
     F_JSON(struct workload_entry, status, "status", .read_only = true,
            .doc = "Written by controllers."),
 };
