@@ -139,9 +139,30 @@ static void update_poll(struct connection *c) {
     (void)uv_poll_stop(&c->poll);
 }
 
+// Makes room behind the kept body for further bytes.
+static void make_room(struct connection *c) {
+  if (!c->run.active || c->request_complete)
+    return;
+  bool open = c->run.exchange.try == EXCHANGE_TRY_OPEN;
+  bool keeps = exchange_run_keeps_request(&c->run);
+  if (keeps && open && c->head_end + c->kept + 4096 > WORKER_BLOCK) {
+    exchange_run_event(&c->run, EXCHANGE_ON_COPY_LOST);
+    keeps = false;
+  }
+  if (!keeps && open)
+    c->kept = 0; // all of it was written or is in the pump's own memory
+  size_t to = c->head_end + c->kept;
+  if (c->at > to) {
+    memmove(c->block + to, c->block + c->at, c->len - c->at);
+    c->len = to + (c->len - c->at);
+    c->at = to;
+  }
+}
+
 void connection_update(struct connection *c) {
   if (c->state == CONNECTION_CLOSED)
     return;
+  make_room(c);
   worker_timer_set(&c->timer, due_ms(c));
   update_poll(c);
 }
@@ -273,26 +294,6 @@ static void decode(struct connection *c) {
   }
 }
 
-// Makes room behind the kept body for further bytes.
-static void make_room(struct connection *c) {
-  if (!c->run.active || c->request_complete)
-    return;
-  bool open = c->run.exchange.try == EXCHANGE_TRY_OPEN;
-  bool keeps = exchange_run_keeps_request(&c->run);
-  if (keeps && open && c->head_end + c->kept + 4096 > WORKER_BLOCK) {
-    exchange_run_event(&c->run, EXCHANGE_ON_COPY_LOST);
-    keeps = false;
-  }
-  if (!keeps && open)
-    c->kept = 0; // all of it was written or is in the pump's own memory
-  size_t to = c->head_end + c->kept;
-  if (c->at > to) {
-    memmove(c->block + to, c->block + c->at, c->len - c->at);
-    c->len = to + (c->len - c->at);
-    c->at = to;
-  }
-}
-
 // Decodes, performs and writes until nothing can go on without the network.
 static void turn(struct connection *c) {
   while (c->state != CONNECTION_CLOSED && c->state != CONNECTION_LINGER) {
@@ -305,7 +306,6 @@ static void turn(struct connection *c) {
       next_request(c);
       continue;
     }
-    make_room(c);
     break;
   }
   connection_update(c);

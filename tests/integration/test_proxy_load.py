@@ -256,7 +256,7 @@ def test_slow_readers_cost_bounded_memory():
         reader.head()
         left = size - len(reader.data)
         while left:
-            reader.data = b""
+            reader.data.clear()
             reader.more()
             left -= len(reader.data)
         for s in socks:

@@ -138,6 +138,7 @@ BROKEN = [
     ("a CR in a chunk extension", b"4;a\rb\r\nabcd\r\n0\r\n\r\n"),
     ("a LF in a chunk extension", b"4;a\nb\r\nabcd\r\n0\r\n\r\n"),
     ("an endless chunk extension", b"4;" + b"a" * 200000 + b"\r\nabcd\r\n0\r\n\r\n"),
+    ("an encoding in a trailer", b"4\r\nabcd\r\n0\r\nTransfer-Encoding: identity\r\n\r\n"),
     ("a trailer without colon", b"4\r\nabcd\r\n0\r\nX\r\n\r\n"),
     ("endless trailers", b"0\r\n" + b"a: b\r\n" * 30000 + b"\r\n"),
 ]
@@ -147,7 +148,6 @@ CLEAR = [
     ("one empty line before the request", b"\r\n" + GET, ["/second"]),
     ("chunk extensions", post(CHUNKED, b"4;a=b\r\nabcd\r\n0;x\r\n\r\n") + GET, ["/first", "/second"]),
     ("a length in a trailer", post(CHUNKED, b"4\r\nabcd\r\n0\r\nContent-Length: 40\r\n\r\n") + GET, ["/first", "/second"]),
-    ("an encoding in a trailer", post(CHUNKED, b"4\r\nabcd\r\n0\r\nTransfer-Encoding: identity\r\n\r\n") + GET, ["/first", "/second"]),
     ("a host in a trailer", post(CHUNKED, b"4\r\nabcd\r\n0\r\nHost: other\r\n\r\n") + GET, ["/first", "/second"]),
     ("leading zeros in a chunk size", post(CHUNKED, b"0004\r\nabcd\r\n000\r\n\r\n") + GET, ["/first", "/second"]),
     ("capitals in names and chunked", post(b"TRANSFER-encoding: CHUNKED\r\n", b"4\r\nabcd\r\n0\r\n\r\n") + GET, ["/first", "/second"]),

@@ -76,24 +76,27 @@ class Reader:
 
     def __init__(self, sock):
         self.sock = sock
-        self.data = b""
+        self.data = bytearray()
 
     def more(self):
         got = self.sock.recv(65536)
         if not got:
-            raise EOFError(f"connection closed, unread: {self.data[:200]!r}")
+            raise EOFError(f"connection closed, unread: {bytes(self.data[:200])!r}")
         self.data += got
 
     def until(self, mark):
         while mark not in self.data:
             self.more()
-        head, self.data = self.data.split(mark, 1)
-        return head
+        at = self.data.index(mark)
+        got = bytes(self.data[:at])
+        del self.data[:at + len(mark)]
+        return got
 
     def exactly(self, n):
         while len(self.data) < n:
             self.more()
-        got, self.data = self.data[:n], self.data[n:]
+        got = bytes(self.data[:n])
+        del self.data[:n]
         return got
 
     def rest(self):
@@ -101,7 +104,8 @@ class Reader:
             while True:
                 self.more()
         except EOFError:
-            got, self.data = self.data, b""
+            got = bytes(self.data)
+            self.data.clear()
             return got
 
     def head(self):
