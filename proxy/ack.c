@@ -6,6 +6,8 @@
 
 #define ACK_LEASE_MS 10000
 #define ACK_PERIOD_MS 3000
+#define ACK_OFFERS_MAX                                                                             \
+  32 // tables that workers have not taken; when one hangs, only the newest matter
 
 // What a table that was handed out will be said to serve.
 struct ack_offer {
@@ -18,7 +20,8 @@ struct ack {
   struct kube_client *client;
   struct ack_options options;
   struct arena arena;
-  struct ack_offer *offers;     // oldest first
+  struct ack_offer *offers; // oldest first
+  size_t offer_count;
   struct kube_publish *publish; // NULL before the first confirmation
   void (*closed)(void *data);
   void *closed_data;
@@ -52,8 +55,19 @@ static void ack_fail(struct ack *ack, const struct err *err) {
     ack->options.failed(err, ack->options.data);
 }
 
+static void ack_offer_drop(struct ack *ack) {
+  struct ack_offer *offer = ack->offers;
+  ack->offers = offer->next;
+  ack->offer_count--;
+  buf_dispose(&offer->text);
+  xfree(offer);
+}
+
 void ack_offer(struct ack *ack, const struct proxy_table *table) {
+  if (ack->offer_count == ACK_OFFERS_MAX)
+    ack_offer_drop(ack);
   struct ack_offer *offer = XNEW(struct ack_offer);
+  ack->offer_count++;
   offer->version = table->version;
   buf_init(&offer->text, ACK_TEXT_MAX);
   struct ack_offer **end = &ack->offers;
@@ -69,13 +83,6 @@ void ack_offer(struct ack *ack, const struct proxy_table *table) {
     buf_reset(&offer->text);
     (void)buf_add_z(&offer->text, "{}");
   }
-}
-
-static void ack_offer_drop(struct ack *ack) {
-  struct ack_offer *offer = ack->offers;
-  ack->offers = offer->next;
-  buf_dispose(&offer->text);
-  xfree(offer);
 }
 
 static int ack_open(struct ack *ack, struct err *err) {

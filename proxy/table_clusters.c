@@ -76,8 +76,11 @@ static bool rule_selects_us(const struct builder *builder, const struct destinat
 // first that has one.
 static void rule_add(struct builder *builder, const struct part_object *object) {
   const struct destination_rule *declared = object->from->object;
-  if (!rule_selects_us(builder, declared))
+  if (!rule_selects_us(builder, declared)) {
+    table_finding(builder, FINDING_WARNING, object, STR("spec.workloadSelector"), "not-in-force",
+                  "only for workloads with labels this proxy does not have");
     return;
+  }
   struct str host = host_expand(&builder->scratch, declared->spec.host, object->meta->namespace_,
                                 builder->domain);
   rule_check_namespace(builder, object, host);

@@ -216,8 +216,13 @@ struct routes {
 static bool routes_add(struct builder *builder, const struct part_place *place,
                        const struct vs_http *http, const struct vs_match *match,
                        const struct table_route *shared, struct routes *routes) {
-  if (routes->is_closed || (match && !routes_is_for_us(builder, match)))
+  if (routes->is_closed)
     return true;
+  if (match && !routes_is_for_us(builder, match)) {
+    table_finding(builder, FINDING_INFO, place->object, table_place(builder, place, ""),
+                  "not-for-this-proxy", "for other gateways or source workloads than this proxy");
+    return true;
+  }
   struct table_route *route = arena_push(builder->arena, (void **)&routes->items, &routes->count,
                                          &routes->capacity, sizeof *route);
   *route = *shared;
