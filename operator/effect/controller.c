@@ -204,6 +204,9 @@ static int open_watch(struct controller *controller, enum controller_watch which
                                        .synced = on_synced,
                                        .error = on_watch_error,
                                        .data = controller};
+  // Proxies live in a namespace of their own.
+  if (which == WATCH_LEASES && !str_is_empty(options.ns))
+    options.ns = controller->options.lease_namespace;
   if (which == WATCH_LEASES)
     options.label_selector = STR("serin.dev/component=proxy");
   int rc = kube_watch_open(controller->options.kube, &options, &controller->watches[which], err);

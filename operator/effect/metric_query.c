@@ -60,8 +60,8 @@ void release_forget_judgement(struct release *release) {
   release->release_id = STR_NULL;
 }
 
-// Takes up the evidence that status keeps, or begins anew; a weight that was written since begins a
-// new step.
+// Takes up the evidence that status keeps, or begins anew; a weight that was verified since begins
+// a new step.
 static void follow(struct release *release, const struct rollout_status *status) {
   int64_t began_ms = status->release->traffic_at;
   if (!release->has_assessment || !str_eq(release->release_id, status->release->id)) {

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`serin operator` against `serin apiserver`: releases from begin to end, with a fake Prometheus and stand-ins for the
+runtime, the proxy and the traffic (tests/support/operator_world.py)."""
+import pathlib
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import apiserver  # noqa: E402
+import operator_world as support  # noqa: E402
+
+check, equal, wait_for, Case = support.check, support.equal, support.wait_for, support.Case
+
+FAST = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 50},
+        {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 100}, {"monitor": {"duration": "2s", "min": "2s"}},
+        {"decommission": {}}]
+PAUSED = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "delete"}}]
+
+
+def test_a_good_pair_is_promoted(env):
+    case = Case(env, "promote", FAST).begin()
+    case.wait("Healthy")
+    equal(case.share("v2"), 100, "share of v2")
+    equal([d["destination"]["subset"] for d in case.destinations()], ["v2"], "the stable's destination is gone")
+    equal(case.replicas("agent-v1"), 0, "replicas of v1")
+    status = case.status()
+    equal(status["history"][0]["result"], "Promoted", "history")
+    conditions = {c["type"]: c["status"] for c in status["conditions"]}
+    equal((conditions["Ready"], conditions["Promoted"]), ("True", "True"), "conditions")
+    reasons = [reason for reason, _ in case.events()]
+    for reason in ("ReleaseStarted", "WeightSet", "StepCompleted", "Promoted"):
+        check(reason in reasons, f"no event {reason} in {reasons}")
+    wait_for("the finalizer to go", lambda: not case.server.get(case.path).json["metadata"].get("finalizers"))
+    equal(case.server.get(case.path).json["status"]["weight"]["canary"], "0", "weight")
+
+
+def test_a_bad_canary_is_put_back(env):
+    env.world.errors["bad", "v2"] = 1.0
+    case = Case(env, "bad", FAST).begin()
+    case.wait("RolledBack")
+    equal(case.share("v2"), 0, "share of v2")
+    status = case.status()
+    equal(status["failed"]["reason"], "AnalysisFailed", "reason")
+    check("%" in status["failed"]["message"], f"no numbers in {status['failed']['message']!r}")
+    check(env.world.largest["bad", "v2"] <= 0.1, f"v2 had {env.world.largest['bad', 'v2']}")
+    equal(case.replicas("agent-v1"), 2, "replicas of v1")
+    env.world.errors["bad", "v2"] = 0
+    equal(case.act("retry"), "Done", "retry")
+    case.wait("Healthy")
+
+
+def test_abort(env):
+    case = Case(env, "abort", PAUSED).begin()
+    case.wait("Paused")
+    equal(case.share("v2"), 20, "share of v2")
+    equal(case.act("abort"), "Done", "abort")
+    case.wait("Aborted")
+    equal(case.share("v2"), 0, "share of v2")
+    equal(case.act("abort"), "Refused", "a second abort")
+
+
+def test_a_pause_waits_for_promote(env):
+    case = Case(env, "pause", PAUSED).begin()
+    case.wait("Paused")
+    equal(case.status()["step"]["waitingFor"], "a person to promote", "waitingFor")
+    equal(case.act("promote"), "Done", "promote")
+    case.wait("Healthy")
+    wait_for("v1 to be deleted", lambda: case.replicas("agent-v1") is None)
+
+
+def test_no_traffic_holds(env):
+    env.world.silent.add("silent")
+    case = Case(env, "silent", FAST).begin()
+    case.wait("Holding")
+    check(case.status()["reason"] in ("NoTraffic", "NoData"), case.status()["reason"])
+    equal(case.share("v2"), 10, "share of v2")
+    env.world.silent.discard("silent")
+    case.wait("Healthy")
+
+
+def test_prometheus_away_holds_and_goes_on(env):
+    case = Case(env, "away", FAST).begin()
+    wait_for("the canary's traffic", lambda: case.share("v2") == 10)
+    env.prometheus.away = True
+    try:
+        case.wait("Holding")
+        share = case.share("v2")
+        check(share in (10, 50), share)
+        check(any(reason == "PrometheusAway" for reason, _ in case.events()), case.events())
+    finally:
+        env.prometheus.away = False
+    case.wait("Healthy")
+
+
+def test_somebody_else_is_put_right(env):
+    case = Case(env, "contended", PAUSED).begin()
+    case.wait("Paused")
+    for _ in range(6):
+        case.rewrite(case.route)
+        wait_for("the weight to be put right", lambda: case.share("v2") == 20, every=0.005)
+    condition = wait_for("condition Contended",
+                         lambda: [c for c in case.status()["conditions"] if c["type"] == "Contended" and c["status"] == "True"])
+    check("gitops" in condition[0]["message"], condition[0]["message"])
+    equal(case.act("promote"), "Done", "promote")
+    case.wait("Healthy")
+
+
+def test_a_canary_that_does_not_come_up(env):
+    env.world.unready.add(("unready", "agent-v2"))
+    steps = [{"deploy": {"timeout": "1500ms"}}] + FAST[1:]
+    case = Case(env, "unready", steps).begin()
+    case.wait("RolledBack")
+    equal(case.status()["failed"]["reason"], "DeployTimeout", "reason")
+    check(("unready", "v2") not in env.world.largest, "v2 had traffic")
+
+
+def test_kill_at_every_step(env):
+    case = Case(env, "killed", FAST).begin()
+    seen, deadline = set(), time.monotonic() + 120
+    while case.phase() != "Healthy":
+        check(time.monotonic() < deadline, f"no end: {case.status()}")
+        status = case.status()
+        at = (status.get("step", {}).get("index"), status.get("step", {}).get("name"), status.get("weight", {}).get("canary"))
+        asked = float(status.get("weight", {}).get("canary") or 0)
+        if status.get("release"):
+            check(case.share("v2") <= max(asked, float(case.status().get("weight", {}).get("canary") or 0)), status)
+        if at not in seen:
+            seen.add(at)
+            env.operator.kill()
+            env.operator.start()
+        time.sleep(0.01)
+    check(len(seen) >= 8, f"killed only at {seen}")
+    equal(case.share("v2"), 100, "share of v2")
+    equal(len(case.status()["history"]), 1, "history")
+    messages = [message for reason, message in case.events() if reason == "StepCompleted"]
+    equal(len(messages), len(set(messages)), f"events told twice: {messages}")
+
+
+def test_template_form(env):
+    case = Case(env, "template", FAST, template=True).begin()
+    case.wait("Healthy")
+    first = case.status()["stable"]["deployment"]
+    equal(case.share(first), 100, "share of the first version")
+    image = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "agent:2"}]
+    case.server.ok("PATCH", case.path, image, content_type="application/json-patch+json")
+    case.wait("Progressing")
+    case.wait("Healthy")
+    second = case.status()["stable"]["deployment"]
+    check(first != second, "the same Deployment")
+    equal([d["destination"]["subset"] for d in case.destinations()], [second], "destinations")
+    wait_for("the first version to be scaled down", lambda: case.replicas(first) == 0)
+    rule = f"{support.NETWORKING}/namespaces/template/destinationrules/agent"
+    wait_for("its subset to go", lambda: [s["name"] for s in case.server.get(rule).json["spec"]["subsets"]] == [second])
+
+
+def test_deletion_puts_the_traffic_back(env):
+    case = Case(env, "deleted", PAUSED).begin()
+    case.wait("Paused")
+    equal(case.share("v2"), 20, "share of v2")
+    case.server.ok("DELETE", case.path)
+    wait_for("the Rollout to go", lambda: case.server.get(case.path).status == 404)
+    equal(case.share("v2"), 0, "share of v2")
+
+
+def test_metrics_and_health(env):
+    port = wait_for("the metrics port", env.operator.metrics_port)
+    read = lambda path: urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).read().decode()  # noqa: E731
+    for path in ("/healthz", "/readyz"):
+        check(read(path) is not None, path)
+    text = read("/metrics")
+    for name in ("serin_rollout_phase", "serin_rollout_weight_percent", "serin_rollout_last_result", "serin_operator_api_errors_total"):
+        check(name in text, f"{name} is not in {text[:400]}")
+
+
+def main():
+    environment = {}
+
+    def with_environment(function):
+        def run(server):
+            if "env" not in environment:
+                environment["env"] = support.Environment(server)
+            function(environment["env"])
+        return run
+
+    tests = {name: with_environment(f) for name, f in globals().items() if name.startswith("test_")}
+
+    def end(server):
+        if "env" in environment:
+            environment["env"].close()
+
+    wanted = sys.argv[1:]
+    tests = {name: f for name, f in tests.items() if not wanted or name in wanted}
+    sys.argv[1:] = []
+    apiserver.main({**tests, "test_the_operator_ends_cleanly": end})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands around a `serin operator` in tests/integration: a fake Prometheus with real counters, and a stand-in for
+the process runtime (Deployments become ready), the proxy (a Lease that acknowledges) and the traffic (counters that
+follow the weights of the VirtualServices)."""
+import http.server
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from apiserver import BIN, Failure, Server, check, equal, wait_for  # noqa: F401  (for the tests)
+
+NETWORKING = "/apis/networking.istio.io/v1"
+SERIN = "/apis/serin.dev/v1alpha1"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/serin-system/leases"
+
+
+class Prometheus:
+    """Answers /api/v1/query for range vectors of counters, with every sample since the start."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counters = {}  # (metric, labels as sorted tuple) -> value
+        self.samples = {}  # the same -> [(time, value)]
+        self.away = False
+        self.queries = 0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                query = urllib.parse.parse_qs(body)["query"][0]
+                outer.queries += 1
+                text = json.dumps(outer.answer(query)).encode()
+                self.send_response(503 if outer.away else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def add(self, metric, amount, **labels):
+        key = (metric, tuple(sorted(labels.items())))
+        with self.lock:
+            self.counters[key] = self.counters.get(key, 0) + amount
+
+    def scrape(self):
+        now = time.time()
+        with self.lock:
+            for key, value in self.counters.items():
+                self.samples.setdefault(key, []).append((now, value))
+            self.samples.setdefault(("up", (("instance", "proxy:1"), ("job", "proxy"))), []).append((now, 1))
+
+    def answer(self, query):
+        if self.away:
+            return {"status": "error", "errorType": "unavailable", "error": "stopped by the test"}
+        metric = re.match(r"[a-zA-Z_:]+", query).group(0)
+        window = re.search(r"\[(\d+)(ms|s|m)\]", query)
+        seconds = int(window.group(1)) * {"ms": 0.001, "s": 1, "m": 60}[window.group(2)]
+        since = time.time() - seconds
+        result = []
+        with self.lock:
+            for (name, labels), points in self.samples.items():
+                values = [[round(at, 3), str(value)] for at, value in points if at > since]
+                if name == metric and values:
+                    result.append({"metric": {"__name__": name, **dict(labels)}, "values": values})
+        return {"status": "success", "data": {"resultType": "matrix", "result": result}}
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class World:
+    """The stand-in: one thread that looks at the API every few milliseconds."""
+
+    def __init__(self, server, prometheus):
+        self.server, self.prometheus = server, prometheus
+        self.rate = 2000  # requests a second for each service
+        self.errors = {}  # (namespace, version) -> share of bad answers
+        self.silent = set()  # namespaces without traffic
+        self.unready = set()  # (namespace, Deployment) that do not come up
+        self.acknowledges = True
+        self.largest = {}  # namespace -> largest share the canary subset ever had, by subset
+        self.served = {}
+        self.stopping = threading.Event()
+        self.failure = None
+        server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
+                                                      "metadata": {"name": "serin-system"}})
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        connection = self.server.connect()
+        last = renewed = time.monotonic()
+        while not self.stopping.is_set():
+            try:
+                services = self.server.get(f"{NETWORKING}/virtualservices", connection=connection).json["items"]
+                rules = self.server.get(f"{NETWORKING}/destinationrules", connection=connection).json["items"]
+                self.ready(connection)
+                now = time.monotonic()
+                self.traffic(services, now - last)
+                last = now
+                self.lease(connection, services, rules, now - renewed > 2)
+                if now - renewed > 2:
+                    renewed = now
+                self.prometheus.scrape()
+            except (OSError, ValueError, KeyError) as error:
+                self.failure = error
+                connection.close()
+                connection = self.server.connect()
+            self.stopping.wait(0.05)
+        connection.close()
+
+    def ready(self, connection):
+        deployments = self.server.get("/apis/apps/v1/deployments", connection=connection).json["items"]
+        for item in deployments:
+            meta, wanted = item["metadata"], item["spec"].get("replicas", 1)
+            ready = 0 if (meta["namespace"], meta["name"]) in self.unready else wanted
+            status = item.get("status", {})
+            if (status.get("observedGeneration"), status.get("readyReplicas", 0)) == (meta["generation"], ready):
+                continue
+            body = {"status": {"observedGeneration": meta["generation"], "replicas": wanted, "updatedReplicas": wanted,
+                               "readyReplicas": ready, "availableReplicas": ready}}
+            self.server.request("PATCH",
+                                f"/apis/apps/v1/namespaces/{meta['namespace']}/deployments/{meta['name']}/status", body,
+                                "application/merge-patch+json", connection=connection)
+
+    def traffic(self, services, seconds):
+        for item in services:
+            ns = item["metadata"]["namespace"]
+            route = item["spec"]["http"][0]["route"]
+            total = sum(r.get("weight", 100 if len(route) == 1 else 0) for r in route)
+            for r in route:
+                subset = r["destination"].get("subset", "")
+                share = r.get("weight", 100 if len(route) == 1 else 0) / max(total, 1)
+                self.largest[ns, subset] = max(self.largest.get((ns, subset), 0), share)
+                if ns not in self.silent:
+                    self.count(ns, r["destination"]["host"], subset, self.rate * share * seconds)
+
+    def count(self, ns, host, version, requests):
+        bad = requests * self.errors.get((ns, version), 0)
+        labels = {"reporter": "source", "destination_service": host, "destination_version": version,
+                  "destination_workload": version, "job": "proxy", "instance": "proxy:1"}
+        if requests - bad > 0:
+            self.prometheus.add("istio_requests_total", requests - bad, response_code="200", **labels)
+        if bad > 0:
+            self.prometheus.add("istio_requests_total", bad, response_code="500", **labels)
+
+    def lease(self, connection, services, rules, due):
+        serving = {}
+        for kind, items in (("VirtualService", services), ("DestinationRule", rules)):
+            for item in items:
+                meta = item["metadata"]
+                serving[f"{kind}/{meta['namespace']}/{meta['name']}"] = meta["resourceVersion"]
+        if not self.acknowledges or (serving == self.served and not due):
+            return
+        self.served = serving
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() // 1000 % 1000000:06d}Z"
+        spec = {"holderIdentity": "stand-in", "leaseDurationSeconds": 10, "renewTime": stamp}
+        meta = {"name": "serin-proxy-a", "namespace": "serin-system", "labels": {"serin.dev/component": "proxy"},
+                "annotations": {"serin.dev/serving": json.dumps(serving)}}
+        body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
+        reply = self.server.request("PATCH", f"{LEASES}/serin-proxy-a", body, "application/merge-patch+json",
+                                    connection=connection)
+        if reply.status == 404:
+            self.server.request("POST", LEASES, body, connection=connection)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(10)
+
+
+class Operator:
+    def __init__(self, server, prometheus, *options):
+        self.server, self.options = server, options
+        self.prometheus = prometheus
+        self.log = server.data / "operator.log"
+        self.process = None
+        self.start()
+
+    def start(self):
+        command = [BIN, "operator", "--kubeconfig", str(self.server.data / "kubeconfig"), "--prometheus",
+                   self.prometheus.url, "--scrape-interval", "200ms", "--metrics-port", "0", "--log-level", "debug",
+                   *self.options]
+        self.file = open(self.log, "ab")
+        self.process = subprocess.Popen(command, stdout=self.file, stderr=self.file)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+        self.file.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.file.close()
+        check(code == 0, f"the operator ended with {code}: {self.tail()}")
+
+    def tail(self):
+        return pathlib.Path(self.log).read_text()[-3000:]
+
+    def metrics_port(self):
+        found = re.findall(r"msg=metrics port=(\d+)", pathlib.Path(self.log).read_text())
+        return int(found[-1]) if found else 0
+
+
+def deployment(ns, name, version, replicas=2):
+    labels = {"app": "agent", "version": version}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": ns},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels},
+                                  "spec": {"containers": [{"name": "agent", "image": f"agent:{version}"}]}}}}
+
+
+class Case:
+    """One namespace with a pair (or a template) to release."""
+
+    def __init__(self, env, ns, steps, template=False, **analysis):
+        self.env, self.ns, self.server = env, ns, env.server
+        self.host = f"agent.{ns}.svc.cluster.local"
+        self.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
+        subsets = [] if template else [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]
+        self.post(f"{NETWORKING}/namespaces/{ns}/destinationrules",
+                  {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+                   "metadata": {"name": "agent", "namespace": ns}, "spec": {"host": self.host, "subsets": subsets}})
+        first = {"host": self.host} if template else {"host": self.host, "subset": "v1"}
+        self.route = [{"destination": first, "weight": 100}]
+        self.post(f"{NETWORKING}/namespaces/{ns}/virtualservices",
+                  {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+                   "metadata": {"name": "agent", "namespace": ns},
+                   "spec": {"hosts": [self.host], "http": [{"timeout": "1s", "route": self.route}]}})
+        form = {"stable": {"deployment": "agent-v1", "subset": "v1"}, "canary": {"deployment": "agent-v2", "subset": "v2"}}
+        if template:
+            form = {"replicas": 2, **{k: v for k, v in deployment(ns, "", "1")["spec"].items() if k != "replicas"}}
+        else:
+            for version in ("v1", "v2"):
+                self.post(f"/apis/apps/v1/namespaces/{ns}/deployments", deployment(ns, f"agent-{version}", version))
+        self.rollout = {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "agent", "namespace": ns},
+                        "spec": {**form, "traffic": {"virtualService": {"name": "agent"}, "destinationRule": "agent"},
+                                 "steps": steps,
+                                 "analysis": {"interval": "500ms", "metrics": [{"name": "error-rate", "limit": "5%"}],
+                                              **analysis}}}
+        self.path = f"{SERIN}/namespaces/{ns}/rollouts/agent"
+
+    def post(self, path, body):
+        return self.server.ok("POST", path, body)
+
+    def begin(self):
+        self.post(f"{SERIN}/namespaces/{self.ns}/rollouts", self.rollout)
+        return self
+
+    def status(self):
+        reply = self.server.get(self.path)
+        return reply.json.get("status", {}) if reply.status == 200 else {}
+
+    def phase(self):
+        return self.status().get("phase")
+
+    def wait(self, phase, seconds=60):
+        try:
+            return wait_for(f"phase {phase}", lambda: self.phase() == phase, seconds)
+        except Failure as error:
+            raise Failure(f"{error}; status {json.dumps(self.status())[:1500]}; log {self.env.operator.tail()[-1500:]}")
+
+    def act(self, verb, **more):
+        name = f"{verb.lower()}-{time.monotonic_ns()}"
+        self.post(f"{SERIN}/namespaces/{self.ns}/rolloutactions",
+                  {"apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": name, "namespace": self.ns},
+                   "spec": {"rollout": "agent", "verb": verb, "reason": "a test", **more}})
+        path = f"{SERIN}/namespaces/{self.ns}/rolloutactions/{name}"
+        return wait_for(f"an answer to {verb}", lambda: self.server.get(path).json.get("status", {}).get("result"))
+
+    def destinations(self):
+        path = f"{NETWORKING}/namespaces/{self.ns}/virtualservices/agent"
+        return self.server.get(path).json["spec"]["http"][0]["route"]
+
+    def share(self, subset):
+        route = self.destinations()
+        total = sum(r.get("weight", 100 if len(route) == 1 else 0) for r in route)
+        ours = sum(r.get("weight", 100 if len(route) == 1 else 0) for r in route
+                   if r["destination"].get("subset") == subset)
+        return 100 * ours / total
+
+    def rewrite(self, route, manager="gitops"):
+        path = f"{NETWORKING}/namespaces/{self.ns}/virtualservices/agent?fieldManager={manager}"
+        self.server.ok("PATCH", path, [{"op": "replace", "path": "/spec/http/0/route", "value": route}],
+                       content_type="application/json-patch+json")
+
+    def replicas(self, name):
+        reply = self.server.get(f"/apis/apps/v1/namespaces/{self.ns}/deployments/{name}")
+        return reply.json["spec"]["replicas"] if reply.status == 200 else None
+
+    def events(self):
+        items = self.server.get(f"/api/v1/namespaces/{self.ns}/events").json["items"]
+        return [(item["reason"], item.get("message", "")) for item in items]
+
+
+class Environment:
+    def __init__(self, server):
+        self.server = server
+        self.prometheus = Prometheus()
+        self.world = World(server, self.prometheus)
+        self.operator = Operator(server, self.prometheus)
+
+    def close(self):
+        self.operator.stop()
+        self.world.stop()
+        self.prometheus.stop()
