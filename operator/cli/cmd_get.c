@@ -66,14 +66,18 @@ static void print_table(struct getting *work, const struct kube_resource *resour
   work->printed = true;
 }
 
-static void collect(struct getting *work, struct json *object, bool is_list) {
-  struct json *items = json_need_array(work->arena, work->list, "items");
-  if (!is_list) {
-    json_append(items, json_dup(work->arena, object));
-    return;
-  }
-  JSON_EACH(item, json_get(object, "items"))
-  json_append(items, json_dup(work->arena, item));
+// managedFields are longer than the object and for machines: kubectl leaves them out, too.
+static void collect_one(struct getting *work, const struct json *object) {
+  struct json *copy = json_dup(work->arena, object);
+  json_remove(json_need_object(work->arena, copy, "metadata"), STR("managedFields"));
+  json_append(json_need_array(work->arena, work->list, "items"), copy);
+}
+
+static void collect(struct getting *work, const struct json *object, bool is_list) {
+  if (!is_list)
+    collect_one(work, object);
+  JSON_EACH(item, is_list ? json_get(object, "items") : NULL)
+  collect_one(work, item);
 }
 
 // Items of built-in lists come without apiVersion and kind.
