@@ -4,16 +4,22 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/rng.h"
 #include "proxy/host.h"
+#include "proxy/route_path.h"
 
 // 2^64 divided by the golden ratio: steps of this size spread over the circle as evenly as any
 // sequence can.
 #define ROUTE_GOLDEN 0x9E3779B97F4A7C15u
+
+// Above any head that is taken, so that only the growth of a rewrite can fail.
+#define ROUTE_PATH_MAX (256u << 10)
 
 static const struct retry_policy route_no_retry = {.backoff_ms = RETRY_DEFAULT_BACKOFF_MS};
 
 void route_worker_init(struct route_worker *worker, uint64_t seed) {
   *worker = (struct route_worker){.seed = seed};
   regex_worker_init(&worker->regex);
+  buf_init(&worker->path, ROUTE_PATH_MAX);
+  buf_init(&worker->original, ROUTE_PATH_MAX);
 }
 
 void route_worker_fit(struct route_worker *worker, const struct proxy_table *table) {
@@ -30,6 +36,8 @@ void route_worker_fit(struct route_worker *worker, const struct proxy_table *tab
 
 void route_worker_dispose(struct route_worker *worker) {
   regex_worker_dispose(&worker->regex);
+  buf_dispose(&worker->path);
+  buf_dispose(&worker->original);
   xfree(worker->draws);
   worker->draws = NULL;
   worker->draw_count = 0;
@@ -127,6 +135,10 @@ static void route_forward(const struct route_request *request, struct route_work
   }
   decision->kind = ROUTE_FORWARD;
   decision->cluster_name = decision->cluster->id;
+  if (route_has_rewrite(decision) && !route_path_fits(decision, request, worker)) {
+    route_reply_with(decision, 500, STR(""), STR("route_rewrite_limit"));
+    decision->cluster = NULL;
+  }
 }
 
 static void route_take(const struct table_route *route, const struct route_request *request,

@@ -17,6 +17,7 @@ struct route_worker {
   uint64_t *draws; // one for each split of the table
   uint32_t draw_count;
   uint64_t seed;
+  struct buf path, original; // of route_rewrite
 };
 
 void route_worker_init(struct route_worker *worker, uint64_t seed);
@@ -62,6 +63,9 @@ void route_match(const struct proxy_table *table, const struct route_request *re
 // 503 UH "no healthy upstream": what to answer when pick_endpoint finds none.
 struct route_reply route_reply_no_endpoint(void);
 
+// How much longer than the request's a rewritten path may be.
+#define ROUTE_REWRITE_GROWTH 8192u
+
 // Appends the Location of a redirect. Fails with RC_LIMIT when `out` is full or a pattern needs too
 // many steps.
 int route_location(const struct route_decision *decision, const struct route_request *request,
@@ -73,10 +77,11 @@ size_t route_header_ops(const struct route_decision *decision, bool of_response,
                         const struct table_header_ops *ret_ops[2]);
 // The new Host of a forwarded request; "" when it stays.
 struct str route_authority(const struct route_decision *decision);
-// Whether the path of a forwarded request is rewritten (then the old one goes into
-// x-envoy-original-path).
+// Whether the path of a forwarded request is rewritten.
 bool route_has_rewrite(const struct route_decision *decision);
-// The new path without query into `out`; nothing is appended when it stays as it is. Fails as
-// route_location.
-int route_rewrite_path(const struct route_decision *decision, const struct route_request *request,
-                       struct route_worker *worker, struct buf *out);
+// The path to send, without query (request->path itself when it stays), and for
+// x-envoy-original-path the one that came, with its query. Views into the request or the worker,
+// until its next call. Cannot fail for a decision to forward: route_match has tried, and answers
+// 500 where a path would become too long or a pattern needs too many steps.
+void route_rewrite(const struct route_decision *decision, const struct route_request *request,
+                   struct route_worker *worker, struct str *ret_path, struct str *ret_original);

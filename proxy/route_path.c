@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Redirects and rewrites of route.h: what a request's path, authority or Location becomes.
+#include "manifests/base/bug.h"
 #include "proxy/host.h"
 #include "proxy/route.h"
+#include "proxy/route_path.h"
 
 // `path` with what the route's uri matched replaced by `with`; a plain substitution of text, as
 // VirtualService has it.
@@ -49,22 +51,37 @@ bool route_has_rewrite(const struct route_decision *decision) {
   return decision->route->rewrite.has_uri || decision->route->rewrite.regex;
 }
 
-int route_rewrite_path(const struct route_decision *decision, const struct route_request *request,
-                       struct route_worker *worker, struct buf *out) {
-  if (!route_has_rewrite(decision))
-    return 0;
-  const struct table_rewrite *rewrite = &decision->route->rewrite;
-  if (rewrite->regex) {
-    size_t before = out->len;
-    enum regex_result result =
-        regex_replace(rewrite->regex, request->path, rewrite->substitution, &worker->regex, out);
-    if (result == REGEX_NO)
-      out->len = before;
-    return result == REGEX_LIMIT || out->failed ? RC_LIMIT : 0;
+bool route_path_fits(const struct route_decision *decision, const struct route_request *request,
+                     struct route_worker *worker) {
+  const struct table_route *route = decision->route;
+  struct buf *out = &worker->path;
+  buf_reset(out);
+  if (route->rewrite.regex) {
+    if (regex_replace(route->rewrite.regex, request->path, route->rewrite.substitution,
+                      &worker->regex, out) == REGEX_LIMIT)
+      return false;
+  } else {
+    route_replace_matched(route, request->path, route->rewrite.uri, out);
   }
-  if (rewrite->has_uri)
-    route_replace_matched(decision->route, request->path, rewrite->uri, out);
-  return out->failed ? RC_LIMIT : 0;
+  return !out->failed && out->len <= request->path.len + ROUTE_REWRITE_GROWTH;
+}
+
+void route_rewrite(const struct route_decision *decision, const struct route_request *request,
+                   struct route_worker *worker, struct str *ret_path, struct str *ret_original) {
+  struct buf *original = &worker->original;
+  buf_reset(original);
+  (void)buf_add_str(original, request->path);
+  if (request->query.ptr) {
+    (void)buf_add_char(original, '?');
+    (void)buf_add_str(original, request->query);
+  }
+  *ret_original = buf_str(original);
+  *ret_path = request->path;
+  if (!route_has_rewrite(decision))
+    return;
+  BUG_ON(!route_path_fits(decision, request, worker));
+  // An empty path is no path: "/" is what RFC 9112 writes for it.
+  *ret_path = worker->path.len ? buf_str(&worker->path) : STR("/");
 }
 
 static uint16_t route_default_port(struct str scheme) {

@@ -89,7 +89,7 @@ static bool action_rewrite(struct builder *builder, const struct part_place *pla
                            const struct vs_rewrite *from, struct table_rewrite *rewrite) {
   if (!from)
     return true;
-  rewrite->has_uri = from->uri.ptr != NULL;
+  rewrite->has_uri = from->uri.len > 0;
   rewrite->uri = arena_str(builder->arena, from->uri);
   if (from->authority.len)
     rewrite->authority = arena_str(builder->arena, from->authority);

@@ -81,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   route_match(table, &request, &worker, &decision);
   if (decision.kind == ROUTE_REDIRECT)
     (void)route_location(&decision, &request, &out);
-  (void)route_rewrite_path(&decision, &request, &worker, &out);
+  struct str path, original;
+  route_rewrite(&decision, &request, &worker, &path, &original);
   buf_dispose(&out);
   route_worker_dispose(&worker);
   return 0;

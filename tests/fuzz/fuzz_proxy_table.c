@@ -24,7 +24,8 @@ static void ask(const struct proxy_table *table) {
     route_match(table, &request, &worker, &decision);
     if (decision.kind == ROUTE_REDIRECT)
       (void)route_location(&decision, &request, &out);
-    (void)route_rewrite_path(&decision, &request, &worker, &out);
+    struct str path, original;
+    route_rewrite(&decision, &request, &worker, &path, &original);
     buf_dispose(&out);
   }
   route_worker_dispose(&worker);
