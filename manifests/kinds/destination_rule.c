@@ -24,7 +24,7 @@ static const struct field port_policy_fields[] = {
     F_OPTIONAL(struct dr_port_policy, connection_pool, "connectionPool",
                &dr_connection_pool_schema),
     F_OPTIONAL(struct dr_port_policy, outlier_detection, "outlierDetection", &dr_outlier_schema),
-    F_OPTIONAL(struct dr_port_policy, tls, "tls", &dr_tls_schema, F_NOT_ENFORCED),
+    F_OPTIONAL(struct dr_port_policy, tls, "tls", &dr_tls_schema),
 };
 static const struct schema port_policy_schema = SCHEMA(
     "PortTrafficPolicy", struct dr_port_policy, port_policy_fields,
@@ -79,7 +79,7 @@ static const struct field policy_fields[] = {
                &dr_connection_pool_schema, .doc = "Limits on connections and requests."),
     F_OPTIONAL(struct dr_traffic_policy, outlier_detection, "outlierDetection", &dr_outlier_schema,
                .doc = "When a failing endpoint is taken out."),
-    F_OPTIONAL(struct dr_traffic_policy, tls, "tls", &dr_tls_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct dr_traffic_policy, tls, "tls", &dr_tls_schema,
                .doc = "TLS to the endpoints."),
     F_LIST(struct dr_traffic_policy, port_level_settings, "portLevelSettings", &port_policy_schema,
            F_RANGE(0, 4096), .doc = "Policies of single ports."),

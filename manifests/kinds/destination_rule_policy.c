@@ -180,7 +180,8 @@ static const struct enum_value h2_values[] = {
     {.name = "DEFAULT", .doc = "as DO_NOT_UPGRADE"},
     {.name = "DO_NOT_UPGRADE", .doc = "HTTP/1.1 to the backend"},
     {.name = "UPGRADE",
-     .doc = "HTTP/2 with prior knowledge to the backend; one that only knows HTTP/1.1 breaks"},
+     .doc = "HTTP/2 with prior knowledge to the backend; one that only knows HTTP/1.1 breaks",
+     .enforced = ENFORCED_NO},
     {.name = NULL}};
 
 static const struct field http_pool_fields[] = {
@@ -196,7 +197,7 @@ static const struct field http_pool_fields[] = {
           .doc = "Retries at once; 0: no limit."),
     F_DURATION(struct dr_http_pool, idle_timeout_ms, "idleTimeout", F_AT_LEAST(1), F_NOT_ENFORCED,
                .doc = "An idle connection is closed after this; default 1h."),
-    F_ENUM(struct dr_http_pool, h2_upgrade_policy, "h2UpgradePolicy", h2_values, F_NOT_ENFORCED,
+    F_ENUM(struct dr_http_pool, h2_upgrade_policy, "h2UpgradePolicy", h2_values, F_ENFORCED,
            .doc = "Protocol to the backend."),
     F_BOOL(struct dr_http_pool, use_client_protocol, "useClientProtocol", F_NOT_ENFORCED,
            .doc = "Speak to the backend what the client speaks."),
@@ -252,13 +253,14 @@ const struct schema dr_outlier_schema =
 static const struct enum_value tls_values[] = {
     {.name = ""},
     {.name = "DISABLE", .doc = "plain text"},
-    {.name = "SIMPLE", .doc = "TLS, the server shows its certificate"},
-    {.name = "MUTUAL", .doc = "both sides show one"},
-    {.name = "ISTIO_MUTUAL", .doc = "with the mesh's own certificates"},
+    {.name = "SIMPLE", .doc = "TLS, the server shows its certificate", .enforced = ENFORCED_NO},
+    {.name = "MUTUAL", .doc = "both sides show one", .enforced = ENFORCED_NO},
+    {.name = "ISTIO_MUTUAL", .doc = "with the mesh's own certificates", .enforced = ENFORCED_NO},
     {.name = NULL}};
 
 static const struct field tls_fields[] = {
-    F_ENUM(struct dr_tls, mode, "mode", tls_values, .doc = "Whether and how TLS is used."),
+    F_ENUM(struct dr_tls, mode, "mode", tls_values, F_ENFORCED,
+           .doc = "Whether and how TLS is used."),
     F_STRING(struct dr_tls, client_certificate, "clientCertificate", .doc = "File of ours."),
     F_STRING(struct dr_tls, private_key, "privateKey", .doc = "File of its key."),
     F_STRING(struct dr_tls, ca_certificates, "caCertificates",

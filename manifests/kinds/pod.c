@@ -43,6 +43,12 @@ static void check_spec(const void *object, struct check *check) {
   check_mounts(spec, spec->init_containers, spec->init_containers_count, "initContainers", check);
 }
 
+static const struct field secret_ref_fields[] = {
+    F_STRING(struct pod_secret_ref, name, "name"),
+};
+static const struct schema secret_ref_schema =
+    SCHEMA("LocalObjectReference", struct pod_secret_ref, secret_ref_fields);
+
 static const struct field spec_fields[] = {
     F_LIST(struct pod_spec, volumes, "volumes", &pod_volume_schema, F_RANGE(0, 1024),
            .merge_key = "name", .replace_keys = true, .doc = "Volumes of the containers."),
@@ -70,7 +76,8 @@ static const struct field spec_fields[] = {
     F_BOOL(struct pod_spec, host_ipc, "hostIPC", F_NOT_ENFORCED),
     F_BOOL_OPT(struct pod_spec, share_process_namespace, "shareProcessNamespace", F_NOT_ENFORCED),
     F_JSON(struct pod_spec, security_context, "securityContext", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, image_pull_secrets, "imagePullSecrets", F_NOT_ENFORCED),
+    F_LIST(struct pod_spec, image_pull_secrets, "imagePullSecrets", &secret_ref_schema,
+           .merge_key = "name", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, hostname, "hostname", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, hostname_override, "hostnameOverride", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, subdomain, "subdomain", F_NOT_ENFORCED),

@@ -184,6 +184,9 @@ struct pod_volume {
   POD_VOLUME_OTHER_MAP(XX)
 #undef XX
 };
+struct pod_secret_ref {
+  struct str name;
+};
 struct pod_spec {
   struct pod_container *containers, *init_containers;
   size_t containers_count, init_containers_count;
@@ -203,8 +206,9 @@ struct pod_spec {
   bool has_enable_service_links, enable_service_links;
   bool has_priority;
   int64_t priority;
-  const struct json *security_context, *image_pull_secrets, *affinity, *tolerations, *host_aliases,
-      *dns_config;
+  struct pod_secret_ref *image_pull_secrets;
+  size_t image_pull_secrets_count;
+  const struct json *security_context, *affinity, *tolerations, *host_aliases, *dns_config;
   const struct json *readiness_gates, *overhead, *topology_spread_constraints,
       *ephemeral_containers, *os;
   const struct json *scheduling_gates, *resource_claims, *resources;

@@ -88,6 +88,8 @@ def ways_of_use(folder):
     expect("warnings give 0", lint("-f", warns), 0, "[no-timeout]")
     expect("--strict makes them errors", lint("--strict", "-f", warns), 2, ": error: ", "0 warnings")
     expect("all manifests of the canary run pass", lint("-f", KAGENTI), 0, "0 errors", "[duplicate-host]")
+    expect("all examples pass", lint("-f", os.path.join(ROOT, "examples")), 0, "0 errors")
+    expect("what we install passes", lint("-f", os.path.join(ROOT, "manifests", "install")), 0, "0 errors")
     expect("a missing file", lint("-f", os.path.join(folder, "none.yaml")), 2, "none.yaml")
     expect("nothing to check", lint(), 2, "serin lint -f")
     expect("an unknown form", lint("-o", "xml", "-f", one), 2, "text or json")
