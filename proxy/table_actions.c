@@ -29,6 +29,21 @@ static bool action_retries(struct builder *builder, const struct part_place *pla
   return false;
 }
 
+// What goes into a request line, a Host or a Location must not end it: no spaces, no control
+// characters.
+static bool action_check_text(struct builder *builder, const struct part_place *place,
+                              const char *below, struct str text) {
+  for (size_t i = 0; i < text.len; i++) {
+    unsigned char c = (unsigned char)text.ptr[i];
+    if (c > 0x20 && c != 0x7f)
+      continue;
+    table_finding(builder, FINDING_ERROR, place->object, table_place(builder, place, below),
+                  "bad-text", "expected no spaces and control characters, found byte 0x%02x", c);
+    return false;
+  }
+  return true;
+}
+
 // "%%" is a percent sign; "%COMMAND%" is not enforced yet and makes the operation void rather than
 // wrong.
 static bool action_header_value(struct builder *builder, struct str text, struct str *ret_value) {
@@ -62,6 +77,8 @@ static const struct table_header *action_headers(struct builder *builder,
       continue;
     }
     bool is_host = str_eq(header.name, STR("host")) || str_eq(header.name, STR(":authority"));
+    if (is_host && !action_check_text(builder, place, below, header.value))
+      continue;
     if (is_host && ret_host->len == 0)
       *ret_host = header.value; // a rewrite of the host; set comes before add and wins
     if (!is_host)
@@ -93,8 +110,10 @@ static bool action_rewrite(struct builder *builder, const struct part_place *pla
   rewrite->uri = arena_str(builder->arena, from->uri);
   if (from->authority.len)
     rewrite->authority = arena_str(builder->arena, from->authority);
+  bool ok = action_check_text(builder, place, ".rewrite.uri", from->uri);
+  ok = action_check_text(builder, place, ".rewrite.authority", from->authority) && ok;
   if (!from->uri_regex_rewrite)
-    return true;
+    return ok;
   const char *below = ".rewrite.uriRegexRewrite";
   rewrite->substitution = arena_str(builder->arena, from->uri_regex_rewrite->rewrite);
   rewrite->regex = table_regex(builder, place, below, from->uri_regex_rewrite->match, false);
@@ -104,11 +123,11 @@ static bool action_rewrite(struct builder *builder, const struct part_place *pla
                   STR_ARG(rewrite->substitution));
     return false;
   }
-  return rewrite->regex != NULL;
+  return action_check_text(builder, place, below, rewrite->substitution) && rewrite->regex && ok;
 }
 
-static void action_redirect(struct builder *builder, const struct vs_redirect *from,
-                            struct table_redirect *redirect) {
+static bool action_redirect(struct builder *builder, const struct part_place *place,
+                            const struct vs_redirect *from, struct table_redirect *redirect) {
   struct arena *arena = builder->arena;
   redirect->has_uri = from->uri.len > 0;
   redirect->has_prefix = !redirect->has_uri && from->prefix_rewrite.len > 0;
@@ -119,6 +138,11 @@ static void action_redirect(struct builder *builder, const struct vs_redirect *f
   redirect->port_from_request = from->derive_port == VS_FROM_REQUEST_PORT;
   redirect->port_protocol_default = from->derive_port == VS_FROM_PROTOCOL_DEFAULT;
   redirect->status = from->redirect_code ? (int)from->redirect_code : 301;
+  const struct str texts[] = {redirect->uri, redirect->authority, redirect->scheme};
+  bool ok = true;
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    ok = action_check_text(builder, place, ".redirect", texts[i]) && ok;
+  return ok;
 }
 
 static bool action_reply(struct builder *builder, const struct part_place *place,
@@ -157,8 +181,7 @@ bool table_make_action(struct builder *builder, const struct part_place *place,
   ok = action_rewrite(builder, place, http->rewrite, &route->rewrite) && ok;
   if (http->redirect) {
     route->action = TABLE_REDIRECT;
-    action_redirect(builder, http->redirect, &route->redirect);
-    return ok;
+    return action_redirect(builder, place, http->redirect, &route->redirect) && ok;
   }
   if (http->direct_response)
     return action_reply(builder, place, http->direct_response, route) && ok;

@@ -490,6 +490,35 @@ static void a_broken_version_leaves_the_last_good_one(void **state) {
   fixture_dispose(&fixture);
 }
 
+static void what_would_end_a_line_is_refused(void **state) {
+  (void)state;
+  static const char *const https[] = {
+      "rewrite: {uri: \"/a b\"}, route: [{destination: {host: agent}}]",
+      "rewrite: {uri: \"/a\\r\\nX: y\"}, route: [{destination: {host: agent}}]",
+      "rewrite: {authority: \"a\\nb\"}, route: [{destination: {host: agent}}]",
+      "rewrite: {uriRegexRewrite: {match: a, rewrite: \"b\\n\"}}, route: [{destination: {host: "
+      "agent}}]",
+      "redirect: {uri: \"/a\\r\\nSet-Cookie: x\"}",
+      "redirect: {authority: \"a b\"}"};
+  for (size_t i = 0; i < sizeof https / sizeof https[0]; i++) {
+    struct fixture fixture;
+    struct buf yaml;
+    fixture_init(&fixture);
+    fixture_add_service(&fixture, "agent", "default", versions, 1);
+    buf_init(&yaml, 4096);
+    (void)buf_addf(&yaml, "%smetadata: {name: vs}\nspec: {hosts: [agent], http: [{%s}]}\n", vs_head,
+                   https[i]);
+    fixture_apply(&fixture, buf_z(&yaml));
+    struct proxy_table *table = fixture_build(&fixture);
+    if (table->findings.errors == 0)
+      fail_msg("taken: %s", https[i]);
+    assert_true(str_eq(table->hosts[0].source, STR("Service/default/agent")));
+    table_unref(table);
+    fixture_dispose(&fixture);
+    buf_dispose(&yaml);
+  }
+}
+
 static void a_heartbeat_is_no_change(void **state) {
   (void)state;
   static const char *const pods[] = {
@@ -553,6 +582,7 @@ int main(void) {
       cmocka_unit_test(a_slot_is_given_on_only_when_nobody_holds_it),
       cmocka_unit_test(tables_may_be_dropped_from_any_thread),
       cmocka_unit_test(a_broken_version_leaves_the_last_good_one),
+      cmocka_unit_test(what_would_end_a_line_is_refused),
       cmocka_unit_test(a_heartbeat_is_no_change),
       cmocka_unit_test(what_is_not_enforced_is_said),
   };
