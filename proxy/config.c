@@ -25,6 +25,9 @@ struct proxy_config {
   struct config_set set;
   struct table_ids *ids;
   struct proxy_table *table; // newest, NULL before the first
+  // The one before: workers drop it soon, and the last reference frees it, which takes a while for
+  // a large table. That last one is to be ours, here, and not one of a thread that serves requests.
+  struct proxy_table *previous;
   uint64_t version;
   uv_timer_t gather;
   struct directory *directory;
@@ -90,7 +93,8 @@ static void config_build(struct proxy_config *config) {
   input.objects = objects;
   struct proxy_table *table = table_build(&input);
   arena_dispose(&scratch);
-  table_unref(config->table);
+  table_unref(config->previous);
+  config->previous = config->table;
   config->table = table;
   LOG(LOG_INFO, "configuration in force", LOG_I("version", (int64_t)table->version),
       LOG_I("hosts", (int64_t)table->host_count), LOG_I("clusters", (int64_t)table->cluster_count),
@@ -162,6 +166,7 @@ static void config_copy_settings(struct proxy_config *config, const struct table
 }
 
 static void config_free(struct proxy_config *config) {
+  table_unref(config->previous);
   table_unref(config->table);
   table_ids_unref(config->ids);
   config_set_dispose(&config->set);
