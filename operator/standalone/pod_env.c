@@ -40,11 +40,13 @@ struct str pod_expand(struct str text, const struct pod_env_list *list, struct a
     }
     struct str rest = str_slice(text, i + 2, text.len);
     ptrdiff_t end = text.ptr[i + 1] == '(' ? str_find_char(rest, ')') : -1;
-    struct str value = end >= 0 ? pod_env_get(list, str_slice(rest, 0, (size_t)end)) : STR_NULL;
-    if (!value.ptr) {
+    if (end < 0) {
       buf_add_char(&out, '$');
       continue;
     }
+    struct str value = pod_env_get(list, str_slice(rest, 0, (size_t)end));
+    if (!value.ptr) // unknown: as it was written, to the first ')'
+      value = str_slice(text, i, i + (size_t)end + 3);
     buf_add_str(&out, value);
     i += (size_t)end + 2;
   }
