@@ -80,9 +80,21 @@ struct json *yaml_scalar_resolve(struct str text, struct arena *arena) {
   return json_new_string(arena, text);
 }
 
+// 2026-01-29T12:00:00Z is text to Kubernetes, but a time to other readers of YAML 1.1: kubectl
+// quotes it, too.
+static bool is_date(struct str text) {
+  static const char form[] = "0000-00-00";
+  if (text.len < sizeof form - 1)
+    return false;
+  for (size_t i = 0; i < sizeof form - 1; i++)
+    if (form[i] == '-' ? text.ptr[i] != '-' : digit_value(text.ptr[i]) > 9)
+      return false;
+  return true;
+}
+
 bool yaml_scalar_is_string(struct str text) {
   int64_t integer;
   double number;
-  return !one_of(text, nulls) && !one_of(text, trues) && !one_of(text, falses) &&
+  return !one_of(text, nulls) && !one_of(text, trues) && !one_of(text, falses) && !is_date(text) &&
          !resolve_int(text, &integer) && !resolve_double(text, &number);
 }

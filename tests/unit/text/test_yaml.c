@@ -87,6 +87,18 @@ static void writes_every_string_so_that_it_reads_back(void **state) {
   }
 }
 
+static void writes_times_quoted(void **state) {
+  (void)state;
+  struct json *object = json_new_object(&arena);
+  struct buf out;
+  json_put_z(&arena, object, "at", "2026-01-29T12:00:00Z");
+  json_put_z(&arena, object, "name", "2026-01-agent");
+  buf_init(&out, 4096);
+  assert_int_equal(yaml_write(&out, object), 0);
+  assert_string_equal(buf_z(&out), "at: \"2026-01-29T12:00:00Z\"\nname: 2026-01-agent\n");
+  buf_dispose(&out);
+}
+
 static void marks_lines_and_splits_documents(void **state) {
   (void)state;
   struct yaml_doc *docs;
@@ -140,11 +152,9 @@ static void bounds_depth(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(gives_scalars_their_type),
-      TEST(writes_every_string_so_that_it_reads_back),
-      TEST(marks_lines_and_splits_documents),
-      TEST(says_what_is_wrong_and_where),
-      TEST(bounds_depth),
+      TEST(gives_scalars_their_type),     TEST(writes_every_string_so_that_it_reads_back),
+      TEST(writes_times_quoted),          TEST(marks_lines_and_splits_documents),
+      TEST(says_what_is_wrong_and_where), TEST(bounds_depth),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
