@@ -10,13 +10,15 @@ enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
 enum value_type {
   VALUE_STRING,
-  VALUE_BYTES, // base64 in JSON
   VALUE_BOOL,
   VALUE_INT,
   VALUE_MESSAGE,
   VALUE_STRINGS,    // repeated
+  VALUE_MESSAGES,   // repeated
   VALUE_STRING_MAP, // map<string, string>
   VALUE_BYTES_MAP,  // map<string, bytes>
+  VALUE_INT_OR_STRING,
+  VALUE_SKIPPED, // the server's own to set (status, times), whatever it is
 };
 
 struct message;
@@ -33,21 +35,24 @@ struct message {
   size_t count;
 };
 
+#define MESSAGE_DEPTH 10
 #define MESSAGE(rows)                                                                              \
   { rows, ARRAY_LEN(rows) }
 
-static const struct message_row meta_rows[] = {{1, VALUE_STRING, "name", NULL},
-                                               {2, VALUE_STRING, "generateName", NULL},
-                                               {3, VALUE_STRING, "namespace", NULL},
-                                               {11, VALUE_STRING_MAP, "labels", NULL},
-                                               {12, VALUE_STRING_MAP, "annotations", NULL},
-                                               {14, VALUE_STRINGS, "finalizers", NULL}};
+// Fields that are not in a table must be empty, else the body is refused: nothing is dropped in
+// silence.
+static const struct message_row meta_rows[] = {
+    {1, VALUE_STRING, "name", NULL},        {2, VALUE_STRING, "generateName", NULL},
+    {3, VALUE_STRING, "namespace", NULL},   {8, VALUE_SKIPPED, NULL, NULL}, // creationTimestamp
+    {11, VALUE_STRING_MAP, "labels", NULL}, {12, VALUE_STRING_MAP, "annotations", NULL},
+    {14, VALUE_STRINGS, "finalizers", NULL}};
 static const struct message meta_message = MESSAGE(meta_rows);
 
 static const struct message_row namespace_spec_rows[] = {{1, VALUE_STRINGS, "finalizers", NULL}};
 static const struct message namespace_spec = MESSAGE(namespace_spec_rows);
 static const struct message_row namespace_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                    {2, VALUE_MESSAGE, "spec", &namespace_spec}};
+                                                    {2, VALUE_MESSAGE, "spec", &namespace_spec},
+                                                    {3, VALUE_SKIPPED, NULL, NULL}};
 
 static const struct message_row config_map_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
                                                      {2, VALUE_STRING_MAP, "data", NULL},
@@ -74,17 +79,73 @@ static const struct message_row access_spec_rows[] = {
     {2, VALUE_MESSAGE, "nonResourceAttributes", &path_message}};
 static const struct message access_spec = MESSAGE(access_spec_rows);
 static const struct message_row access_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                 {2, VALUE_MESSAGE, "spec", &access_spec}};
-static const struct message_row self_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message}};
+                                                 {2, VALUE_MESSAGE, "spec", &access_spec},
+                                                 {3, VALUE_SKIPPED, NULL, NULL}};
+static const struct message_row self_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
+                                               {2, VALUE_SKIPPED, NULL, NULL}};
+
+// What `kubectl create deployment` fills in.
+static const struct message_row label_selector_rows[] = {
+    {1, VALUE_STRING_MAP, "matchLabels", NULL}};
+static const struct message label_selector_message = MESSAGE(label_selector_rows);
+static const struct message_row port_rows[] = {{1, VALUE_STRING, "name", NULL},
+                                               {2, VALUE_INT, "hostPort", NULL},
+                                               {3, VALUE_INT, "containerPort", NULL},
+                                               {4, VALUE_STRING, "protocol", NULL},
+                                               {5, VALUE_STRING, "hostIP", NULL}};
+static const struct message port_message = MESSAGE(port_rows);
+static const struct message_row env_rows[] = {{1, VALUE_STRING, "name", NULL},
+                                              {2, VALUE_STRING, "value", NULL}};
+static const struct message env_message = MESSAGE(env_rows);
+static const struct message_row container_rows[] = {
+    {1, VALUE_STRING, "name", NULL},          {2, VALUE_STRING, "image", NULL},
+    {3, VALUE_STRINGS, "command", NULL},      {4, VALUE_STRINGS, "args", NULL},
+    {5, VALUE_STRING, "workingDir", NULL},    {6, VALUE_MESSAGES, "ports", &port_message},
+    {7, VALUE_MESSAGES, "env", &env_message}, {14, VALUE_STRING, "imagePullPolicy", NULL}};
+static const struct message container_message = MESSAGE(container_rows);
+static const struct message_row pod_spec_rows[] = {
+    {2, VALUE_MESSAGES, "containers", &container_message},
+    {3, VALUE_STRING, "restartPolicy", NULL},
+    {4, VALUE_INT, "terminationGracePeriodSeconds", NULL}};
+static const struct message pod_spec_message = MESSAGE(pod_spec_rows);
+static const struct message_row template_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
+                                                   {2, VALUE_MESSAGE, "spec", &pod_spec_message}};
+static const struct message template_message = MESSAGE(template_rows);
+static const struct message_row deployment_spec_rows[] = {
+    {1, VALUE_INT, "replicas", NULL},
+    {2, VALUE_MESSAGE, "selector", &label_selector_message},
+    {3, VALUE_MESSAGE, "template", &template_message}};
+static const struct message deployment_spec = MESSAGE(deployment_spec_rows);
+static const struct message_row deployment_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
+                                                     {2, VALUE_MESSAGE, "spec", &deployment_spec},
+                                                     {3, VALUE_SKIPPED, NULL, NULL}};
+
+// And `kubectl create service`.
+static const struct message_row service_port_rows[] = {{1, VALUE_STRING, "name", NULL},
+                                                       {2, VALUE_STRING, "protocol", NULL},
+                                                       {3, VALUE_INT, "port", NULL},
+                                                       {4, VALUE_INT_OR_STRING, "targetPort", NULL},
+                                                       {5, VALUE_INT, "nodePort", NULL}};
+static const struct message service_port_message = MESSAGE(service_port_rows);
+static const struct message_row service_spec_rows[] = {
+    {1, VALUE_MESSAGES, "ports", &service_port_message},
+    {2, VALUE_STRING_MAP, "selector", NULL},
+    {3, VALUE_STRING, "clusterIP", NULL},
+    {4, VALUE_STRING, "type", NULL},
+    {10, VALUE_STRING, "externalName", NULL}};
+static const struct message service_spec = MESSAGE(service_spec_rows);
+static const struct message_row service_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
+                                                  {2, VALUE_MESSAGE, "spec", &service_spec},
+                                                  {3, VALUE_SKIPPED, NULL, NULL}};
 
 static const struct {
   const char *kind;
   struct message message;
-} kinds[] = {{"Namespace", MESSAGE(namespace_rows)},
-             {"ConfigMap", MESSAGE(config_map_rows)},
-             {"Secret", MESSAGE(secret_rows)},
-             {"SelfSubjectAccessReview", MESSAGE(access_rows)},
-             {"SelfSubjectReview", MESSAGE(self_rows)}};
+} kinds[] = {
+    {"Deployment", MESSAGE(deployment_rows)}, {"Service", MESSAGE(service_rows)},
+    {"Namespace", MESSAGE(namespace_rows)},   {"ConfigMap", MESSAGE(config_map_rows)},
+    {"Secret", MESSAGE(secret_rows)},         {"SelfSubjectAccessReview", MESSAGE(access_rows)},
+    {"SelfSubjectReview", MESSAGE(self_rows)}};
 
 static bool read_varint(struct str *rest, uint64_t *ret_value) {
   uint64_t value = 0;
@@ -150,39 +211,87 @@ static bool decode_entry(struct arena *arena, struct json *object, const struct 
   return true;
 }
 
+// Zeros, empty texts and messages of nothing else: what Go writes for fields that are not set.
+static bool is_void(struct str bytes, int depth) {
+  struct wire_field field;
+  while (bytes.len) {
+    if (depth > MESSAGE_DEPTH || !read_field(&bytes, &field) || field.varint ||
+        !is_void(field.bytes, depth + 1))
+      return false;
+  }
+  return true;
+}
+
+// Kubernetes' IntOrString: 1: 0 for a number, 2: the number, 3: the text.
+static bool decode_int_or_string(struct arena *arena, struct json *object, const char *name,
+                                 struct str bytes) {
+  struct wire_field field;
+  struct str text = STR("");
+  uint64_t is_text = 0, number = 0;
+  while (bytes.len) {
+    if (!read_field(&bytes, &field))
+      return false;
+    if (field.number == 1)
+      is_text = field.varint;
+    else if (field.number == 2)
+      number = field.varint;
+    else if (field.number == 3)
+      text = field.bytes;
+  }
+  if (is_text)
+    json_put_string(arena, object, name, text);
+  else if (number)
+    json_put_int(arena, object, name, (int64_t)number);
+  return true;
+}
+
+static bool decode_message(struct arena *arena, const struct message *message, struct str bytes,
+                           struct json *object, int depth);
+
+static bool decode_value(struct arena *arena, const struct message_row *row,
+                         const struct wire_field *field, struct json *object, int depth) {
+  struct json *child;
+  switch (row->type) {
+  case VALUE_STRING:
+    if (field->bytes.len)
+      json_put_string(arena, object, row->name, field->bytes);
+    return true;
+  case VALUE_BOOL: json_put_bool(arena, object, row->name, field->varint != 0); return true;
+  case VALUE_INT: // zero is how Go writes "not set" for all of these
+    if (field->varint)
+      json_put_int(arena, object, row->name, (int64_t)field->varint);
+    return true;
+  case VALUE_STRINGS:
+    json_append(json_need_array(arena, object, row->name), json_new_string(arena, field->bytes));
+    return true;
+  case VALUE_STRING_MAP:
+  case VALUE_BYTES_MAP: return decode_entry(arena, object, row, field->bytes);
+  case VALUE_INT_OR_STRING: return decode_int_or_string(arena, object, row->name, field->bytes);
+  case VALUE_MESSAGE:
+    child = json_need_object(arena, object, row->name);
+    return decode_message(arena, row->message, field->bytes, child, depth + 1);
+  case VALUE_MESSAGES:
+    child = json_new_object(arena);
+    json_append(json_need_array(arena, object, row->name), child);
+    return decode_message(arena, row->message, field->bytes, child, depth + 1);
+  case VALUE_SKIPPED: return true;
+  }
+  return false;
+}
+
 static bool decode_message(struct arena *arena, const struct message *message, struct str bytes,
                            struct json *object, int depth) {
   struct wire_field field;
+  if (depth > MESSAGE_DEPTH)
+    return false;
   while (bytes.len) {
     if (!read_field(&bytes, &field))
       return false;
     const struct message_row *row = find_row(message, field.number);
-    if (!row)
-      continue;
-    switch (row->type) {
-    case VALUE_STRING:
-      if (field.bytes.len)
-        json_put_string(arena, object, row->name, field.bytes);
-      break;
-    case VALUE_BYTES:
-      json_put_string(arena, object, row->name, base64_encode(arena, field.bytes));
-      break;
-    case VALUE_BOOL: json_put_bool(arena, object, row->name, field.varint != 0); break;
-    case VALUE_INT: json_put_int(arena, object, row->name, (int64_t)field.varint); break;
-    case VALUE_STRINGS:
-      json_append(json_need_array(arena, object, row->name), json_new_string(arena, field.bytes));
-      break;
-    case VALUE_STRING_MAP:
-    case VALUE_BYTES_MAP:
-      if (!decode_entry(arena, object, row, field.bytes))
-        return false;
-      break;
-    case VALUE_MESSAGE:
-      if (depth > 8 || !decode_message(arena, row->message, field.bytes,
-                                       json_need_object(arena, object, row->name), depth + 1))
-        return false;
-      break;
-    }
+    if (!row && (field.varint || !is_void(field.bytes, 0)))
+      return false;
+    if (row && !decode_value(arena, row, &field, object, depth))
+      return false;
   }
   return true;
 }
@@ -221,7 +330,11 @@ int rest_protobuf_decode(struct str body, struct arena *arena, struct json **ret
     json_put_string(arena, object, "apiVersion", version);
     json_put_string(arena, object, "kind", kind);
     if (!decode_message(arena, &kinds[i].message, raw, object, 0))
-      return err_set(err, RC_PARSE, "the protobuf body is malformed");
+      return err_set(
+          err, RC_PARSE,
+          "the protobuf body is malformed, or sets a %s field that this server reads only as JSON "
+          "(write a manifest and use kubectl create -f)",
+          kinds[i].kind);
     *ret_object = object;
     return RC_OK;
   }

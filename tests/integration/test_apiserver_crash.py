@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of `serin apiserver` under load, again and again: what was answered is there; watches go on where they were."""
 import pathlib
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -94,6 +95,21 @@ def test_a_second_server_on_the_same_data_is_refused(server):
     done = subprocess.run([BIN, "apiserver", "--data", str(server.data)], capture_output=True, text=True, timeout=20)
     equal(done.returncode, 1)
     check("another API server works on" in done.stderr, done.stderr)
+
+
+def test_a_store_of_a_newer_version_is_refused(server):
+    server.kill()
+    with sqlite3.connect(server.data / "store.db") as db:
+        before = db.execute("PRAGMA user_version").fetchone()[0]
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    done = subprocess.run([BIN, "apiserver", "--data", str(server.data)], capture_output=True, text=True, timeout=20)
+    equal(done.returncode, 1)
+    check("written by a newer Serin" in done.stderr, done.stderr)
+    with sqlite3.connect(server.data / "store.db") as db:
+        db.execute(f"PRAGMA user_version = {before}")
+    db.close()
+    server.start()
 
 
 if __name__ == "__main__":

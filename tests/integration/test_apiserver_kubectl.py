@@ -181,6 +181,12 @@ def test_create_and_generate_name(server):
     equal(server.kubectl("get", "cm", "conf", "-n", "team1", "-o", "jsonpath={.data.a}"), "b")
     equal(server.kubectl("create", "secret", "generic", "s", "-n", "team1", "--from-literal=p=q"), "secret/s created\n")
     equal(server.kubectl("get", "secret", "s", "-n", "team1", "-o", "jsonpath={.data.p}"), "cQ==")
+    equal(server.kubectl("create", "deployment", "made", "-n", "team1", "--image=img:1", "--replicas=2", "--port=80", "--", "run", "-x"), "deployment.apps/made created\n")
+    made = json.loads(server.kubectl("get", "deploy", "made", "-n", "team1", "-o", "json"))["spec"]
+    container = made["template"]["spec"]["containers"][0]
+    equal((made["replicas"], container["image"], container["command"], container["ports"][0]["containerPort"]), (2, "img:1", ["run", "-x"], 80))
+    equal(server.kubectl("create", "service", "clusterip", "made", "-n", "team1", "--tcp=80:8080"), "service/made created\n")
+    equal(server.kubectl("get", "svc", "made", "-n", "team1", "-o", "jsonpath={.spec.ports[0].targetPort}"), "8080")
     action = "apiVersion: serin.dev/v1alpha1\nkind: RolloutAction\nmetadata: {generateName: agent-}\nspec: {rollout: agent, verb: promote}\n"
     text = server.kubectl("create", "-f", "-", stdin=action)
     name = text.split()[0]
