@@ -3,8 +3,10 @@
 // clear.
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/lint_rules.h"
+#include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/kinds/virtual_service.h"
+#include "manifests/schema/decode.h"
 #include "manifests/text/duration.h"
 
 #define LAST_BUCKET_MS 3600000 // of istio_request_duration_milliseconds
@@ -134,9 +136,24 @@ static void check_version(struct lint *lint, const struct lint_object *rule,
                STR_ARG(lint_title(lint, rule)), STR_ARG(version->subset));
 }
 
+// The template is kept as json in a Rollout; here it is judged as the Pods that it will make.
+static void check_template(struct lint *lint, const struct lint_object *object) {
+  const struct json *spec = json_get(object->json, "spec");
+  const struct decode_options options = {.file = object->file};
+  struct pod_template template_ = {.metadata = {.generation = 0}};
+  struct label_selector selector = {.match_expressions_count = 0};
+  if (json_get(spec, "template"))
+    (void)schema_decode(&pod_template_schema, json_get(spec, "template"), &options,
+                        STR("spec.template"), lint->arena, lint->findings, &template_);
+  if (json_get(spec, "selector"))
+    (void)schema_decode(&label_selector_schema, json_get(spec, "selector"), &options,
+                        STR("spec.selector"), lint->arena, lint->findings, &selector);
+}
+
 void lint_rollout(struct lint *lint, const struct lint_object *object) {
   const struct rollout_spec *spec = &((const struct rollout *)object->object)->spec;
   struct check check = lint_check(lint, object);
+  check_template(lint, object);
   check_steps(spec, &check);
   check_metrics(spec, &check);
   check_route(lint, object, &check);
