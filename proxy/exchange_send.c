@@ -44,11 +44,28 @@ static void prepare_request(struct exchange_run *run) {
   struct head_rules_request rules = {.is_gateway = run->worker->settings.is_gateway,
                                      .new_id = new_id(run)};
   head_rules_request(&run->request, &rules);
-  if (run->decision.route)
-    head_rules_apply(&run->request, &run->decision.route->request_headers);
-  if (run->decision.destination)
-    head_rules_apply(&run->request, &run->decision.destination->request_headers);
+  const struct table_header_ops *ops[2];
+  size_t count = route_header_ops(&run->decision, false, ops);
+  for (size_t i = 0; i < count; i++)
+    head_rules_apply(&run->request, ops[i]);
   run->prepared = true;
+}
+
+// The path and the Host as the route rewrites them; the request itself keeps those that came, for
+// the log and for further tries. What is added to the head is valid until the worker's next request
+// is written.
+static void rewrite_target(struct exchange_run *run, struct http1_write_options *options) {
+  struct head *head = &run->request;
+  struct str authority = route_authority(&run->decision);
+  if (authority.len > 0)
+    options->authority = authority;
+  if (!route_has_rewrite(&run->decision))
+    return;
+  const struct route_request request = {.path = head->path, .query = head->query};
+  struct str original;
+  route_rewrite(&run->decision, &request, &run->worker->router, &options->path, &original);
+  head_remove_name(head, STR("x-envoy-original-path"));
+  (void)head_add_name(head, STR("x-envoy-original-path"), original);
 }
 
 static struct str expected_timeout(struct exchange_run *run) {
@@ -75,6 +92,7 @@ void exchange_send_request(struct exchange_run *run) {
                  number_text(run->attempt_text, sizeof(run->attempt_text), run->exchange.tries),
                  expected_timeout(run));
   struct http1_write_options options = {.framing = request_framing(head)};
+  rewrite_target(run, &options);
   char *text = run->worker->request_text;
   size_t len = http1_write_request(text, HTTP1_HEAD_ROOM, head, &options);
   pump_add(&upstream->out, text, len);
@@ -149,10 +167,10 @@ static void apply_response_rules(struct exchange_run *run, struct head *head,
                                       .date = worker_date(run->worker),
                                       .service_time = service_time};
   head_rules_response(head, &rules);
-  if (run->decision.route)
-    head_rules_apply(head, &run->decision.route->response_headers);
-  if (run->decision.destination)
-    head_rules_apply(head, &run->decision.destination->response_headers);
+  const struct table_header_ops *ops[2];
+  size_t count = route_header_ops(&run->decision, true, ops);
+  for (size_t i = 0; i < count; i++)
+    head_rules_apply(head, ops[i]);
 }
 
 void exchange_send_response(struct exchange_run *run) {
