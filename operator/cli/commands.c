@@ -25,6 +25,8 @@
   XX(explain) \
   XX(plan) \
   XX(proxy_config) \
+  XX(backup) \
+  XX(restore) \
   XX(completion) \
   XX(version) \
   XX(runtime) \

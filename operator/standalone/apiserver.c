@@ -4,6 +4,7 @@
 #include "manifests/base/log.h"
 #include "operator/standalone/api_delete.h"
 #include "operator/standalone/api_http.h"
+#include "operator/standalone/store_file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,19 +33,10 @@ struct apiserver {
 };
 
 // Two servers on one store would each think to own its history.
-static int lock(const char *data, struct arena *arena, int *ret_fd, struct err *err) {
-  struct str path = arena_printf(arena, "%s/apiserver.lock", data);
+static int lock(const char *data, int *ret_fd, struct err *err) {
   if (mkdir(data, 0700) && errno != EEXIST)
     return err_errno(err, "cannot make %s", data);
-  int fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0)
-    return err_errno(err, "cannot open %s", path.ptr);
-  if (flock(fd, LOCK_EX | LOCK_NB)) {
-    close(fd);
-    return err_set(err, RC_EXISTS, "another API server works on %s", data);
-  }
-  *ret_fd = fd;
-  return RC_OK;
+  return store_file_lock(data, ret_fd, err);
 }
 
 static int listen_on(int port, int *ret_fd, struct err *err) {
@@ -127,7 +118,7 @@ static int open_parts(struct apiserver *server, const struct apiserver_options *
   const char *data = options->data;
   struct arena *arena = &server->arena;
   int port = 0;
-  int rc = lock(data, arena, &server->lock_fd, err);
+  int rc = lock(data, &server->lock_fd, err);
   if (!rc)
     rc = auth_open(data, &server->auth, err);
   if (!rc)

@@ -521,6 +521,22 @@ int store_compact(struct store *store, int64_t keep, struct err *err) {
   return rc;
 }
 
+int store_leap(struct store *store, struct err *err) {
+  int rc = begin(store, err);
+  if (rc)
+    return rc;
+  store->revision += STORE_LEAP;
+  store->compacted = store->revision;
+  sqlite3_stmt *stmt = statement(store, SQL_COMPACT);
+  if (!stmt)
+    return fail(store, err, "compacting");
+  sqlite3_bind_int64(stmt, 1, store->revision);
+  rc = run(store, stmt, err, "compacting");
+  if (!rc)
+    rc = set_meta(store, "compacted", store->compacted, err);
+  return rc ? rc : store_commit(store, err);
+}
+
 int store_backup(struct store *store, const char *path, struct err *err) {
   sqlite3 *to = NULL;
   int rc = RC_OK;

@@ -46,6 +46,7 @@ struct store_write {
 #define STORE_SCHEMA 1      // version of the tables, kept in the file
 #define STORE_HISTORY 10000 // revisions of history that are kept
 #define STORE_HISTORY_SLACK 1000
+#define STORE_LEAP 1000000
 
 // Opens or makes the file (0600); upgrades older schemas, refuses newer ones.
 int store_open(const char *path, struct store **ret_store, struct err *err);
@@ -104,3 +105,6 @@ int store_compact(struct store *store, int64_t keep, struct err *err);
 
 // A consistent copy into a new file while the store is open.
 int store_backup(struct store *store, const char *path, struct err *err);
+// Jumps ahead by STORE_LEAP revisions and drops the history: after a restore, no revision a client
+// may still hold can come to mean something else, and its watch is told 410. Commits.
+int store_leap(struct store *store, struct err *err);
