@@ -78,17 +78,45 @@ static bool all_have(const struct json *list, const char *key) {
   return true;
 }
 
-// The user's items in his order, each merged with the live one; then the live ones he never named.
+static ptrdiff_t place_of(const struct json *list, const char *key, const struct json *like) {
+  const struct json *found = find_item(list, key, like);
+  ptrdiff_t at = 0;
+  JSON_EACH(item, list) {
+    if (item == found)
+      return at;
+    at++;
+  }
+  return -1;
+}
+
+static const struct json *next_foreign(const struct json *item, const char *key,
+                                       const struct json *last, const struct json *wanted) {
+  while (item && (find_item(wanted, key, item) || find_item(last, key, item)))
+    item = item->next;
+  return item;
+}
+
+// The user's items in his order, each merged with the live one, among the live ones he never named.
+// Where these stand is decided as by a strategic merge with $setElementOrder (mergeSortedSlice in
+// k8s.io/apimachinery): before the user's item, unless both are live and his comes first.
 static struct json *merge_list(const struct merging *merging, const char *key, struct str name,
                                const struct json *live, const struct json *last,
                                const struct json *wanted) {
   struct json *merged = json_new_array(merging->arena);
-  JSON_EACH(item, wanted)
-  json_append(merged, merge_value(merging, STR("-"), name, find_item(live, key, item),
-                                  find_item(last, key, item), item));
-  JSON_EACH(item, live)
-  if (!find_item(wanted, key, item) && !find_item(last, key, item))
-    json_append(merged, json_dup(merging->arena, item));
+  const struct json *mine = wanted->child;
+  const struct json *foreign = next_foreign(live->child, key, last, wanted);
+  while (mine || foreign) {
+    ptrdiff_t at = mine ? place_of(live, key, mine) : -1;
+    bool first = mine && foreign && at >= 0 && at < place_of(live, key, foreign);
+    if (foreign && !first) {
+      json_append(merged, json_dup(merging->arena, foreign));
+      foreign = next_foreign(foreign->next, key, last, wanted);
+      continue;
+    }
+    json_append(merged, merge_value(merging, STR("-"), name, find_item(live, key, mine),
+                                    find_item(last, key, mine), mine));
+    mine = mine->next;
+  }
   return merged;
 }
 
