@@ -97,8 +97,8 @@ static const struct schema policy_schema =
 static const struct field subset_fields[] = {
     F_STRING(struct dr_subset, name, "name", .required = true, .not_empty = true,
              .format = &format_dns_label, F_ENFORCED, .doc = "How routes call it."),
-    F_STRING_MAP(struct dr_subset, labels, "labels", F_RANGE(0, 4096), F_ENFORCED,
-                 .format = &format_label_key, .doc = "Labels of the Pods that belong to it."),
+    F_STRING_MAP(struct dr_subset, labels, "labels", F_RANGE(0, 4096), F_ENFORCED, F_LABELS,
+                 .doc = "Labels of the Pods that belong to it."),
     F_OPTIONAL(struct dr_subset, traffic_policy, "trafficPolicy", &policy_schema,
                .doc = "Policy for this subset."),
 };

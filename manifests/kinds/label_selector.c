@@ -35,7 +35,7 @@ static const struct schema requirement_schema =
            .check = check_requirement);
 
 static const struct field selector_fields[] = {
-    F_STRING_MAP(struct label_selector, match_labels, "matchLabels", F_RANGE(0, 4096),
+    F_STRING_MAP(struct label_selector, match_labels, "matchLabels", F_RANGE(0, 4096), F_LABELS,
                  .doc = "Labels that must be there with these values."),
     F_LIST(struct label_selector, match_expressions, "matchExpressions", &requirement_schema,
            F_RANGE(0, 4096), .doc = "Further requirements; all must hold."),

@@ -55,7 +55,7 @@ static void check_spec(const void *object, struct check *check) {
 static const struct field spec_fields[] = {
     F_LIST(struct service_spec, ports, "ports", &port_schema, F_RANGE(0, 4096), .merge_key = "port",
            .map_keys = "port,protocol", .doc = "Ports of the service."),
-    F_STRING_MAP(struct service_spec, selector, "selector", .format = &format_label_key,
+    F_STRING_MAP(struct service_spec, selector, "selector", F_LABELS,
                  .doc = "Labels of the Pods behind it."),
     F_STRING(struct service_spec, cluster_ip, "clusterIP"),
     F_STRINGS(struct service_spec, cluster_ips, "clusterIPs"),

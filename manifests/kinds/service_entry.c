@@ -28,7 +28,7 @@ static const struct enum_value resolutions[] = {
     {.name = NULL}};
 
 static const struct field selector_fields[] = {
-    F_STRING_MAP(struct se_workload_selector, labels, "labels", .format = &format_label_key),
+    F_STRING_MAP(struct se_workload_selector, labels, "labels", F_LABELS),
 };
 static const struct schema selector_schema =
     SCHEMA("WorkloadSelector", struct se_workload_selector, selector_fields);

@@ -175,7 +175,7 @@ static void decode_string_map(struct decoder *d, const struct field *row, const 
                               const struct place *place, void *object) {
   struct string_map *map = member(object, row->offset);
   map->items = ARENA_ARRAY(d->arena, struct string_pair, json->count);
-  const struct field text = {.name = row->name, .type = FIELD_STRING};
+  const struct field text = {.name = row->name, .type = FIELD_STRING, .format = row->value_format};
   JSON_EACH(item, json) {
     struct place at = place_member(place, item->key, item);
     struct string_pair *pair = &map->items[map->count++];

@@ -107,12 +107,12 @@ struct field {
   bool secret;           // never printed
   bool read_only;        // written by us, not by people (status)
   bool has_range;        // min and max hold (numbers, durations in ms; texts: bytes; lists: items)
-  enum enforcement enforced;       // see above
-  double min, max;                 //
-  const struct schema *schema;     // of the struct, or of a list's or map's elements
-  const struct enum_value *values; // FIELD_ENUM
-  const struct field_format
-      *format;            // FIELD_STRING, FIELD_STRINGS (each item), map keys of FIELD_MAP
+  enum enforcement enforced;         // see above
+  double min, max;                   //
+  const struct schema *schema;       // of the struct, or of a list's or map's elements
+  const struct enum_value *values;   // FIELD_ENUM
+  const struct field_format *format; // of strings, each of FIELD_STRINGS, and the keys of maps
+  const struct field_format *value_format; // FIELD_STRING_MAP: of its values
   const char *fallback;   // default: scalars as text ("10", "true", "Same"), the rest as JSON
   const char *deprecated; // what to use instead: "consecutive5xxErrors"
   const char *merge_key;  // lists of structs: key for strategic merge and list-type=map: "name"
@@ -199,6 +199,7 @@ const char *enum_name(const struct enum_value *values, int value);
 
 #define F_RANGE(lo, hi) .has_range = true, .min = (lo), .max = (hi)
 #define F_AT_LEAST(lo) .has_range = true, .min = (lo), .max = 9007199254740992.0
+#define F_LABELS .format = &format_label_key, .value_format = &format_label_value
 #define F_ENFORCED .enforced = ENFORCED_YES
 #define F_NOT_ENFORCED .enforced = ENFORCED_NO
 #define SCHEMA(n, T, rows, ...)                                                                    \

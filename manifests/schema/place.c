@@ -14,9 +14,11 @@ struct place place_item(const struct place *up, size_t index, const struct json 
 }
 
 static bool is_plain(struct str name) {
-  for (size_t i = 0; i < name.len; i++)
-    if (name.ptr[i] == '.' || name.ptr[i] == '[' || name.ptr[i] == ']' || name.ptr[i] == '/')
+  for (size_t i = 0; i < name.len; i++) {
+    unsigned char c = (unsigned char)name.ptr[i];
+    if (c <= ' ' || c == 0x7f || c == '.' || c == '[' || c == ']' || c == '/' || c == '"')
       return false;
+  }
   return name.len > 0;
 }
 
