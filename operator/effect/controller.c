@@ -93,6 +93,7 @@ static void release_free(uv_handle_t *handle) {
   free_str(&release->ns);
   free_str(&release->name);
   free_str(&release->awaited_revision);
+  free_str(&release->awaited_route);
   free_str(&release->foreign_manager);
   xfree(release);
   controller->alive_releases--;

@@ -48,6 +48,7 @@ struct release {
   bool looked;                 // it was planned in this process before
   struct str awaited_revision; // of the Rollout after our last write: an older cached one is not
                                // planned from
+  struct str awaited_route;    // the same of its VirtualService
   int64_t awaited_since_ms;
   // The last judgement (metric_query.c).
   struct assessment assessment;

@@ -84,9 +84,9 @@ static void end_pass(struct release *release, int rc) {
     release_due(release, delay_ms);
 }
 
-static void await_revision(struct release *release, struct str revision) {
-  xfree((void *)(uintptr_t)release->awaited_revision.ptr);
-  release->awaited_revision = (struct str){xmemdup(revision.ptr, revision.len), revision.len};
+static void await_revision(struct release *release, struct str *awaited, struct str revision) {
+  xfree((void *)(uintptr_t)awaited->ptr);
+  *awaited = (struct str){xmemdup(revision.ptr, revision.len), revision.len};
   release->awaited_since_ms = clock_mono_ms();
 }
 
@@ -107,7 +107,9 @@ static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
     return;
   }
   if (requests[action->kind].target == ON_ROLLOUT && reply->rc == RC_OK)
-    await_revision(release, kube_revision(reply->object));
+    await_revision(release, &release->awaited_revision, kube_revision(reply->object));
+  if (requests[action->kind].target == ON_SERVICE && reply->rc == RC_OK)
+    await_revision(release, &release->awaited_route, kube_revision(reply->object));
   if (action->kind != PLAN_STATUS && action->kind != PLAN_EVENT)
     LOG(LOG_INFO, plan_action_text(action->kind), LOG_S("rollout", release->key),
         LOG_S("object", action->name), LOG_S("why", action->why));
@@ -154,12 +156,20 @@ static void keep_plan(struct release *release, const struct plan *plan) {
   }
 }
 
-// Planning from a Rollout that is older than our last write would only give conflicts.
+static bool is_behind(struct str cached, struct str written) {
+  uint64_t a, b;
+  return str_to_u64(cached, &a) && str_to_u64(written, &b) && a < b;
+}
+
+// Planning from a Rollout or a route that is older than our last write would give conflicts, and
+// take our own write for somebody else's.
 static bool is_stale(const struct release *release, const struct json *rollout) {
-  uint64_t seen, awaited;
-  return str_to_u64(kube_revision(rollout), &seen) &&
-         str_to_u64(release->awaited_revision, &awaited) && seen < awaited &&
-         clock_mono_ms() - release->awaited_since_ms < AWAIT_MAX_MS;
+  const struct json *route =
+      kube_watch_get(release->controller->watches[WATCH_SERVICES], release->ns,
+                     json_path_string(rollout, "spec.traffic.virtualService.name"));
+  bool behind = is_behind(kube_revision(rollout), release->awaited_revision) ||
+                is_behind(kube_revision(route), release->awaited_route);
+  return behind && clock_mono_ms() - release->awaited_since_ms < AWAIT_MAX_MS;
 }
 
 void release_plan(struct release *release) {

@@ -41,6 +41,10 @@ void idle_run(struct pass *pass) {
     pass->ready_reason = STR("NotServing");
     pass->ready_message = message;
     settle(pass, ROLLOUT_DEGRADED, STR("NotServing"), message);
-  } else
+  } else {
+    const char *reason = pass->status->stable ? traffic_problem(pass, &message) : NULL;
+    if (reason)
+      pass_stall(pass, reason, message);
     settle(pass, ROLLOUT_HEALTHY, STR("Promoted"), STR("a new version"));
+  }
 }

@@ -114,11 +114,16 @@ static void fail(struct pass *pass, const char *result) {
   pass->status->failed = failed;
 }
 
+static bool keeps_old(const struct pass *pass) {
+  const struct rollout_step *last = &pass->spec->steps[pass->spec->steps_count - 1];
+  return last->decommission && last->decommission->action == ROLLOUT_DECOMMISSION_NONE;
+}
+
 static void promote(struct pass *pass) {
   struct rollout_status *status = pass->status;
-  if (status->stable && pass->snap->form == ROLLOUT_FORM_TEMPLATE &&
-      !same_version(status->stable, status->canary))
-    workload_retire(pass, status->stable, 0, pass->now);
+  bool template = pass->snap->form == ROLLOUT_FORM_TEMPLATE && status->stable;
+  if (template && !same_version(status->stable, status->canary) && !keeps_old(pass))
+    workload_retire(pass, status->stable, 0, pass->now + traffic_drain_ms(pass));
   status->stable = status->canary;
 }
 

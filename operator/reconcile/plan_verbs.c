@@ -242,6 +242,9 @@ static const struct rollout_handled *handle(struct pass *pass,
   struct rollout_status *status = pass->status;
   struct verb_result result = apply(pass, action);
   struct str who = rollout_action_who(action, pass->arena);
+  bool promoted = action->spec.verb == ROLLOUT_PROMOTE || action->spec.verb == ROLLOUT_PROMOTE_FULL;
+  if (result.done && promoted && pass_in_release(pass))
+    pass->status->release->who = who;
   size_t keep =
       status->handled_count < ROLLOUT_HANDLED_MAX ? status->handled_count : ROLLOUT_HANDLED_MAX - 1;
   struct rollout_handled *items = ARENA_ARRAY(pass->arena, struct rollout_handled, keep + 1);

@@ -22,7 +22,8 @@ static struct json *parse(struct arena *arena, const char *text) {
   return json;
 }
 
-static void broken(struct world *world, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void broken(struct world *world, const char *format,
+                                                         ...) {
   va_list args;
   if (world->broken[0])
     return;

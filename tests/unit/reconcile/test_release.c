@@ -44,6 +44,8 @@ static void run_to(struct world *world, const char *phase) {
 static void settled(struct world *world, const char *phase) {
   run_to(world, phase);
   world_settle(world);
+  world->now_ms += 6000; // what drains has drained
+  world_settle(world);
   expect_phase(world, phase);
 }
 
