@@ -496,8 +496,8 @@ static void what_would_end_a_line_is_refused(void **state) {
       "rewrite: {uri: \"/a b\"}, route: [{destination: {host: agent}}]",
       "rewrite: {uri: \"/a\\r\\nX: y\"}, route: [{destination: {host: agent}}]",
       "rewrite: {authority: \"a\\nb\"}, route: [{destination: {host: agent}}]",
-      "rewrite: {uriRegexRewrite: {match: a, rewrite: \"b\\n\"}}, route: [{destination: {host: "
-      "agent}}]",
+      ("rewrite: {uriRegexRewrite: {match: a, rewrite: \"b\\n\"}}, "
+       "route: [{destination: {host: agent}}]"),
       "redirect: {uri: \"/a\\r\\nSet-Cookie: x\"}",
       "redirect: {authority: \"a b\"}"};
   for (size_t i = 0; i < sizeof https / sizeof https[0]; i++) {
