@@ -132,8 +132,8 @@ static void run(void *arg) {
   worker->done(worker->ctx, worker->index);
 }
 
-int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
-                 struct err *err) {
+int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
+                struct err *err) {
   worker->took = took;
   worker->done = done;
   worker->ctx = ctx;
@@ -142,8 +142,15 @@ int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done
     rc = uv_async_init(&worker->loop, &worker->async, on_async);
   if (rc == 0)
     rc = uv_timer_init(&worker->loop, &worker->drain_timer);
-  if (rc == 0)
-    rc = uv_thread_create(&worker->thread, run, worker);
+  return rc == 0 ? 0 : err_set(err, RC_IO, "cannot open a loop: %s", uv_strerror(rc));
+}
+
+int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
+                 struct err *err) {
+  int rc = worker_open(worker, took, done, ctx, err);
+  if (rc != 0)
+    return rc;
+  rc = uv_thread_create(&worker->thread, run, worker);
   return rc == 0 ? 0 : err_set(err, RC_IO, "cannot start a worker: %s", uv_strerror(rc));
 }
 

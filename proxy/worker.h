@@ -99,6 +99,10 @@ struct worker *worker_new(unsigned index, const struct worker_settings *settings
                           const struct stats_source *source);
 // A listening socket, taken over. Before worker_start.
 void worker_listen(struct worker *worker, int fd, uint16_t port);
+// Opens the loop, without a thread: tests run it themselves.
+int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
+                struct err *err);
+// The same and a thread that runs it.
 int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
                  struct err *err);
 // From the main thread: swallows one reference; worker_took_fn follows.
