@@ -41,6 +41,10 @@ static const struct schema path_schema =
 
 static void check_match(const void *object, struct check *check) {
   const struct http_route_match *match = object;
+  check_unique(check, "headers", ".name", match->headers, match->headers_count,
+               sizeof(struct route_value_match), offsetof(struct route_value_match, name));
+  check_unique(check, "queryParams", ".name", match->query_params, match->query_params_count,
+               sizeof(struct route_value_match), offsetof(struct route_value_match, name));
   static const char *const methods[] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                         "CONNECT", "OPTIONS", "TRACE", "PATCH"};
   bool known = !match->method.len;

@@ -161,6 +161,7 @@ static void print_json(struct run *run, size_t errors, size_t warnings) {
   json_put_int(arena, report, "objects", (int64_t)run->lint.count);
   json_put_int(arena, report, "errors", (int64_t)errors);
   json_put_int(arena, report, "warnings", (int64_t)warnings);
+  json_put_int(arena, report, "notListed", (int64_t)run->findings.dropped);
   struct json *list = json_put(arena, report, "findings", json_new_array(arena));
   for (size_t i = 0; i < run->findings.count; i++) {
     const struct finding *finding = &run->findings.items[i];

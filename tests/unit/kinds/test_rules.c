@@ -172,6 +172,59 @@ static void routes(void **state) {
   JUDGE(cases);
 }
 
+static void http_routes(void **state) {
+  (void)state;
+#define RULE(text)                                                                                 \
+  HR "  rules: [{timeouts: {request: 5s}, backendRefs: [{name: a, port: 80}], " text "}]\n"
+  const struct rule_case cases[] = {
+      {RULE("name: r"), ""},
+      {RULE("matches: [{headers: [{name: x, value: a}, {name: x, value: b}]}]"), "duplicate"},
+      {RULE("matches: [{path: {type: RegularExpression, value: '/a(b'}}]"), "bad-regex"},
+      {RULE("matches: [{path: {value: /a/../b}}]"), "bad-value"},
+      {RULE("matches: [{path: {value: '/a%2Fb'}}]"), "bad-value"},
+      {RULE(
+           "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "
+           "x}, {name: A, value: z}]}}]"),
+       "duplicate"},
+      {RULE(
+           "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: a, value: "
+           "'${UUID}'}]}}]"),
+       ""},
+      {RULE(
+           "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: a, value: "
+           "'${HOST}'}]}}]"),
+       "literal-variable"},
+      {RULE("filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, "
+            "replacePrefixMatch: /x}}}]"),
+       ""},
+      {RULE("matches: [{path: {type: Exact, value: /a}}], filters: [{type: URLRewrite, urlRewrite: "
+            "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /x}}}]"),
+       "bad-value"},
+      {RULE("filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath}}}]"),
+       "required"},
+      {RULE("filters: [{type: URLRewrite, urlRewrite: {hostname: b.c}}, {type: URLRewrite, "
+            "urlRewrite: {hostname: d.e}}]"),
+       "duplicate"},
+      {RULE("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: b, port: 1}, "
+            "percent: 1, fraction: {numerator: 2}}}]"),
+       "one-of"},
+      {RULE("retry: {codes: [200]}"), "out-of-range"},
+      {RULE("sessionPersistence: {cookieConfig: {lifetimeType: Permanent}}"), "required"},
+      {HR "  rules: [{name: r}]\n", "no-backend"},
+      {HR "  rules: [{timeouts: {request: 5s}, backendRefs: [{name: a, port: 80, weight: 0}]}]\n",
+       "zero-weights"},
+      {HR "  hostnames: ['*.a.com', 10.0.0.1]\n", "no-backend bad-value"},
+      {"apiVersion: gateway.networking.k8s.io/v1beta1\nkind: HTTPRoute\nmetadata: {name: "
+       "a}\nspec: {parentRefs: [{name: g}, {name: g}]}\n",
+       "no-backend duplicate"},
+      {"apiVersion: gateway.networking.k8s.io/v1beta1\nkind: HTTPRoute\nmetadata: {name: "
+       "a}\nspec: {parentRefs: [{name: g, sectionName: a}, {name: g, sectionName: b}], rules: "
+       "[{timeouts: {request: 5s}, backendRefs: [{name: a, port: 80}]}]}\n",
+       ""},
+  };
+  JUDGE(cases);
+}
+
 static void policies(void **state) {
   (void)state;
   const struct rule_case cases[] = {
@@ -324,6 +377,7 @@ int main(void) {
       cmocka_unit_test(timeouts),
       cmocka_unit_test(retries),
       cmocka_unit_test(routes),
+      cmocka_unit_test(http_routes),
       cmocka_unit_test(policies),
       cmocka_unit_test(several_objects),
       cmocka_unit_test(rollouts),
