@@ -159,10 +159,6 @@ static void compare_file(struct comparison *c, const char *folder, const char *n
 static void every_field_of_theirs_is_known(void **state) {
   (void)state;
   const char *folder = getenv("SERIN_OWNERS_CRDS");
-  if (!folder || !*folder) {
-    print_message("SERIN_OWNERS_CRDS is not set: not compared with the owners' CRDs\n");
-    skip();
-  }
   struct comparison c = {.kinds = 0};
   arena_init(&c.arena);
   compare_file(&c, folder, "istio.yaml");
@@ -174,6 +170,11 @@ static void every_field_of_theirs_is_known(void **state) {
 }
 
 int main(void) {
+  const char *folder = getenv("SERIN_OWNERS_CRDS");
+  if (!folder || !*folder) { // cmocka's own skip() would print "not ok"
+    printf("1..1\nok 1 - every_field_of_theirs_is_known # SKIP SERIN_OWNERS_CRDS is not set\n");
+    return 0;
+  }
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_field_of_theirs_is_known)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
