@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Habits of routes: timeouts, retries, weights.
+#include "manifests/base/map.h"
 #include "manifests/kinds/http_route.h"
 #include "manifests/kinds/lint_rules.h"
 #include "manifests/kinds/retry_on.h"
@@ -97,6 +98,39 @@ static void check_retries_tried(struct lint *lint, const struct lint_object *obj
         STR_ARG(str_slice(host, 0, 253)));
 }
 
+// A block of conditions as text, the same for the same meaning; its name does not matter.
+static struct str match_text(const struct json *match, struct arena *arena) {
+  struct json *copy = json_dup(arena, match);
+  (void)json_remove(copy, STR("name"));
+  (void)json_remove(copy, STR("statPrefix"));
+  struct buf out;
+  buf_init(&out, 1u << 20);
+  struct str text = json_write_canonical(&out, copy) ? STR("") : arena_str(arena, buf_str(&out));
+  buf_dispose(&out);
+  return text;
+}
+
+static void check_same_match(const struct lint_object *object, struct check *check) {
+  struct map seen;
+  map_init(&seen);
+  size_t route = 0;
+  JSON_EACH(http, json_path(object->json, "spec.http")) {
+    size_t block = 0;
+    JSON_EACH(match, json_get(http, "match")) {
+      struct str field = arena_printf(check->arena, "spec.http[%zu].match[%zu]", route, block++);
+      struct str text = match_text(match, check->arena);
+      const char *first = text.len ? map_get(&seen, text) : NULL;
+      if (first)
+        check_warn(check, "unreachable-route", field.ptr, "never matches: %s asks for the same",
+                   first);
+      else if (text.len)
+        (void)map_put(&seen, text, (void *)(uintptr_t)field.ptr);
+    }
+    route++;
+  }
+  map_dispose(&seen);
+}
+
 // The proxy says the same when it loads the object: it opens no gateways yet.
 static void check_gateways(const struct virtual_service_spec *spec, struct check *check) {
   bool mesh = spec->gateways_count == 0;
@@ -111,6 +145,7 @@ void lint_virtual_service(struct lint *lint, const struct lint_object *object) {
   const struct virtual_service *vs = object->object;
   struct check check = lint_check(lint, object);
   check_gateways(&vs->spec, &check);
+  check_same_match(object, &check);
   for (size_t i = 0; i < vs->spec.http_count; i++) {
     const struct vs_http *http = &vs->spec.http[i];
     check_timeout(http, i, &check);

@@ -150,6 +150,10 @@ static void routes(void **state) {
       {VS "  - timeout: 5s\n    headers: {request: {set: {x: '100%'}}}\n" TO, "bad-value"},
       {VS "  - timeout: 5s\n    headers: {request: {set: {x: '100%%', ':authority': b}}}\n" TO, ""},
       {VS "  - timeout: 5s\n" TO "  - timeout: 6s\n" TO, "unreachable-route"},
+      {VS
+       "  - timeout: 5s\n    match: [{uri: {prefix: /a}, method: {exact: GET}}]\n" TO
+       "  - timeout: 6s\n    match: [{name: again, method: {exact: GET}, uri: {prefix: /a}}]\n" TO,
+       "unreachable-route"},
       {VS "  - timeout: 5s\n    match: [{uri: {prefix: /}}]\n" TO "  - timeout: 6s\n" TO,
        "unreachable-route"},
       {VS "  - timeout: 5s\n    match: [{uri: {prefix: /}, headers: {x: {}}}]\n" TO
