@@ -6,12 +6,11 @@
 #include "proxy/access_log.h"
 #include "proxy/exchange_send.h"
 #include "proxy/http1_write.h"
+#include "proxy/upstream.h"
 #include "proxy/worker.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -476,14 +475,5 @@ void connection_free_all(struct worker *worker) {
 }
 
 struct str connection_peer_text(const struct connection *c, char out[64]) {
-  char address[INET6_ADDRSTRLEN] = "";
-  int len;
-  if (c->peer.any.sa_family == AF_INET6) {
-    (void)inet_ntop(AF_INET6, &c->peer.v6.sin6_addr, address, sizeof(address));
-    len = snprintf(out, 64, "[%s]:%u", address, ntohs(c->peer.v6.sin6_port));
-  } else {
-    (void)inet_ntop(AF_INET, &c->peer.v4.sin_addr, address, sizeof(address));
-    len = snprintf(out, 64, "%s:%u", address, ntohs(c->peer.v4.sin_port));
-  }
-  return (struct str){out, len > 0 ? (size_t)len : 0};
+  return upstream_address_text(&c->peer.any, out);
 }

@@ -252,6 +252,7 @@ static void reset_run(struct exchange_run *run) {
   run->grpc_status = -1;
   run->sent_ns = run->request_body_bytes = run->response_body_bytes = 0;
   run->piece = STR_NULL;
+  run->upstream_local[0] = '\0';
 }
 
 void exchange_run_begin(struct exchange_run *run, bool has_body) {

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 int64_t exchange_send_wall_ms(void) {
   return clock_wall_ms();
@@ -100,6 +101,10 @@ void exchange_send_request(struct exchange_run *run) {
   http1_decoder_start(&upstream->decoder, &upstream->head, head->is_head);
   upstream->at = upstream->len = 0;
   run->sent_ns = uv_hrtime();
+  if (len == 0) // configured headers beyond all measure: the try ends as if nobody were there
+    (void)shutdown(upstream->out.fd, SHUT_RDWR);
+  if (run->worker->access_log)
+    (void)upstream_socket_text(upstream->out.fd, run->upstream_local);
   if (connection->kept > 0)
     (void)http1_body_add(&upstream->body,
                          (struct str){connection->block + connection->head_end, connection->kept});
@@ -137,6 +142,8 @@ static void write_head(struct exchange_run *run, const struct head *head,
     (void)pump_flush(&connection->out);
   char *text = run->worker->response_text;
   size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, head, &options);
+  if (len == 0)
+    (void)shutdown(connection->out.fd, SHUT_RDWR);
   pump_add(&connection->out, text, len);
   http1_body_init(&connection->body, &connection->out, framing == HTTP1_CHUNKED);
 }
@@ -291,7 +298,7 @@ static struct str field_value(struct head *head, enum head_name id) {
 
 static void log_access(struct exchange_run *run, uint64_t duration_ms) {
   struct head *head = &run->request;
-  char flags[64], peer[64], path_text[2048];
+  char flags[64], peer[64], local[64], path_text[2048];
   struct str path = head->path;
   if (head->query.ptr) {
     int len =
@@ -317,6 +324,8 @@ static void log_access(struct exchange_run *run, uint64_t duration_ms) {
       .authority = head->authority,
       .upstream_host = run->endpoint ? run->endpoint->key : STR_NULL,
       .upstream_cluster = run->decision.cluster_name,
+      .upstream_local = str_of(run->upstream_local),
+      .downstream_local = upstream_socket_text(run->connection->out.fd, local),
       .downstream_remote = connection_peer_text(run->connection, peer),
       .route_name = run->decision.route_name,
   };

@@ -5,8 +5,9 @@
 
 #include "proxy/head.h"
 
-// The room that any head within our limits needs.
-#define HTTP1_HEAD_ROOM (HEAD_BYTES_MAX + 16u * 1024)
+// Room for any head within our limits, with a rewritten path beside the one that came and headers
+// added.
+#define HTTP1_HEAD_ROOM (2u * HEAD_BYTES_MAX + 64u * 1024)
 #define HTTP1_CHUNK_ROOM 20u // "ffffffffffffffff\r\n" and some
 
 enum http1_framing {

@@ -6,8 +6,10 @@
 #include "proxy/exchange_run.h"
 #include "proxy/worker.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -380,6 +382,35 @@ void upstream_release(struct upstream *u) {
   worker_timer_set(&u->timer,
                    uv_now(&worker->loop) + (uint64_t)worker->settings.limits->upstream_idle_ms);
   upstream_update(u);
+}
+
+struct str upstream_address_text(const struct sockaddr *address, char out[64]) {
+  char host[INET6_ADDRSTRLEN] = "";
+  union {
+    const struct sockaddr *any;
+    const struct sockaddr_in *v4;
+    const struct sockaddr_in6 *v6;
+  } a = {address};
+  int len;
+  if (address->sa_family == AF_INET6) {
+    (void)inet_ntop(AF_INET6, &a.v6->sin6_addr, host, sizeof(host));
+    len = snprintf(out, 64, "[%s]:%u", host, ntohs(a.v6->sin6_port));
+  } else {
+    (void)inet_ntop(AF_INET, &a.v4->sin_addr, host, sizeof(host));
+    len = snprintf(out, 64, "%s:%u", host, ntohs(a.v4->sin_port));
+  }
+  return (struct str){out, len > 0 ? (size_t)len : 0};
+}
+
+struct str upstream_socket_text(int fd, char out[64]) {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in6 v6;
+  } address = {0};
+  socklen_t len = sizeof(address);
+  if (getsockname(fd, &address.any, &len) != 0)
+    return STR_NULL;
+  return upstream_address_text(&address.any, out);
 }
 
 void upstream_take_table(struct worker *worker) {

@@ -69,6 +69,11 @@ void upstream_update(struct upstream *upstream);
 // Whether a byte of this try's request was given to the kernel.
 bool upstream_has_sent(const struct upstream *upstream);
 
+// "127.0.0.1:4711" into out[0..64).
+struct str upstream_address_text(const struct sockaddr *address, char out[64]);
+// The same of our end of a connected socket.
+struct str upstream_socket_text(int fd, char out[64]);
+
 struct upstream_pool *upstream_pool_of(struct worker *worker, struct table_slot slot);
 // The worker took a new table: idle connections to endpoints it does not have are closed.
 void upstream_take_table(struct worker *worker);
