@@ -559,6 +559,10 @@ struct http_client *http_client_new(struct uv_loop_s *loop) {
   return client;
 }
 
+const char *http_client_library(void) {
+  return curl_version();
+}
+
 struct uv_loop_s *http_client_loop(const struct http_client *client) {
   return client->loop;
 }

@@ -71,6 +71,8 @@ struct http_client *http_client_new(struct uv_loop_s *loop);
 // NULL). Idempotent until then. An idle client does not keep the loop alive.
 void http_client_close(struct http_client *client, http_closed_fn closed, void *data);
 
+// "libcurl/7.88.1 OpenSSL/3.0.15 ...", for version texts.
+const char *http_client_library(void);
 struct uv_loop_s *http_client_loop(const struct http_client *client);
 
 // Starts a request; everything in it is copied. Non-zero (RC_USAGE for a bad URL or header): no
