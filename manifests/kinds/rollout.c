@@ -13,8 +13,7 @@
 #define END                                                                                        \
   { .name = NULL }
 
-// --- spec
-// ---------------------------------------------------------------------------------------------------------
+// --- spec ---
 
 static const struct field version_ref_fields[] = {
     F_STRING(struct rollout_version_ref, deployment, "deployment", .required = true,
@@ -316,8 +315,7 @@ const struct kind_desc rollout_kind = {
            "traffic back by itself when the new version is worse.",
 };
 
-// --- reading
-// ------------------------------------------------------------------------------------------------------
+// --- reading ---
 
 enum rollout_form rollout_form(const struct rollout_spec *spec) {
   if (spec->stable && spec->canary)

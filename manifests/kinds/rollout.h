@@ -18,8 +18,7 @@
 #define ROLLOUT_DECISIONS_MAX 20
 #define ROLLOUT_HANDLED_MAX 20
 
-// --- spec
-// ---------------------------------------------------------------------------------------------------------
+// --- spec ---
 
 struct rollout_version_ref { // pair form
   struct str deployment;
@@ -160,8 +159,7 @@ struct rollout_spec {
   bool suspend;
 };
 
-// --- status
-// -------------------------------------------------------------------------------------------------------
+// --- status ---
 
 enum rollout_phase {
   ROLLOUT_PHASE_NONE,

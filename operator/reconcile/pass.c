@@ -67,8 +67,7 @@ void pass_stall(struct pass *pass, const char *reason, struct str message) {
   pass->stalled_message = message;
 }
 
-// --- events
-// -------------------------------------------------------------------------------------------------------
+// --- events ---
 
 static struct str decision_message(struct pass *pass, const struct rollout_decision *d) {
   const struct {
@@ -143,8 +142,7 @@ void pass_events(struct pass *pass) {
   }
 }
 
-// --- what is there
-// ------------------------------------------------------------------------------------------------
+// --- what is there ---
 
 const struct workload *pass_workload(const struct pass *pass, struct str name) {
   return snapshot_workload(pass->snap, name);

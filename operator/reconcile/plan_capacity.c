@@ -71,8 +71,7 @@ bool capacity_allows(struct pass *pass, int64_t parts) {
   return w && w->ready >= capacity_need(pass, parts);
 }
 
-// --- replicas that went away
-// --------------------------------------------------------------------------------------
+// --- replicas that went away ---
 
 static bool carries(const struct pass *pass, int64_t serving, int64_t parts) {
   return parts == 0 || (serving > 0 && serving >= share_of(parts, workload_stable_replicas(pass)));

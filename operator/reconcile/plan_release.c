@@ -28,8 +28,7 @@ static bool same_version(const struct rollout_identity *a, const struct rollout_
          str_eq(a->hash, b->hash);
 }
 
-// --- begin
-// --------------------------------------------------------------------------------------------------------
+// --- begin ---
 
 // A version that comes back keeps its revision.
 static int64_t revision_of(struct pass *pass, const struct rollout_identity *identity) {
@@ -77,8 +76,7 @@ void release_begin(struct pass *pass, const struct rollout_identity *stable,
   pass_wait(pass, ROLLOUT_DEPLOYING, "ReleaseStarted", 0, STR("the canary's replicas"));
 }
 
-// --- end
-// ----------------------------------------------------------------------------------------------------------
+// --- end ---
 
 static void history_add(struct pass *pass, const char *result) {
   struct rollout_status *status = pass->status;
@@ -174,8 +172,7 @@ void release_finish(struct pass *pass, const char *result) {
   pass->again = true;
 }
 
-// --- what is to be done now
-// ---------------------------------------------------------------------------------------
+// --- what is to be done now ---
 
 static void supersede(struct pass *pass, const char *reason, struct str message) {
   rollback_begin(pass, "Superseded", reason, message, STR_NULL);

@@ -15,8 +15,7 @@ const char *plan_action_text(enum plan_action_kind kind) {
   return texts[kind];
 }
 
-// --- finalizer and deletion
-// ---------------------------------------------------------------------------------------
+// --- finalizer and deletion ---
 
 static struct json *finalizers_patch(struct pass *pass, bool with_ours) {
   const struct object_meta *meta = &pass->snap->rollout->metadata;
@@ -56,8 +55,7 @@ void delete_run(struct pass *pass) {
            finalizers_patch(pass, false), STR("the traffic is back"));
 }
 
-// --- what is running
-// ----------------------------------------------------------------------------------------------
+// --- what is running ---
 
 static void run_release(struct pass *pass) {
   workload_rule_add(pass, pass->status->canary);
@@ -139,8 +137,7 @@ static void run(struct pass *pass) {
   workload_retired(pass);
 }
 
-// --- the plan
-// -----------------------------------------------------------------------------------------------------
+// --- the plan ---
 
 // A count-down alone is not worth a write: it goes with the next one.
 static bool is_only_words(const struct json *before, const struct json *after,
@@ -151,8 +148,9 @@ static bool is_only_words(const struct json *before, const struct json *after,
     struct json *step = json_get(both[i], "step");
     if (step)
       json_remove(step, STR("waitingFor"));
-    JSON_EACH(condition, json_get(both[i], "conditions"))
-    json_remove(condition, STR("message"));
+    JSON_EACH(condition, json_get(both[i], "conditions")) {
+      json_remove(condition, STR("message"));
+    }
   }
   return json_equal(a, b);
 }

@@ -30,8 +30,7 @@ void steps_enter(struct pass *pass, int64_t index) {
   pass->again = true;
 }
 
-// --- deploy
-// -------------------------------------------------------------------------------------------------------
+// --- deploy ---
 
 static enum outcome_of_step run_deploy(struct pass *pass, const struct rollout_deploy_step *step) {
   int64_t ready, wanted, deadline = pass->status->step.started_at + step->timeout_ms;
@@ -53,8 +52,7 @@ static enum outcome_of_step run_deploy(struct pass *pass, const struct rollout_d
   return STEP_WAITS;
 }
 
-// --- setWeight
-// ----------------------------------------------------------------------------------------------------
+// --- setWeight ---
 
 static enum outcome_of_step wait_for_capacity(struct pass *pass, int64_t parts) {
   const struct workload *w = pass_workload(pass, pass->status->canary->deployment);
@@ -118,8 +116,7 @@ static enum outcome_of_step run_set_weight(struct pass *pass, int64_t parts) {
   return wait_for_route(pass);
 }
 
-// --- monitor
-// ------------------------------------------------------------------------------------------------------
+// --- monitor ---
 
 static struct str monitored(struct pass *pass, int64_t left) {
   const struct rollout_judge_status *judge = &pass->status->judge;
@@ -160,8 +157,7 @@ static enum outcome_of_step run_monitor(struct pass *pass,
   return STEP_WAITS;
 }
 
-// --- pause
-// --------------------------------------------------------------------------------------------------------
+// --- pause ---
 
 static enum outcome_of_step run_pause(struct pass *pass, const struct rollout_pause_step *step) {
   if (!step->has_duration_ms) {
@@ -176,8 +172,7 @@ static enum outcome_of_step run_pause(struct pass *pass, const struct rollout_pa
   return STEP_WAITS;
 }
 
-// --- decommission
-// -------------------------------------------------------------------------------------------------
+// --- decommission ---
 
 static bool is_gone(struct pass *pass, enum rollout_decommission action, const struct workload *w) {
   if (action == ROLLOUT_DECOMMISSION_NONE || !w)
@@ -219,8 +214,7 @@ static enum outcome_of_step run_decommission(struct pass *pass,
   return STEP_WAITS;
 }
 
-// --- all
-// ----------------------------------------------------------------------------------------------------------
+// --- all ---
 
 static enum outcome_of_step run_one(struct pass *pass) {
   const struct rollout_step *step = &pass->spec->steps[pass->status->step.index];

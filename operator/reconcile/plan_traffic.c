@@ -4,7 +4,7 @@
 #include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
 #include "operator/reconcile/pass.h"
-#include "operator/traffic/destination_rule.h"
+#include "operator/traffic/shadow.h"
 
 // Between releases the side of the pair that does not serve stays without traffic.
 static struct str other_of_pair(const struct rollout_spec *spec, struct str serving) {
@@ -69,8 +69,8 @@ const char *traffic_problem(struct pass *pass, struct str *ret_message) {
         pass_text(pass, "DestinationRule %.*s does not exist", STR_ARG(traffic->destination_rule));
     return "DestinationRuleNotFound";
   }
-  const struct json *shadow = vs_shadowed_by(pass->snap->service, pass->snap->services,
-                                             pass->snap->services_count, pass->arena);
+  const struct json *shadow = shadow_find(pass->snap->service, pass->snap->services,
+                                          pass->snap->services_count, pass->arena);
   if (shadow) {
     *ret_message = pass_text(
         pass,
@@ -117,6 +117,11 @@ static struct json *patch_to(const struct pass *pass, int64_t parts) {
 }
 
 static void write_route(struct pass *pass, const struct json *patch, int64_t parts, bool lowers) {
+  if (drop_of(pass, parts) == VS_DROP_STABLE) {
+    pass_act(pass, PLAN_PATCH_ROUTE, pass->spec->traffic.virtual_service->name, patch,
+             STR("the stable's destination goes out"));
+    return;
+  }
   pass_act(pass, lowers ? PLAN_LOWER_ROUTE : PLAN_PATCH_ROUTE,
            pass->spec->traffic.virtual_service->name, patch,
            pass_text(pass, "canary %s %%, was %s %%", pass_percent(pass, parts).ptr,
@@ -127,8 +132,7 @@ bool traffic_is_written(const struct pass *pass) {
   return pass->has_split && pass->split.problem == VS_FINE && !patch_to(pass, pass_asked(pass));
 }
 
-// --- somebody else writes
-// -----------------------------------------------------------------------------------------
+// --- somebody else writes ---
 
 #define CONTENTION_WINDOW_MS (10 * 60 * 1000)
 #define CONTENTION_SOME 3
@@ -221,8 +225,7 @@ void traffic_write(struct pass *pass) {
   write_route(pass, patch, parts, parts < pass->split.canary_max);
 }
 
-// --- in force
-// -----------------------------------------------------------------------------------------------------
+// --- in force ---
 
 static bool serves(const struct pass *pass, const struct proxy *proxy, const char *kind,
                    const struct json *object) {

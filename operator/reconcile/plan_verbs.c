@@ -126,8 +126,7 @@ static struct verb_result verb_resume(struct pass *pass) {
   return did(STR("resumed"));
 }
 
-// --- undo
-// ---------------------------------------------------------------------------------------------------------
+// --- undo ---
 
 static void patch_spec(struct pass *pass, const char *path, struct json *value,
                        struct json *patch) {
@@ -214,8 +213,7 @@ static struct verb_result verb_undo(struct pass *pass, const struct rollout_acti
   return undo_template(pass, action->spec.to_revision);
 }
 
-// --- all
-// ----------------------------------------------------------------------------------------------------------
+// --- all ---
 
 static struct verb_result apply(struct pass *pass, const struct rollout_action *action) {
   switch (action->spec.verb) {

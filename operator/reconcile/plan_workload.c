@@ -62,8 +62,7 @@ int64_t workload_stable_replicas(const struct pass *pass) {
   return stable && stable->replicas > 0 ? stable->replicas : 1;
 }
 
-// --- making one (template form)
-// -----------------------------------------------------------------------------------
+// --- making one (template form) ---
 
 static struct json *owner(struct pass *pass) {
   struct arena *arena = pass->arena;
@@ -160,8 +159,7 @@ void workload_rule_add(struct pass *pass, const struct rollout_identity *identit
              pass_text(pass, "add subset %.*s", STR_ARG(identity->subset)));
 }
 
-// --- old ones
-// -----------------------------------------------------------------------------------------------------
+// --- old ones ---
 
 void workload_retire(struct pass *pass, const struct rollout_identity *identity, int64_t replicas,
                      int64_t at) {

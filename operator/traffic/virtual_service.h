@@ -52,11 +52,6 @@ enum vs_drop {
 struct json *vs_patch(const struct vs_target *target, int64_t parts, enum vs_drop drop,
                       struct arena *arena);
 
-// The mesh VirtualService that takes a host of `object` before it does: the older one, then by name
-// and namespace. `others` is a list of VirtualServices, which may have `object` in it. NULL when
-// there is none.
-const struct json *vs_shadowed_by(const struct json *object, const struct json *const *others,
-                                  size_t count, struct arena *arena);
 // "research-agent" in namespace team1 -> "research-agent.team1.svc.cluster.local"; names with a dot
 // stay.
 struct str vs_full_host(struct str host, struct str ns, struct arena *arena);

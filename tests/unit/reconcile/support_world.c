@@ -45,8 +45,7 @@ void world_spec_changed(struct world *world) {
   world_touch(world, world->rollout);
 }
 
-// --- making one
-// ---------------------------------------------------------------------------------------------------
+// --- making one ---
 
 #define ROUTE_STABLE "{\"destination\":{\"host\":\"" HOST "\",\"subset\":\"v1\"},\"weight\":100}"
 #define ROUTE_BARE "{\"destination\":{\"host\":\"agent\"}}"
@@ -155,8 +154,7 @@ struct str world_act(struct world *world, const char *verb) {
   return name;
 }
 
-// --- reading
-// ------------------------------------------------------------------------------------------------------
+// --- reading ---
 
 struct json *world_deployment(struct world *world, struct str name) {
   for (size_t i = 0; i < world->deployments_count; i++)
@@ -206,8 +204,7 @@ void world_set_route(struct world *world, int64_t stable, int64_t canary) {
   world_touch(world, world->service);
 }
 
-// --- what happens by itself
-// ---------------------------------------------------------------------------------------
+// --- what happens by itself ---
 
 static bool is_stable(const struct world *world, struct str name) {
   struct str stable = world_status(world, "stable.deployment");
@@ -283,16 +280,16 @@ struct plan *world_plan(struct world *world, struct arena *arena) {
   return plan_rollout(&snapshot, arena);
 }
 
-// --- what must never be
-// -------------------------------------------------------------------------------------------
+// --- what must never be ---
 
 static int64_t step_weight(const struct world *world) {
   const struct json *steps = json_path(world->rollout, "spec.steps");
   int64_t index = json_int(json_path(world->rollout, "status.step.index"), 0), parts = 0;
   size_t i = 0;
-  JSON_EACH(step, steps)
-  if (i++ <= (size_t)index && json_get(step, "setWeight"))
-    parts = (int64_t)(json_number(json_get(step, "setWeight"), 0) * 100 + 0.5);
+  JSON_EACH(step, steps) {
+    if (i++ <= (size_t)index && json_get(step, "setWeight"))
+      parts = (int64_t)(json_number(json_get(step, "setWeight"), 0) * 100 + 0.5);
+  }
   return parts;
 }
 
@@ -347,8 +344,7 @@ static void check_status(struct world *world) {
     broken(world, "promise 7: phase %s has no deadline", world_phase(world).ptr);
 }
 
-// --- applying
-// -----------------------------------------------------------------------------------------------------
+// --- applying ---
 
 static bool merge(struct world *world, struct json *object, const struct json *patch) {
   struct str revision = json_path_string(patch, "metadata.resourceVersion");

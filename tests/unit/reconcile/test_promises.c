@@ -35,8 +35,7 @@ static size_t pass(struct world *world, bool crash) {
   return planned;
 }
 
-// --- 6: a crash between any two effects is harmless
-// ---------------------------------------------------------------
+// --- 6: a crash between any two effects is harmless ---
 
 enum tale { TALE_GOOD, TALE_BAD, TALE_ABORT, TALE_SUPERSEDE, TALE_DELETE, TALE_COUNT };
 
@@ -140,8 +139,7 @@ static void test_6_the_same_plan_twice_is_harmless(void **state) {
   }
 }
 
-// --- 3: taking traffic away has no precondition
-// -------------------------------------------------------------------
+// --- 3: taking traffic away has no precondition ---
 
 static void spoil(struct world *world) { // everything that must not matter
   world->proxies_lag = rng_below(&world->rng, 2);
@@ -187,8 +185,7 @@ static void test_3_a_bad_verdict_moves_the_traffic_first(void **state) {
   }
 }
 
-// --- 11: somebody else's writes are put right in the very next plan
-// -----------------------------------------------
+// --- 11: somebody else's writes are put right in the very next plan ---
 
 static void test_11_a_foreign_write_is_put_right(void **state) {
   (void)state;
@@ -211,8 +208,7 @@ static void test_11_a_foreign_write_is_put_right(void **state) {
   }
 }
 
-// --- 9 and 8: no answer never promotes
-// ----------------------------------------------------------------------------
+// --- 9 and 8: no answer never promotes ---
 
 static void test_9_never_promoted_blind(void **state) {
   (void)state;
@@ -245,8 +241,7 @@ static void test_9_never_promoted_blind(void **state) {
   }
 }
 
-// --- 12: what failed stays back
-// -----------------------------------------------------------------------------------
+// --- 12: what failed stays back ---
 
 static void test_12_a_failed_release_stays_back(void **state) {
   (void)state;
@@ -282,8 +277,7 @@ static void test_12_a_failed_release_stays_back(void **state) {
   }
 }
 
-// --- 10 and all: anything may happen at any time
-// ------------------------------------------------------------------
+// --- 10 and all: anything may happen at any time ---
 
 static void meddle(struct world *world, bool template) {
   static const char *const verbs[] = {"promote", "promoteFull", "abort", "retry",

@@ -288,9 +288,10 @@ static void test_somebody_else_is_put_right_at_once(void **state) {
   }
   const struct json *conditions = json_path(world->rollout, "status.conditions");
   bool contended = false;
-  JSON_EACH(condition, conditions)
-  contended |= str_eq_z(json_get_string(condition, "type"), "Contended") &&
-               str_eq_z(json_get_string(condition, "status"), "True");
+  JSON_EACH(condition, conditions) {
+    contended |= str_eq_z(json_get_string(condition, "type"), "Contended") &&
+                 str_eq_z(json_get_string(condition, "status"), "True");
+  }
   assert_true(contended);
   settled(world, "Healthy");
   end(&story);
@@ -396,15 +397,15 @@ static void test_stalled_after_the_deadline(void **state) {
   run_to(world, "Paused");
   world_run(world, "-", 2 * HOUR, false);
   bool stalled = false;
-  JSON_EACH(condition, json_path(world->rollout, "status.conditions"))
-  stalled |= str_eq_z(json_get_string(condition, "type"), "Stalled") &&
-             str_eq_z(json_get_string(condition, "reason"), "ProgressDeadlineExceeded");
+  JSON_EACH(condition, json_path(world->rollout, "status.conditions")) {
+    stalled |= str_eq_z(json_get_string(condition, "type"), "Stalled") &&
+               str_eq_z(json_get_string(condition, "reason"), "ProgressDeadlineExceeded");
+  }
   assert_true(stalled);
   end(&story);
 }
 
-// --- template form
-// ------------------------------------------------------------------------------------------------
+// --- template form ---
 
 static void begin_template(struct story *story) {
   arena_init(&story->arena);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/base/rng.h"
 #include "manifests/text/json_patch.h"
+#include "operator/traffic/shadow.h"
 #include "operator/traffic/virtual_service.h"
 #include "operator/traffic/weights.h"
 
@@ -202,13 +203,12 @@ static void test_the_oldest_mesh_service_shadows(void **state) {
       ours,
       parse(&arena, VS("old", "2026-01-01T12:00:00Z", "")),
   };
-  assert_ptr_equal(vs_shadowed_by(ours, others, 4, &arena), others[3]);
-  assert_null(vs_shadowed_by(ours, others, 3, &arena));
+  assert_ptr_equal(shadow_find(ours, others, 4, &arena), others[3]);
+  assert_null(shadow_find(ours, others, 3, &arena));
   arena_dispose(&arena);
 }
 
-// --- properties
-// ---------------------------------------------------------------------------------------------------
+// --- properties ---
 
 static struct str random_route(struct rng *rng, struct arena *arena, bool *ret_has_stable) {
   static const char *const kinds[] = {"v1", "v2", "old", "x"};
@@ -237,8 +237,9 @@ static struct str rest_of(const struct json *object, struct arena *arena) {
   struct json *copy = json_dup(arena, object);
   JSON_EACH(route, json_path(copy, "spec.http")) {
     double sum = 0;
-    JSON_EACH(item, json_get(route, "route"))
-    sum += json_number(json_get(item, "weight"), 0);
+    JSON_EACH(item, json_get(route, "route")) {
+      sum += json_number(json_get(item, "weight"), 0);
+    }
     struct json *list = json_get(route, "route");
     for (size_t i = list->count; i-- > 0;) {
       struct json *item = json_at(list, i);
@@ -276,8 +277,9 @@ static void check_patch(struct rng *rng, struct arena *arena) {
   struct json *after = apply(arena, object, patch);
   // Where all weights were 0 there was no share to keep.
   int64_t sum = 0;
-  JSON_EACH(item, json_path(object, "spec.http.0.route"))
-  sum += json_int(json_get(item, "weight"), 0);
+  JSON_EACH(item, json_path(object, "spec.http.0.route")) {
+    sum += json_int(json_get(item, "weight"), 0);
+  }
   if (sum > 0)
     assert_string_equal(rest_of(object, arena).ptr, rest_of(after, arena).ptr);
   target.object = after;
