@@ -309,9 +309,9 @@ static int end(struct api *api, struct api_call *call, size_t recorded, int rc) 
   return rc;
 }
 
-int api_delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind, struct str ns,
-               struct str name, const struct delete_options *options, struct json **ret_object,
-               struct str *ret_uid) {
+int api_delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind,
+                   struct str ns, struct str name, const struct delete_options *options,
+                   struct json **ret_object, struct str *ret_uid) {
   struct json *object;
   int rc = api_load(api, call, api_key(call->arena, kind, ns, name), &object, NULL);
   if (rc == RC_NOT_FOUND && !call->fault.code)

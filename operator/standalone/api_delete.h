@@ -19,9 +19,9 @@ struct delete_options {
 };
 
 // ret_object: the marked object, or NULL when it is gone (ret_uid is set then).
-int api_delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind, struct str ns,
-               struct str name, const struct delete_options *options, struct json **ret_object,
-               struct str *ret_uid);
+int api_delete_run(struct api *api, struct api_call *call, const struct kind_desc *kind,
+                   struct str ns, struct str name, const struct delete_options *options,
+                   struct json **ret_object, struct str *ret_uid);
 // After a write: removes an object that only waited for its last finalizer. *ret_gone says whether.
 int delete_finish(struct api *api, struct api_call *call, const struct kind_desc *kind,
                   const struct json *object, bool *ret_gone);

@@ -42,6 +42,7 @@ struct stream {
   uv_timer_t timer;
   int open_handles;
   struct request *request; // NULL once the connection is done
+  struct stream *next, **link;
   bool suspended, gone;
 };
 
@@ -54,7 +55,8 @@ struct api_http {
   uv_timer_t timer;
   int open_handles;
   struct request *waiting; // for the commit
-  size_t streams;
+  struct stream *streams;
+  size_t stream_count;
   bool again; // something was resumed: MHD must run once more
   bool running, closing;
   struct rng rng;
@@ -109,7 +111,10 @@ static void on_stream_closed(uv_handle_t *handle) {
 }
 
 static void stream_close(struct stream *stream) {
-  stream->request->http->streams--;
+  stream->request->http->stream_count--;
+  *stream->link = stream->next;
+  if (stream->next)
+    stream->next->link = stream->link;
   stream->request = NULL;
   uv_close((uv_handle_t *)&stream->timer, on_stream_closed);
   uv_close((uv_handle_t *)&stream->poll, on_stream_closed);
@@ -131,7 +136,12 @@ static int stream_open(struct request *request, int64_t first_ms, int64_t repeat
   stream->poll.data = stream->timer.data = stream;
   stream->request = request;
   request->stream = stream;
-  http->streams++;
+  stream->next = http->streams;
+  stream->link = &http->streams;
+  if (stream->next)
+    stream->next->link = &stream->next;
+  http->streams = stream;
+  http->stream_count++;
   uv_poll_start(&stream->poll, UV_DISCONNECT, on_hangup);
   uv_timer_start(&stream->timer, on_stream_timer, (uint64_t)first_ms, (uint64_t)repeat_ms);
   return RC_OK;
@@ -207,7 +217,7 @@ static enum MHD_Result fail_stream(struct request *request) {
 static enum MHD_Result send_stream(struct request *request) {
   struct api_http *http = request->http;
   struct rest_reply *reply = &request->reply;
-  if (http->streams >= API_HTTP_STREAMS) {
+  if (http->stream_count >= API_HTTP_STREAMS) {
     (void)api_fail(&request->call, 429, "TooManyRequests", "more than %u watches",
                    API_HTTP_STREAMS);
     request->call.fault.retry_after = 1;
@@ -454,6 +464,8 @@ void api_http_close(struct api_http *http) {
   watch_end_all(http->api->hub);
   run(http);
   http->closing = true;
+  for (struct stream *stream = http->streams; stream; stream = stream->next)
+    resume(stream);
   for (int round = 0; round < 3; round++)
     (void)MHD_run(http->daemon);
   uv_poll_stop(&http->poll);

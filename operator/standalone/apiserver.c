@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -175,6 +176,7 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
   arena_init(&server.arena);
   umask(077);
   raise_file_limit();
+  (void)signal(SIGPIPE, SIG_IGN); // a client that left shows up as an error of its connection
   int rc = open_parts(&server, options, &fd, err);
   if (rc) {
     dispose(&server);

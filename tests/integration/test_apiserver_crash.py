@@ -91,6 +91,23 @@ def test_sigterm_right_after_ready_is_a_clean_stop(server):
         server.start()
 
 
+def test_sigterm_ends_streams(server):
+    pod = {"metadata": {"name": "logs"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    server.ok("POST", "/api/v1/namespaces/default/pods", pod)
+    folder = server.data / "logs" / "default_logs"
+    folder.mkdir(parents=True)
+    (folder / "c.log").write_text("line\n")
+    start = server.ok("GET", CM)["metadata"]["resourceVersion"]
+    watch = server.watch(f"{CM}?watch=1&resourceVersion={start}")
+    log = server.watch("/api/v1/namespaces/default/pods/logs/log?follow=true")
+    equal(log.response.readline(), b"line\n")
+    equal(server.kill(15), 0)
+    equal(watch.next(), None)
+    watch.close()
+    log.close()
+    server.start()
+
+
 def test_a_second_server_on_the_same_data_is_refused(server):
     done = subprocess.run([BIN, "apiserver", "--data", str(server.data)], capture_output=True, text=True, timeout=20)
     equal(done.returncode, 1)
