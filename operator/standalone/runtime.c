@@ -3,6 +3,7 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/log.h"
+#include "operator/standalone/deploy_slice.h"
 #include "operator/standalone/runtime_event.h"
 #include "operator/standalone/runtime_orphan.h"
 #include "operator/standalone/runtime_pass.h"
@@ -72,12 +73,37 @@ static void close_loop(struct runtime *runtime) {
 }
 
 void runtime_check_stopped(struct runtime *runtime) {
-  if (runtime->stopping && map_count(&runtime->pods) == 0 && map_count(&runtime->orphans) == 0)
+  if (runtime->stopping && map_count(&runtime->pods) == 0 && map_count(&runtime->orphans) == 0 &&
+      runtime->writes_running == 0)
     close_loop(runtime);
+}
+
+// Nobody will keep them up to date: whoever comes first at the next start must not find addresses
+// that are gone.
+static void empty_slices(struct runtime *runtime) {
+  struct arena arena;
+  arena_init(&arena);
+  struct json *patch = json_new_object(&arena);
+  json_put(&arena, patch, "endpoints", json_new_array(&arena));
+  struct kube_watch_iter it = kube_watch_begin(runtime->watches[RUNTIME_SLICE]);
+  while (kube_watch_each(&it)) {
+    const struct json *labels = json_path(it.object, "metadata.labels");
+    if (!str_eq(json_get_string(labels, "endpointslice.kubernetes.io/managed-by"),
+                STR(DEPLOY_SLICE_MANAGER)))
+      continue;
+    struct deploy_action action = {.verb = DEPLOY_PATCH,
+                                   .kind = "EndpointSlice",
+                                   .ns = kube_namespace(it.object),
+                                   .name = kube_name(it.object),
+                                   .body = patch};
+    write_start(runtime, STR("stop"), &action);
+  }
+  arena_dispose(&arena);
 }
 
 static void stop_all(struct runtime *runtime) {
   runtime->stopping = true;
+  empty_slices(runtime);
   LOG(LOG_INFO, "stopping all workloads", LOG_I("pods", (int64_t)map_count(&runtime->pods)));
   struct map_iter it = map_begin(&runtime->pods);
   while (map_each(&it)) {
@@ -252,8 +278,6 @@ static int connect_api(struct runtime *runtime, const struct runtime_options *op
 
 static void dispose(struct runtime *runtime) {
   (void)uv_run(&runtime->loop, UV_RUN_DEFAULT);
-  // A shim that is our child still has its handle when its container runs on.
-  uv_walk(&runtime->loop, NULL, NULL);
   if (runtime->kube)
     kube_client_free(runtime->kube);
   kube_config_dispose(&runtime->config);

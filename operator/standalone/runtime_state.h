@@ -49,6 +49,7 @@ struct runtime {
   struct map owners;  // runtime_write.c
   struct map events;  // runtime_event.c
   uv_signal_t signals[3];
+  size_t writes_running; // of the controllers
   int ready_fd;
   bool ready;    // all kinds are synced, leftovers are adopted
   bool stopping; // no new starts, no writes of controllers
@@ -59,6 +60,6 @@ struct runtime {
 void runtime_wake(struct runtime *runtime);
 // A pass at the latest then.
 void runtime_wake_in(struct runtime *runtime, int64_t delay_ms);
-// Called when a pod's worker or an orphan has gone.
+// Called when a pod's worker, an orphan or a write has gone.
 void runtime_check_stopped(struct runtime *runtime);
 int64_t runtime_now_ms(const struct runtime *runtime); // steady

@@ -83,6 +83,7 @@ static void on_done(struct kube_op *op, const struct kube_reply *reply) {
   struct owner *owner = write->owner;
   struct runtime *runtime = owner->runtime;
   owner->running--;
+  runtime->writes_running--;
   bool gone = write->verb == DEPLOY_DELETE && reply->rc == RC_NOT_FOUND;
   if (reply->rc == RC_OK || gone) {
     await(owner, write, reply->object);
@@ -96,6 +97,7 @@ static void on_done(struct kube_op *op, const struct kube_reply *reply) {
   xfree(write->key);
   xfree(write);
   runtime_wake(runtime);
+  runtime_check_stopped(runtime);
 }
 
 void write_start(struct runtime *runtime, struct str owner_key,
@@ -137,6 +139,7 @@ void write_start(struct runtime *runtime, struct str owner_key,
   struct err err = {0};
   if (kube_start(runtime->kube, &request, &write->op, on_done, &err) == RC_OK) {
     owner->running++;
+    runtime->writes_running++;
     return;
   }
   LOG(LOG_ERROR, "write cannot be sent", LOG_Z("object", write->key), LOG_Z("error", err.msg));

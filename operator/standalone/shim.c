@@ -208,6 +208,11 @@ static int start_process(struct shim *shim, struct err *err) {
   return rc;
 }
 
+static int open_log(struct shim *shim, struct err *err) {
+  return log_file_open(&shim->log, shim->start.log.ptr, shim->start.log_max_bytes,
+                       shim->start.log_keep, err);
+}
+
 static bool pid_alive_and_ours(const struct shim *shim) {
   return shim->record.state == SHIM_RUNNING && proc_is_alive(shim->record.process);
 }
@@ -237,6 +242,13 @@ static int begin(struct shim *shim, bool *ret_done, struct err *err) {
     if (!proc_wait_gone(shim->record.process, 10000))
       return err_set(err, RC_TIMEOUT, "process %d of an earlier attempt does not end",
                      (int)shim->record.process.pid);
+  }
+  if (shim->record.attempt >= 0) { // each attempt has a log of its own; the last one is kept
+    log_file_close(&shim->log);
+    log_file_keep_previous(shim->start.log.ptr);
+    int rc = open_log(shim, err);
+    if (rc != RC_OK)
+      return rc;
   }
   return start_process(shim, err);
 }
@@ -346,8 +358,7 @@ static int run(struct shim *shim, struct err *err) {
   if (rc == RC_OK)
     rc = open_signals(shim, err);
   if (rc == RC_OK)
-    rc = log_file_open(&shim->log, shim->start.log.ptr, shim->start.log_max_bytes,
-                       shim->start.log_keep, err);
+    rc = open_log(shim, err);
   bool done = false;
   if (rc == RC_OK) {
     shim->oom_kills = count_oom_kills();
