@@ -60,7 +60,8 @@ static struct bound bound_of(const struct test_state *test, const struct metric_
     bound.stable_n = test->ref_n;
     bound.stable_x = test->ref_x;
     bound.reference = true;
-    // Without a control group a limit decides alone: what stable did under another load says little.
+    // Without a control group a limit decides alone: what stable did under another load says
+    // little.
     bound.known = !spec->has_limit && test->ref_n >= enough;
   }
   if (bound.known) {
