@@ -2,6 +2,8 @@
 // Taking traffic away: no precondition at all. Then the record, then the rest.
 #include "operator/reconcile/pass.h"
 
+#include <string.h>
+
 void rollback_begin(struct pass *pass, const char *result, const char *reason, struct str message,
                     struct str who) {
   struct rollout_release *release = pass->status->release;
@@ -18,7 +20,7 @@ void rollback_begin(struct pass *pass, const char *result, const char *reason, s
   pass_decide(pass,
               (struct rollout_decision){
                   .warning = true,
-                  .reason = str_of(reason),
+                  .reason = str_of(strcmp(reason, result) == 0 ? "RollingBack" : reason),
                   .asked = pass_text(pass, "canary %.*s %%", STR_ARG(had)),
                   .measured = message,
                   .verdict = str_eq_z(str_of(reason), "AnalysisFailed") ? STR("fail") : STR_NULL,

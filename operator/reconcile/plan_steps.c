@@ -192,6 +192,8 @@ static enum outcome_of_step run_decommission(struct pass *pass,
   if (!traffic_is_verified(pass)) {
     (void)wait_for_route(pass);
     pass->status->phase = ROLLOUT_DECOMMISSIONING;
+    if (str_eq_z(pass->status->reason, "WritingRoute"))
+      pass->status->step.waiting_for = STR("the route to leave the old version out");
     return STEP_WAITS;
   }
   int64_t drained = pass->status->weight.verified_at + traffic_drain_ms(pass);
