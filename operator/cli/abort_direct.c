@@ -26,8 +26,7 @@ static int read_rollout(struct aborting *work, struct str name, struct err *err)
   struct json *object;
   void *decoded = NULL;
   struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
-  int rc = session_get(work->session, &resource_rollouts, work->session->ns, name, work->arena,
-                       &object, err);
+  int rc = resource_get_rollout(work->session, name, work->arena, &object, err);
   if (rc)
     return rc;
   (void)kind_decode(&rollout_kind, object, &options, work->arena, NULL, &decoded);

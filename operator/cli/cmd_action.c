@@ -77,11 +77,7 @@ static int ask(struct session *session, const struct action_options *options,
                enum rollout_verb verb, struct str rollout, struct arena *arena,
                struct answer *answer, struct err *err) {
   struct json *found, *action;
-  int rc = session_get(session, &resource_rollouts, session->ns, rollout, arena, &found, err);
-  if (rc == RC_NOT_FOUND)
-    return err_set(err, rc,
-                   "there is no rollout \"%.*s\" in namespace %.*s; `serin list` shows them",
-                   STR_ARG(rollout), STR_ARG(session->ns));
+  int rc = resource_get_rollout(session, rollout, arena, &found, err);
   if (rc)
     return rc;
   struct kube_request request = {.verb = KUBE_CREATE,
@@ -95,20 +91,13 @@ static int ask(struct session *session, const struct action_options *options,
   return wait_answer(session, action, answer, err);
 }
 
-static struct str base_name(struct str argument) {
-  for (size_t i = argument.len; i > 0; i--)
-    if (argument.ptr[i - 1] == '/')
-      return str_slice(argument, i, argument.len);
-  return argument;
-}
-
 static int run_verb(const struct action_options *options, enum rollout_verb verb,
                     const char *command, struct str argument) {
   struct arena arena = {0};
   struct session session;
   struct err err = {0};
   struct answer answer = {.arena = &arena};
-  struct str name = base_name(argument);
+  struct str name = resource_base_name(argument);
   int code = session_open(&options->common, command, &session);
   if (code != EXIT_DONE)
     return code;

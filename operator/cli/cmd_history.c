@@ -34,7 +34,7 @@ static int run(const struct common_options *common, const char *command, struct 
   int code = session_open(common, command, &session);
   if (code != EXIT_DONE)
     return code;
-  if (session_get(&session, &resource_rollouts, session.ns, name, &arena, &object, &err) != RC_OK)
+  if (resource_get_rollout(&session, name, &arena, &object, &err) != RC_OK)
     code = session_fail(command, &err);
   else
     print(object, part, write, common->output, &arena);

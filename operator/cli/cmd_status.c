@@ -19,7 +19,7 @@ static int print_raw(struct session *session, struct str name, struct str output
   void *rollout = NULL;
   struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
   int code = EXIT_DONE;
-  int rc = session_get(session, &resource_rollouts, session->ns, name, &arena, &object, &err);
+  int rc = resource_get_rollout(session, name, &arena, &object, &err);
   if (rc == RC_OK) {
     print_object(object, output);
     (void)kind_decode(&rollout_kind, object, &options, &arena, NULL, &rollout);
@@ -49,11 +49,7 @@ static int run(const void *data, const struct str *arguments, size_t count) {
   int code = session_open(&options->common, "status", &session);
   if (code != EXIT_DONE)
     return code;
-  // "rollout/NAME" is what other commands print.
-  struct str name = arguments[0];
-  for (size_t i = 0; i < name.len; i++)
-    if (name.ptr[i] == '/')
-      name = str_slice(name, i + 1, name.len), i = 0;
+  struct str name = resource_base_name(arguments[0]); // "rollout/NAME" is what other commands print
   if (raw)
     code = print_raw(&session, name, output);
   else if (options->watch)

@@ -230,6 +230,25 @@ struct str resource_title(const struct kube_resource *resource, struct str name,
   return title;
 }
 
+struct str resource_base_name(struct str typed) {
+  for (size_t i = typed.len; i > 0; i--)
+    if (typed.ptr[i - 1] == '/')
+      return str_slice(typed, i, typed.len);
+  return typed;
+}
+
+int resource_get_rollout(struct session *session, struct str typed, struct arena *arena,
+                         struct json **ret_rollout, struct err *err) {
+  struct str name = resource_base_name(typed);
+  if (!name.len)
+    return err_set(err, RC_USAGE, "\"%.*s\" is no name of a rollout", STR_ARG(typed));
+  int rc = session_get(session, &resource_rollouts, session->ns, name, arena, ret_rollout, err);
+  if (rc == RC_NOT_FOUND)
+    err_set(err, rc, "there is no rollout \"%.*s\" in namespace %.*s; `serin list -A` shows all",
+            STR_ARG(name), STR_ARG(session->ns));
+  return rc;
+}
+
 struct str resource_ns(const struct kube_resource *resource, struct str ns) {
   return resource->namespaced ? ns : STR_NULL;
 }

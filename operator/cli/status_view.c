@@ -155,7 +155,8 @@ static void show(struct view *view) {
     return;
   const struct json *object = kube_watch_get(view->rollouts, view->ns, view->name);
   if (!object) {
-    err_set(&view->err, RC_NOT_FOUND, "there is no rollout \"%.*s\" in namespace %.*s",
+    err_set(&view->err, RC_NOT_FOUND,
+            "there is no rollout \"%.*s\" in namespace %.*s; `serin list -A` shows all",
             STR_ARG(view->name), STR_ARG(view->ns));
     stop(view, EXIT_NOT_FOUND);
     return;
@@ -272,7 +273,7 @@ int status_view_once(struct session *session, const char *command, struct str na
   struct arena arena = {0};
   struct err err = {0};
   struct json *object;
-  int rc = session_get(session, &resource_rollouts, session->ns, name, &arena, &object, &err);
+  int rc = resource_get_rollout(session, name, &arena, &object, &err);
   if (rc) {
     arena_dispose(&arena);
     return session_fail(command, &err);

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from apiserver import BIN, KUBECTL, check, equal, main, wait_for  # noqa: E402
+from apiserver import BIN, KUBECTL, Server, check, equal, main, wait_for  # noqa: E402
 from cli import Cli, Operator, set_status  # noqa: E402
 
 ROLLOUT = {
@@ -187,7 +187,7 @@ def test_wait(server):
 
 def test_status_exit_codes(server):
     cli = namespace(server, "status")
-    cli("status", "agent", code=5).says("not found", where="err")
+    cli("status", "agent", code=5).says("serin list -A", where="err")
     apply(cli, ROLLOUT)
     cli("status", "agent", code=4).says("no operator has looked at it yet")
     for phase, code in {"Progressing": 4, "Paused": 3, "Holding": 3, "RolledBack": 1, "Aborted": 1, "Degraded": 1, "Healthy": 0}.items():
@@ -221,7 +221,7 @@ def test_status_follows_until_the_end(server):
 
 def test_manual_verbs(server):
     cli = namespace(server, "verbs")
-    cli("promote", "agent", code=5).says("serin list", where="err")
+    cli("promote", "agent", code=5).says("serin list -A", where="err")
     apply(cli, ROLLOUT)
     cli("pause", "agent", "--timeout", "300ms", code=124).says("is one running?", "--direct", where="err")
     operator = Operator(server, "verbs")
@@ -288,6 +288,14 @@ def test_which_cluster(server):
         path.write_text((server.data / "kubeconfig").read_text().replace(server.token, "wrong-token"))
         done = cli("list", "--kubeconfig", path, code=1).says("does not accept the credentials", where="err")
         check("wrong-token" not in done.err, "the token is on the screen")
+        with tempfile.TemporaryDirectory() as other:  # another server's certificate authority
+            stranger = Server(pathlib.Path(other))
+            text = (server.data / "kubeconfig").read_text()
+            line = next(part for part in text.splitlines() if "certificate-authority" in part)
+            foreign = next(part for part in (stranger.data / "kubeconfig").read_text().splitlines() if "certificate-authority" in part)
+            path.write_text(text.replace(line, foreign))
+            cli("list", "--kubeconfig", path, code=1).says("certificate", where="err")
+            stranger.stop()
         # As kubectl-serin: where kubectl looks, so ~/.kube/config counts.
         link = pathlib.Path(folder) / "kubectl-serin"
         link.symlink_to(BIN)
