@@ -18,9 +18,14 @@ int64_t exchange_send_wall_ms(void) {
   return clock_wall_ms();
 }
 
+// Decimal text at the end of out[0..room); no formatting machinery on this path.
 static struct str number_text(char *out, size_t room, int64_t value) {
-  int len = snprintf(out, room, "%lld", (long long)value);
-  return (struct str){out, len > 0 ? (size_t)len : 0};
+  uint64_t rest = value < 0 ? 0 : (uint64_t)value;
+  size_t at = room;
+  do
+    out[--at] = (char)('0' + rest % 10);
+  while ((rest /= 10) > 0 && at > 0);
+  return (struct str){out + at, room - at};
 }
 
 // A random UUID, version 4, as x-request-id.
@@ -42,8 +47,11 @@ static struct str new_id(struct exchange_run *run) {
 }
 
 static void prepare_request(struct exchange_run *run) {
-  struct head_rules_request rules = {.is_gateway = run->worker->settings.is_gateway,
-                                     .new_id = new_id(run)};
+  bool is_gateway = run->worker->settings.is_gateway;
+  struct head_rules_request rules = {.is_gateway = is_gateway};
+  const struct head_field *id = head_find(&run->request, HEAD_X_REQUEST_ID);
+  if (is_gateway || !id || id->value.len == 0)
+    rules.new_id = new_id(run);
   head_rules_request(&run->request, &rules);
   const struct table_header_ops *ops[2];
   size_t count = route_header_ops(&run->decision, false, ops);

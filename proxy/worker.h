@@ -90,7 +90,7 @@ struct worker {
   unsigned block_count;
   char *request_text, *response_text; // heads of this turn, HTTP1_HEAD_ROOM each
   char date[32];
-  int64_t date_s;
+  int64_t date_s, date_turn_ms;
   bool draining, stopping;
 };
 
