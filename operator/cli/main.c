@@ -79,10 +79,42 @@ static int run(const struct command *command, int argc, char **argv) {
   return code;
 }
 
+// How many words the common options in front of the command take: "serin -n team1 get pods", as
+// kubectl allows.
+static int leading_words(int argc, char **argv) {
+  int at = 1;
+  while (at < argc && argv[at][0] == '-') {
+    struct str word = str_of(argv[at]);
+    bool found = false;
+    for (size_t i = 0; i < common_option_count && !found; i++) {
+      const struct option_row *row = &common_option_rows[i];
+      bool is_short = row->letter && word.len == 2 && word.ptr[1] == row->letter;
+      bool is_long = word.len > 2 && str_eq_z(str_slice(word, 2, word.len), row->name);
+      bool is_joined = str_find_char(word, '=') > 0 &&
+                       str_starts(str_slice(word, 2, word.len), str_of(row->name));
+      found = is_short || is_long || is_joined;
+      at += is_joined ? 1 : found ? 2 : 0;
+    }
+    if (!found)
+      return 0;
+  }
+  return at < argc ? at - 1 : 0;
+}
+
+// Moves the command in front of its options: argv keeps its length.
+static void command_first(int argc, char **argv) {
+  int words = leading_words(argc, argv);
+  char *command = argv[1 + words];
+  for (int i = words; i > 0; i--)
+    argv[1 + i] = argv[i];
+  argv[1] = command;
+}
+
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   if (argc < 2)
     return help(stderr, EXIT_USAGE);
+  command_first(argc, argv);
   struct str name = str_of(argv[1]);
   if (str_eq(name, STR("--help")) || str_eq(name, STR("-h")) || str_eq(name, STR("help"))) {
     const struct command *about = argc > 2 ? command_find(str_of(argv[2])) : NULL;
