@@ -69,9 +69,13 @@ static int take_lock(struct shim *shim, struct err *err) {
   shim->lock = open(path_of(shim, SHIM_LOCK), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (shim->lock < 0)
     return err_errno(err, "cannot open the lock of %s", shim->folder);
-  if (flock(shim->lock, LOCK_EX | LOCK_NB) < 0)
-    return err_set(err, RC_EXISTS, "another shim looks after %s", shim->folder);
-  return RC_OK;
+  // The shim of the attempt before may still be on its way out: its record, which made us start, is its last act.
+  for (int i = 0; i < 300; i++) {
+    if (flock(shim->lock, LOCK_EX | LOCK_NB) == 0)
+      return RC_OK;
+    (void)poll(NULL, 0, 10);
+  }
+  return err_set(err, RC_EXISTS, "another shim looks after %s", shim->folder);
 }
 
 // Opened for both ways: so neither we nor the container ever see an end or a broken pipe, whoever
