@@ -29,7 +29,7 @@ static int help(FILE *to, int code) {
 
 static int unknown(struct str name) {
   const char *nearest = NULL;
-  size_t best = 4;
+  size_t best = name.len / 2 + 1 < 4 ? name.len / 2 + 1 : 4;
   for (size_t i = 0; i < command_count; i++) {
     size_t distance =
         commands[i]->hidden ? best : str_distance(name, str_of(commands[i]->name), best);
