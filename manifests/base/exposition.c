@@ -13,6 +13,8 @@ void exposition_family(struct buf *out, const char *name, const char *type, cons
 
 static void add_escaped(struct buf *out, struct str value) {
   size_t start = 0;
+  if (value.len == 0)
+    return;
   for (size_t i = 0; i < value.len; i++) {
     const char *escape = value.ptr[i] == '\\'   ? "\\\\"
                          : value.ptr[i] == '"'  ? "\\\""

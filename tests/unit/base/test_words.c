@@ -61,7 +61,7 @@ static void exposition_escapes_and_prints_numbers(void **state) {
   (void)state;
   struct buf out;
   buf_init(&out, 4096);
-  struct exposition_label labels[] = {{"a", STR("x\"\\\n")}, {"b", STR("")}};
+  struct exposition_label labels[] = {{"a", STR("x\"\\\n")}, {"b", STR_NULL}};
   exposition_sample(&out, "m", labels, 2, 0.1);
   exposition_sample(&out, "n", NULL, 0, NAN);
   exposition_sample(&out, "o", NULL, 0, 12345678);
