@@ -63,6 +63,8 @@ bool traffic_is_written(const struct pass *pass); // the route is as asked
 // How many proxies there are, and how many serve the route and the rule as they are now.
 void traffic_acknowledged(const struct pass *pass, size_t *ret_serving, size_t *ret_all);
 int64_t traffic_drain_ms(const struct pass *pass);
+const char *traffic_subset_problem(struct pass *pass, const struct rollout_identity *identity,
+                                   struct str *ret_message); // NULL: its subset is there
 const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL: none
 
 // --- workloads (plan_workload.c)

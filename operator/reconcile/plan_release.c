@@ -157,6 +157,8 @@ void release_finish(struct pass *pass, const char *result) {
                   : superseded                     ? ROLLOUT_PENDING
                   : strcmp(result, "Aborted") == 0 ? ROLLOUT_ABORTED
                                                    : ROLLOUT_ROLLED_BACK;
+  if (rollout_condition_find(status, "CapacityShort"))
+    condition_set(pass, "CapacityShort", ROLLOUT_FALSE, "ReleaseEnded", STR(""));
   status->release = NULL;
   status->canary = NULL;
   status->paused = NULL;
@@ -249,19 +251,22 @@ static struct rollout_identity pair_stable(struct pass *pass) {
 }
 
 // A Rollout whose canary already serves everything has nothing to release: an upgrade, a restored
-// object.
+// object, or the Deployment that serves was changed in place (a restart is such a change).
 static bool adopt(struct pass *pass, const struct rollout_identity *canary) {
   const struct workload *w = pass_workload(pass, canary->deployment);
   bool serves =
       pass->has_split && pass->split.problem == VS_FINE && pass->split.canary_min == ROLLOUT_FULL;
-  if (!serves || !w || w->ready == 0 ||
-      (pass->status->stable && !same_version(pass->status->stable, canary)))
+  const struct rollout_identity *was = pass->status->stable;
+  bool in_place =
+      was && str_eq(was->deployment, canary->deployment) && str_eq(was->subset, canary->subset);
+  if (!serves || !w || w->ready == 0 || (was && !in_place))
     return false;
   pass->status->stable = identity_dup(pass, canary);
   pass->status->stable->revision = revision_of(pass, canary);
   traffic_ask(pass, 0);
   pass_decide(pass, (struct rollout_decision){
-                        .reason = STR("Adopted"),
+                        .warning = in_place,
+                        .reason = in_place ? STR("ChangedInPlace") : STR("Adopted"),
                         .measured = pass_text(pass, "%.*s already has all the traffic",
                                               STR_ARG(canary->deployment)),
                         .next = STR("nothing to release")});
@@ -273,6 +278,10 @@ static void consider_pair(struct pass *pass, const struct rollout_identity *want
   struct str message;
   split_between(pass, &stable, wanted);
   const char *reason = traffic_problem(pass, &message);
+  if (!reason)
+    reason = traffic_subset_problem(pass, wanted, &message);
+  if (!reason)
+    reason = traffic_subset_problem(pass, &stable, &message);
   if (reason) {
     not_serving(pass, reason, message);
     return;

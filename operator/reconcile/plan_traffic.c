@@ -4,6 +4,7 @@
 #include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
 #include "operator/reconcile/pass.h"
+#include "operator/traffic/destination_rule.h"
 #include "operator/traffic/shadow.h"
 
 // Between releases the side of the pair that does not serve stays without traffic.
@@ -56,6 +57,17 @@ void traffic_load(struct pass *pass) {
   pass->has_split = true;
 }
 
+// A route to a subset that is not there answers 503.
+const char *traffic_subset_problem(struct pass *pass, const struct rollout_identity *identity,
+                                   struct str *ret_message) {
+  if (!identity || !pass->snap->rule || dr_has_subset(pass->snap->rule, identity->subset))
+    return NULL;
+  *ret_message =
+      pass_text(pass, "DestinationRule %.*s has no subset %.*s",
+                STR_ARG(pass->spec->traffic.destination_rule), STR_ARG(identity->subset));
+  return "SubsetNotFound";
+}
+
 const char *traffic_problem(struct pass *pass, struct str *ret_message) {
   const struct rollout_traffic *traffic = &pass->spec->traffic;
   if (!pass->snap->service) {
@@ -80,8 +92,11 @@ const char *traffic_problem(struct pass *pass, struct str *ret_message) {
         STR_ARG(traffic->virtual_service->name));
     return "VirtualServiceShadowed";
   }
-  if (!pass->has_split || pass->split.problem == VS_FINE)
-    return NULL;
+  const char *missing = traffic_subset_problem(pass, pass->status->stable, ret_message);
+  if (!missing)
+    missing = traffic_subset_problem(pass, pass->status->canary, ret_message);
+  if (missing || !pass->has_split || pass->split.problem == VS_FINE)
+    return missing;
   *ret_message = pass->split.message;
   return pass->split.problem == VS_AMBIGUOUS ? "RouteAmbiguous" : "RouteNotUsable";
 }

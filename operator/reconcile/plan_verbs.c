@@ -145,6 +145,8 @@ static struct verb_result undo_pair(struct pass *pass) {
       pass_workload(pass, next->deployment))
     return did(
         pass_text(pass, "%.*s is released again, with its steps", STR_ARG(next->deployment)));
+  if (pass->status->failed)
+    return refused(pass, "the last release was put back already");
   if (str_eq(other->deployment, pass->status->stable->deployment) ||
       !pass_workload(pass, other->deployment))
     return refused(pass, "the version before is not there any more: declare it as canary beside "

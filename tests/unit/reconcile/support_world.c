@@ -254,19 +254,22 @@ static struct judgement judgement(struct world *world, struct arena *arena) {
                                     .clean = world->outcome == OUTCOME_PASS,
                                     .reason = STR("12 of 60 requests were bad, 20% against 1%")};
   *verdict = verdict_fold(metric, 1, arena);
-  return (struct judgement){
-      .at_ms = world->now_ms - world->now_ms % 5000, .verdict = verdict, .state = STR("{}")};
+  return (struct judgement){.at_ms = world->now_ms - world->now_ms % 5000,
+                            .verdict = verdict,
+                            .state = STR("{}"),
+                            .has_observed = world->has_observed,
+                            .observed = world->observed};
 }
 
 struct plan *world_plan(struct world *world, struct arena *arena) {
   struct snapshot snapshot;
-  const struct json *services[] = {world->service}, *rules[] = {world->rule};
+  const struct json *services[] = {world->service, world->shadow}, *rules[] = {world->rule};
   struct snapshot_input input = {.now_ms = world->now_ms,
                                  .rollout = json_dup(arena, world->rollout),
                                  .deployments = (const struct json *const *)world->deployments,
                                  .deployments_count = world->deployments_count,
                                  .services = arena_dup(arena, services, sizeof(services)),
-                                 .services_count = world->service ? 1 : 0,
+                                 .services_count = world->shadow ? 2 : 1,
                                  .rules = arena_dup(arena, rules, sizeof(rules)),
                                  .rules_count = world->rule ? 1 : 0,
                                  .actions = (const struct json *const *)world->actions,
