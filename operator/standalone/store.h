@@ -43,9 +43,9 @@ struct store_write {
   size_t owner_count;
 };
 
-#define STORE_SCHEMA 1      // version of the tables, kept in the file
-#define STORE_HISTORY 10000 // revisions of history that are kept
-#define STORE_HISTORY_SLACK 1000
+#define STORE_SCHEMA 1     // version of the tables, kept in the file
+#define STORE_HISTORY 5000 // revisions of history that are kept
+#define STORE_HISTORY_SLACK 500
 #define STORE_LEAP 1000000
 
 // Opens or makes the file (0600); upgrades older schemas, refuses newer ones.
