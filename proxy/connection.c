@@ -260,6 +260,13 @@ static void decode(struct connection *c) {
     struct str piece;
     if (c->at == c->len && c->state != CONNECTION_BUSY)
       return;
+    if (c->state == CONNECTION_BUSY && c->run.exchange.tunnel) {
+      piece = (struct str){c->block + c->at, c->len - c->at};
+      c->at = c->len;
+      if (piece.len > 0)
+        exchange_run_request_body(&c->run, piece);
+      return;
+    }
     enum http1_event event =
         http1_decode(&c->decoder, c->block + c->at, c->len - c->at, &used, &piece);
     c->at += used;
@@ -310,6 +317,10 @@ static void turn(struct connection *c) {
   connection_update(c);
 }
 
+void connection_resume(struct connection *c) {
+  turn(c);
+}
+
 void connection_finish(struct connection *c) {
   if (c->state != CONNECTION_BUSY)
     return;
@@ -326,7 +337,9 @@ static void on_eof(struct connection *c, bool broken) {
   case CONNECTION_BUSY:
     c->close = true;
     // A client that only ended its side still gets its answer.
-    if (broken || !c->request_complete)
+    if (!broken && c->run.exchange.tunnel)
+      exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_END);
+    else if (broken || !c->request_complete)
       exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
     return;
   case CONNECTION_CLOSED: return;

@@ -53,6 +53,8 @@ struct connection {
 void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port);
 // The exchange has finished (its last byte is written): the next request or the end.
 void connection_finish(struct connection *connection);
+// Another protocol has begun: takes up bytes that were waiting.
+void connection_resume(struct connection *connection);
 // What to read and to write, and until when, after anything changed.
 void connection_update(struct connection *connection);
 // Drain: idle connections end now, others with their next answer.

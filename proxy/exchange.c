@@ -164,6 +164,11 @@ static uint32_t on_response_head(struct exchange *x, const struct exchange_event
   x->response = EXCHANGE_BODY;
   x->status = event->status;
   x->details = STR("via_upstream");
+  if (event->status == 101 && x->policy.may_tunnel) {
+    x->tunnel = true;
+    x->request = EXCHANGE_BODY; // what the client says from now on
+    x->request_end_ms = 0;      // a tunnel has no end that a route's timeout could mean
+  }
   // The rest of an upload may still be on its way when the response is over: no further request can
   // be told from it.
   if (x->request != EXCHANGE_CLOSED)
@@ -185,6 +190,10 @@ static uint32_t on_request_end(struct exchange *x, int64_t now_ms) {
   if (x->request != EXCHANGE_BODY)
     return 0;
   x->request = EXCHANGE_CLOSED;
+  if (x->tunnel && x->response == EXCHANGE_BODY) { // one side ends both
+    x->response = EXCHANGE_CLOSED;
+    return drop_try(x) | EXCHANGE_DO_END_RESPONSE;
+  }
   x->request_end_ms = now_ms;
   return x->try == EXCHANGE_TRY_OPEN ? EXCHANGE_DO_END_REQUEST : 0;
 }

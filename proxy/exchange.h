@@ -23,8 +23,8 @@ enum exchange_try {
   XX(UH)                                                                                           \
   XX(UF)                                                                                           \
   XX(UO)                                                                                           \
-  XX(NR) XX(URX) XX(NC) XX(DT) XX(DC) XX(UT) XX(LR) XX(UR) XX(UC) XX(DI) XX(FI) XX(SI) XX(DPE)     \
-      XX(UPE)
+  XX(NR)                                                                                           \
+  XX(URX) XX(NC) XX(DT) XX(DC) XX(UT) XX(LR) XX(UR) XX(UC) XX(DI) XX(FI) XX(SI) XX(DPE) XX(UPE)
 
 enum exchange_flag_bit {
 #define XX(name) EXCHANGE_BIT_##name,
@@ -120,6 +120,7 @@ struct exchange_policy {
   int64_t idle_timeout_ms;    // without any byte; 0: none
   const struct retry_policy *retry;
   bool is_idempotent; // may be replayed when a kept connection turns out dead
+  bool may_tunnel;    // the client asked for another protocol and may get it
 };
 
 struct exchange {
@@ -132,6 +133,7 @@ struct exchange {
   bool copy_lost;         // the request cannot be sent again
   bool interim_forwarded; // nor after this
   bool cut;               // the client connection must not be used again
+  bool tunnel;            // both sides agreed on another protocol: bytes pass as they are
   bool finished;
   uint32_t tries;   // begun so far, stale connections not counted
   uint32_t retries; // by policy

@@ -199,7 +199,8 @@ static struct exchange_policy policy_of(struct exchange_run *run) {
                                    .per_try_timeout_ms = decision->retry->per_try_timeout_ms,
                                    .idle_timeout_ms = run->worker->settings.limits->stream_idle_ms,
                                    .retry = decision->retry,
-                                   .is_idempotent = head->is_idempotent};
+                                   .is_idempotent = head->is_idempotent,
+                                   .may_tunnel = run->upgrade};
   if (run->worker->settings.is_gateway)
     return policy;
   policy.timeout_ms = head_rules_number(head, HEAD_X_ENVOY_TIMEOUT, policy.timeout_ms);
@@ -220,16 +221,22 @@ static struct exchange_policy policy_of(struct exchange_run *run) {
   return policy;
 }
 
-static bool wants_tunnel(struct head *head) {
+// WebSocket as RFC 6455 asks for it; a request with a body cannot: the two would run into each
+// other.
+static bool wants_websocket(struct head *head) {
   const struct head_field *upgrade = head_find(head, HEAD_UPGRADE);
-  return head->is_connect ||
-         (head->wants_upgrade && upgrade && head_list_has(upgrade->value, STR("websocket")));
+  return head->wants_upgrade && upgrade && str_eq_nocase(upgrade->value, STR("websocket"));
+}
+
+static bool may_upgrade(struct head *head) {
+  return head->minor == 1 && head->length == 0 && str_eq(head->method, STR("GET")) &&
+         head_count(head, HEAD_UPGRADE) == 1;
 }
 
 static struct exchange_event first_event(struct exchange_run *run) {
   struct exchange_event event = make_event(run, EXCHANGE_ON_BEGIN);
   const struct route_reply *reply = &run->decision.reply;
-  if (wants_tunnel(&run->request)) {
+  if (run->request.is_connect || (run->upgrade && !may_upgrade(&run->request))) {
     event.kind = EXCHANGE_ON_LOCAL;
     event.reply = (struct exchange_reply){403, 0, STR_NULL, STR("upgrade_failed")};
     run->connection->close = true;
@@ -276,6 +283,7 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
   route_match(run->table->table, &request, &worker->router, &run->decision);
   const struct head_field *type = head_find(head, HEAD_CONTENT_TYPE);
   run->is_grpc = type && str_starts(type->value, STR("application/grpc"));
+  run->upgrade = wants_websocket(head);
   struct exchange_policy policy = policy_of(run);
   exchange_init(&run->exchange, &policy, has_body, now_ms(run));
   stats_add(&worker->stats->downstream_rq_total, 1);
@@ -327,14 +335,14 @@ static void on_head(struct exchange_run *run) {
   struct head *head = &run->upstream->head;
   struct exchange_event event = make_event(run, EXCHANGE_ON_RESPONSE_HEAD);
   event.status = head->status;
-  if (head->status == 101) { // nobody asked for another protocol
+  if (head->status == 101 && !run->upgrade) { // nobody asked for another protocol
     struct upstream *upstream = run->upstream;
     bool sent = upstream_has_sent(upstream);
     upstream_reset(upstream);
     exchange_run_upstream_reset(run, EXCHANGE_REASON_PROTOCOL, sent, true);
     return;
   }
-  if (head->status < 200) {
+  if (head->status < 200 && head->status != 101) {
     event.kind = EXCHANGE_ON_INTERIM;
     // 100 only for those who wait for it; HTTP/1.0 knows none of them.
     bool wanted = head->status == 100 ? run->request.expects_continue : run->request.minor == 1;
@@ -362,7 +370,7 @@ void exchange_run_response(struct exchange_run *run, enum http1_event event, str
     exchange_run_event(run, EXCHANGE_ON_RESPONSE_BODY);
     break;
   case HTTP1_END:
-    if (upstream->head.status < 200) // the final head comes behind the interim one
+    if (upstream->head.status < 200 && !upstream->raw) // the final head comes behind this one
       http1_decoder_start(&upstream->decoder, &upstream->head, run->request.is_head);
     else
       exchange_run_event(run, EXCHANGE_ON_RESPONSE_END);
@@ -420,6 +428,8 @@ void exchange_run_flush(struct exchange_run *run) {
   exchange_run_write(run);
   if (!run->active)
     connection_finish(run->connection);
+  else if (run->exchange.tunnel)
+    connection_resume(run->connection); // bytes behind the request were waiting for this
   else
     connection_update(run->connection);
 }

@@ -29,6 +29,7 @@ struct exchange_run {
   bool has_next;
   bool active;   // an exchange runs
   bool prepared; // the request's head has what the proxy adds
+  bool upgrade;  // the client asks for WebSocket
   bool cut_hard; // the end of the connection is the end of the body: a cut must be a reset
   struct route_decision decision;
   struct retry_policy retry;             // when control headers change the route's own

@@ -100,7 +100,7 @@ void exchange_send_request(struct exchange_run *run) {
   head_rules_try(head,
                  number_text(run->attempt_text, sizeof(run->attempt_text), run->exchange.tries),
                  expected_timeout(run));
-  struct http1_write_options options = {.framing = request_framing(head)};
+  struct http1_write_options options = {.framing = request_framing(head), .upgrade = run->upgrade};
   rewrite_target(run, &options);
   char *text = run->worker->request_text;
   size_t len = http1_write_request(text, HTTP1_HEAD_ROOM, head, &options);
@@ -144,8 +144,10 @@ static void write_head(struct exchange_run *run, const struct head *head,
     run->cut_hard = true;
   }
   bool close = closes_after(run);
-  struct http1_write_options options = {
-      .framing = framing, .close = close, .keep = run->request.minor == 0 && !close};
+  struct http1_write_options options = {.framing = framing,
+                                        .close = close,
+                                        .keep = run->request.minor == 0 && !close,
+                                        .upgrade = run->exchange.tunnel};
   if (connection->out.count > 0) // an interim head of this turn uses the same memory
     (void)pump_flush(&connection->out);
   char *text = run->worker->response_text;
@@ -169,7 +171,7 @@ static enum http1_framing response_framing(const struct exchange_run *run,
                                            const struct head *head) {
   if (run->request.is_head || head->status == 304)
     return head->length >= 0 ? HTTP1_LENGTH : HTTP1_NO_BODY;
-  if (head->status == 204)
+  if (head->status == 204 || head->status == 101)
     return HTTP1_NO_BODY;
   if (head->length >= 0)
     return HTTP1_LENGTH;
@@ -198,6 +200,10 @@ void exchange_send_response(struct exchange_run *run) {
   // No byte of a body belongs to these, whatever the backend sends behind them.
   enum http1_framing framing = response_framing(run, head);
   write_head(run, head, framing);
+  if (run->exchange.tunnel) {
+    run->upstream->raw = true;
+    run->connection->request_complete = false;
+  }
 }
 
 void exchange_send_response_end(struct exchange_run *run) {

@@ -168,6 +168,13 @@ static void decode(struct upstream *u) {
   while (u->run == run && u->state == UPSTREAM_ACTIVE) {
     size_t used;
     struct str piece;
+    if (u->raw) {
+      piece = (struct str){u->block + u->at, u->len - u->at};
+      u->at = u->len;
+      if (piece.len > 0)
+        exchange_run_response(run, HTTP1_BODY, piece);
+      return;
+    }
     enum http1_event event =
         http1_decode(&u->decoder, u->block + u->at, u->len - u->at, &used, &piece);
     u->at += used;
@@ -187,7 +194,7 @@ static void on_eof(struct upstream *u, int error) {
     upstream_reset(u);
     return;
   }
-  if (error == 0 && http1_decode_eof(&u->decoder) == HTTP1_END) {
+  if (error == 0 && (u->raw || http1_decode_eof(&u->decoder) == HTTP1_END)) {
     u->head.keep_alive = false;
     exchange_run_response(u->run, HTTP1_END, STR_NULL);
     return;
@@ -253,7 +260,7 @@ static bool is_still_open(const struct upstream *u) {
 
 static void begin(struct upstream *u, struct exchange_run *run) {
   u->run = run;
-  u->write_failed = u->response_started = u->extra = false;
+  u->write_failed = u->response_started = u->extra = u->raw = false;
   u->sent_mark = u->out.written;
   u->served++;
 }

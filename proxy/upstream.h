@@ -44,6 +44,7 @@ struct upstream {
   bool write_failed;     // the request cannot be written on; what is left to read decides
   bool response_started; // a byte came for this request
   bool extra;            // bytes behind the response
+  bool raw;              // another protocol: nothing to decode
   uint64_t sent_mark;    // out.written when this request began
   struct pump out;
   struct http1_body body;

@@ -341,16 +341,73 @@ def test_no_route_is_404():
             p.wait_sum(2, "istio_requests_total", response_code="404", response_flags="NR", destination_version="unknown")
 
 
-def test_upgrades_are_refused():
-    with Backend() as b, Proxy(simple(b)) as p:
+UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Key", "a2V5"), ("Sec-WebSocket-Version", "13")]
+
+
+def test_websockets_are_tunnels():
+    def on_head(line, fields, reader, sock):
+        values = dict(fields)
+        if values.get("upgrade") != "websocket" or values.get("connection") != "upgrade" or values.get("sec-websocket-key") != "a2V5":
+            sock.sendall(reply(400, b"no upgrade came"))
+            return True
+        sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nhello")
+        while True:
+            if not reader.data:
+                reader.more()
+            got = bytes(reader.data)
+            reader.data.clear()
+            if b"bye" in got:
+                sock.sendall(b"bye")
+                raise EOFError("done, unread: b''")
+            sock.sendall(got.upper())
+    with Backend(on_head=on_head) as b, Proxy(simple(b, timeout="300ms")) as p:
         with connect(p.port) as s:
-            s.sendall(request_bytes(fields=[("Connection", "Upgrade"), ("Upgrade", "websocket")]))
+            # Bytes behind the request wait until the backend has agreed.
+            s.sendall(request_bytes(fields=UPGRADE) + b"early")
             reader = Reader(s)
-            equal(read_response(reader).status, 403, "websocket")
-            equal(reader.rest(), b"", "after the end")
+            got = read_response(reader)
+            equal((got.status, got.get("upgrade"), got.get("connection"), got.get("sec-websocket-accept")), (101, "websocket", "upgrade", "x"), "head")
+            equal(reader.exactly(10), b"helloEARLY", "the first bytes")
+            for size in (1, 1000, 300000):
+                data = b"\x00\r\nz" * size
+                writer = threading.Thread(target=s.sendall, args=(data,))
+                writer.start()
+                equal(reader.exactly(len(data)), data.upper(), f"{len(data)} bytes")
+                writer.join()
+            time.sleep(0.4)  # longer than the route's timeout, which does not mean tunnels
+            s.sendall(b"bye")
+            equal(reader.rest(), b"bye", "the end")
+        p.wait_sum(1, "istio_requests_total", response_code="101", response_flags="-")
+        with connect(p.port) as s:
+            s.sendall(request_bytes(fields=UPGRADE))
+            reader = Reader(s)
+            equal(read_response(reader).status, 101, "status")
+        wait_for("the backend to see that the client left", lambda: not b.socks)
+        p.wait_sum(2, "istio_requests_total", response_code="101")
+
+
+def test_a_refused_upgrade_is_an_answer():
+    with Backend(answer=lambda r, s: reply(426, b"no")) as b, Proxy(simple(b)) as p:
+        with connect(p.port) as s:
+            reader = Reader(s)
+            for _ in range(2):
+                s.sendall(request_bytes(fields=UPGRADE))
+                got = read_response(reader)
+                equal((got.status, got.body), (426, b"no"), "answer")
+
+
+def test_other_upgrades_are_refused():
+    with Backend() as b, Proxy(simple(b)) as p:
+        for fields, method, body in ((UPGRADE, "POST", b"x"), (UPGRADE, "POST", b""), (UPGRADE + [("Upgrade", "x")], "GET", b"")):
+            with connect(p.port) as s:
+                s.sendall(request_bytes(method, fields=fields, body=body))
+                reader = Reader(s)
+                equal(read_response(reader).status, 403, f"{method} {fields}")
+                equal(reader.rest(), b"", "after the end")
         with connect(p.port) as s:
             s.sendall(f"CONNECT {HOST}:80 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
             equal(read_response(Reader(s)).status, 403, "CONNECT")
+        equal(len(b.requests), 0, "requests seen by the backend")
         got = fetch(p.port, fields=[("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "x")])
         equal(got.status, 200, "h2c is ignored")
         equal((b.requests[0].get("upgrade"), b.requests[0].get("http2-settings")), (None, None), "h2c headers")

@@ -278,6 +278,24 @@ static void a_client_that_leaves_ends_all(void **state) {
   assert_flags("DC");
 }
 
+static void another_protocol_is_a_tunnel(void **state) {
+  (void)state;
+  begin(false, true, 300, 0);
+  x.policy.may_tunnel = true;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_int_equal(response_head(101), RESPOND);
+  assert_true(x.tunnel && x.cut);
+  assert_true(exchange_wants_request(&x) && exchange_wants_response(&x));
+  assert_int_equal(exchange_deadline(&x), 61000); // idle only: the route's timeout is off
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_BODY), FORWARD);
+  assert_int_equal(step(EXCHANGE_ON_RESPONSE_BODY), EXCHANGE_DO_FORWARD_RESPONSE);
+  assert_int_equal(step(EXCHANGE_ON_REQUEST_END), RESET_UP | END_RESPONSE);
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_DRAINED), FINISH);
+  assert_int_equal(x.status, 101);
+  assert_flags("-");
+}
+
 static void full_buffers_stop_the_other_side(void **state) {
   (void)state;
   begin(true, true, 0, 0);
@@ -322,6 +340,7 @@ static void any_sequence_keeps_the_promises(void **state) {
     begin(rng_below(&rng, 2), rng_below(&rng, 2), (int64_t)rng_below(&rng, 3) * 100,
           (int64_t)rng_below(&rng, 3) * 30);
     retry.on = (uint32_t)rng_next(&rng);
+    x.policy.may_tunnel = rng_below(&rng, 2);
     int upstreams = 0, heads = 0, ends = 0, finishes = 0, bodies_before_head = 0;
     bool first = true;
     for (int i = 0; i < 40 && !x.finished; i++) {
@@ -330,7 +349,7 @@ static void any_sequence_keeps_the_promises(void **state) {
                         : (enum exchange_event_kind)(2 + rng_below(&rng, EXCHANGE_ON_TIMER - 1)),
           .now_ms = now += (int64_t)rng_below(&rng, 40),
           .rnd = rng_next(&rng),
-          .status = 200 + (int)rng_below(&rng, 4) * 100,
+          .status = rng_below(&rng, 8) ? 200 + (int)rng_below(&rng, 4) * 100 : 101,
           .grpc_status = -1,
           .reused = rng_below(&rng, 2),
           .request_started = rng_below(&rng, 2),
@@ -399,6 +418,7 @@ int main(void) {
       cmocka_unit_test(a_bad_answer_is_retried_when_asked),
       cmocka_unit_test(nothing_is_retried_after_an_interim_head),
       cmocka_unit_test(a_client_that_leaves_ends_all),
+      cmocka_unit_test(another_protocol_is_a_tunnel),
       cmocka_unit_test(full_buffers_stop_the_other_side),
       cmocka_unit_test(silence_has_an_end),
       cmocka_unit_test(any_sequence_keeps_the_promises),
