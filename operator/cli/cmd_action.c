@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The manual verbs: promote, abort, retry, pause, resume, undo. Each is a RolloutAction that the
 // operator answers; only `abort --direct` does without.
+#include "manifests/base/bug.h"
 #include "manifests/kinds/rollout_action.h"
 #include "operator/cli/abort_direct.h"
 #include "operator/cli/object_wait.h"
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS 30000
+#define NAME_PART_MAX 200 // of a rollout's name, in that of its action (253 in all)
 
 struct action_options {
   struct common_options common;
@@ -24,6 +26,18 @@ struct answer {
   struct str result, message;
 };
 
+// Named here, not by the server: a request that is sent twice because the connection broke must not
+// act twice.
+static struct str new_name(struct str rollout, struct arena *arena) {
+  static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+  unsigned char bytes[8];
+  char suffix[sizeof bytes + 1] = "";
+  BUG_ON(uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0);
+  for (size_t i = 0; i < sizeof bytes; i++)
+    suffix[i] = letters[bytes[i] % (sizeof letters - 1)];
+  return arena_printf(arena, "%.*s-%s", STR_ARG(str_slice(rollout, 0, NAME_PART_MAX)), suffix);
+}
+
 static struct json *new_action(const struct session *session, const struct action_options *options,
                                enum rollout_verb verb, struct str rollout, struct arena *arena) {
   char host[256] = "";
@@ -32,7 +46,7 @@ static struct json *new_action(const struct session *session, const struct actio
   json_put_z(arena, action, "apiVersion", "serin.dev/v1alpha1");
   json_put_z(arena, action, "kind", "RolloutAction");
   struct json *metadata = json_need_object(arena, action, "metadata");
-  json_put_string(arena, metadata, "generateName", arena_printf(arena, "%.*s-", STR_ARG(rollout)));
+  json_put_string(arena, metadata, "name", new_name(rollout, arena));
   json_put_string(arena, metadata, "namespace", session->ns);
   (void)gethostname(host, sizeof host - 1);
   json_put_string(arena, json_need_object(arena, metadata, "annotations"), ROLLOUT_ACTION_CLAIMED,
@@ -86,6 +100,10 @@ static int ask(struct session *session, const struct action_options *options,
                                  .body = new_action(session, options, verb, rollout, arena),
                                  .field_validation = "Strict"};
   rc = session_call(session, &request, arena, &action, err);
+  if (rc == RC_EXISTS) { // stored by the first of two sendings
+    action = json_dup(arena, request.body);
+    rc = RC_OK;
+  }
   if (rc || options->no_wait)
     return rc;
   return wait_answer(session, action, answer, err);

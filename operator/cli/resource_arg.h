@@ -23,7 +23,8 @@ int resource_parse(struct session *session, const struct str *arguments, size_t 
 // "deployment.apps/web", as kubectl says it.
 struct str resource_title(const struct kube_resource *resource, struct str name,
                           struct arena *arena);
-// A Rollout by "NAME" or "rollout/NAME", in the session's namespace. What is missing is said with what to do.
+// A Rollout by "NAME" or "rollout/NAME", in the session's namespace. What is missing is said with
+// what to do.
 int resource_get_rollout(struct session *session, struct str typed, struct arena *arena,
                          struct json **ret_rollout, struct err *err);
 // The NAME of "NAME" or "rollout/NAME".
