@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The access log (dataplane.md 5.4): a line for each exchange, Envoy's default text or JSON. A
+// The access log (docs/dataplane.md 5.4): a line for each exchange, Envoy's default text or JSON. A
 // worker writes lines into its own ring and never waits; one thread carries them to the file. When
 // the ring is full a line is dropped and counted.
 #pragma once

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The admin endpoints (dataplane.md 5.5) through libmicrohttpd, driven by the main loop: a scrape
-// costs the main thread time, never a worker. What changes something is POST only. Whoever owns the
-// process (proxy_main.c) answers through struct admin_host.
+// The admin endpoints (docs/dataplane.md 5.5) through libmicrohttpd, driven by the main loop: a
+// scrape costs the main thread time, never a worker. What changes something is POST only. Whoever
+// owns the process (proxy_main.c) answers through struct admin_host.
 #pragma once
 
 #include "manifests/base/buf.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the proxy adds to and takes from heads on their way (dataplane.md 6.1, 1.7). Pure.
+// What the proxy adds to and takes from heads on their way (docs/dataplane.md 6.1, 1.7). Pure.
 #pragma once
 
 #include "proxy/head.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host names -> virtual host: exact name, then the longest "*.suffix", then "*" (dataplane.md 1.4).
-// An immutable hash table in an arena. Pure.
+// Host names -> virtual host: exact name, then the longest "*.suffix", then "*"
+// (docs/dataplane.md 1.4). An immutable hash table in an arena. Pure.
 #pragma once
 
 #include "manifests/base/arena.h"

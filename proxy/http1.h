@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/1 bytes -> heads, pieces of body and ends. http1.c is the only file that knows llhttp and,
 // with http1_write.c, the only one that knows what a line of HTTP/1 looks like. It refuses
-// everything that two readers could understand differently (dataplane.md 6.4, 6.9), so nothing
+// everything that two readers could understand differently (docs/dataplane.md 6.4, 6.9), so nothing
 // behind it sees a doubtful message. Used by connections (requests) and by upstream (responses).
 // Pure but for its own parser state.
 #pragma once

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a request meets one match block (dataplane.md 1.3). Pure, compiled once when the table is
-// built; used by route. It knows nothing of hosts, weights or destinations.
+// Whether a request meets one match block (docs/dataplane.md 1.3). Pure, compiled once when the
+// table is built; used by route. It knows nothing of hosts, weights or destinations.
 #pragma once
 
 #include "manifests/base/str.h"

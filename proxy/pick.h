@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which endpoint of a cluster gets a try (dataplane.md 3.4, 2.6). Pure: what it knows of load and
-// health it asks the caller, randomness is the caller's generator. Only ready endpoints are in a
-// cluster.
+// Which endpoint of a cluster gets a try (docs/dataplane.md 3.4, 2.6). Pure: what it knows of load
+// and health it asks the caller, randomness is the caller's generator. Only ready endpoints are in
+// a cluster.
 #pragma once
 
 #include "manifests/base/rng.h"

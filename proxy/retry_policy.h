@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a failed try is made again, and when (dataplane.md section 2). Pure; the exchange asks,
-// the table holds the policy of each route. It does not count or schedule anything itself.
+// Whether a failed try is made again, and when (docs/dataplane.md section 2). Pure; the exchange
+// asks, the table holds the policy of each route. It does not count or schedule anything itself.
 #pragma once
 
 #include "manifests/base/err.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which route a request takes: virtual host, match, weighted destination, cluster (dataplane.md 1.2
-// to 1.6). Pure: the same table, request and draws give the same decision. No allocation. It picks
-// no endpoint (pick.h).
+// Which route a request takes: virtual host, match, weighted destination, cluster
+// (docs/dataplane.md 1.2 to 1.6). Pure: the same table, request and draws give the same decision.
+// No allocation. It picks no endpoint (pick.h).
 #pragma once
 
 #include "manifests/base/buf.h"
@@ -70,7 +70,7 @@ struct route_reply route_reply_no_endpoint(void);
 // many steps.
 int route_location(const struct route_decision *decision, const struct route_request *request,
                    struct buf *out);
-// Header operations in the order in which they are to be applied (dataplane.md 1.7): one
+// Header operations in the order in which they are to be applied (docs/dataplane.md 1.7): one
 // destination: the route's, then the destination's; several: the other way round. Returns how many
 // of ret_ops are set.
 size_t route_header_ops(const struct route_decision *decision, bool of_response,

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-// Upper bounds of the histograms, Istio's own (dataplane.md 5.3); +Inf is one more.
+// Upper bounds of the histograms, Istio's own (docs/dataplane.md 5.3); +Inf is one more.
 #define STATS_BOUNDS 19
 #define STATS_BUCKETS (STATS_BOUNDS + 1)
 extern const double stats_bounds[STATS_BOUNDS];

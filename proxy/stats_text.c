@@ -82,7 +82,7 @@ static const char *reporter_name(unsigned reporter) {
   return reporter == STATS_SOURCE ? "source" : "destination";
 }
 
-// All 25 labels in Envoy's order (dataplane.md 5.2).
+// All 25 labels in Envoy's order (docs/dataplane.md 5.2).
 static struct str request_labels(struct arena *arena, const struct sum *sum, unsigned reporter) {
   char flags[64], grpc[8] = "";
   struct str flag_text = exchange_flags_text(sum->flags, flags);

@@ -38,7 +38,8 @@ struct table_slot {
 
 enum table_balancer { TABLE_LEAST_REQUEST, TABLE_ROUND_ROBIN, TABLE_RANDOM };
 
-// Values of the metric labels of dataplane.md 5.2 that belong to the chosen endpoint; never empty
+// Values of the metric labels of docs/dataplane.md 5.2 that belong to the chosen endpoint; never
+// empty
 // ("unknown", "latest" where nothing is known).
 struct table_peer {
   struct str workload; // Deployment name, from the Pod's owner
@@ -101,7 +102,7 @@ struct table_header {
   struct str value;
 };
 
-// Applied in this order: remove, set, add (dataplane.md 1.7).
+// Applied in this order: remove, set, add (docs/dataplane.md 1.7).
 struct table_header_ops {
   const struct str *remove;
   size_t remove_count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Step 3 of table_build: DestinationRules (dataplane.md 3.1) and the clusters of each Service port
-// and subset.
+// Step 3 of table_build: DestinationRules (docs/dataplane.md 3.1) and the clusters of each Service
+// port and subset.
 #include "proxy/host.h"
 #include "proxy/table_ids.h"
 #include "proxy/table_parts.h"
@@ -11,7 +11,7 @@
 #define CLUSTER_ROOT_NAMESPACE STR("istio-system")
 
 // A rule counts in the proxy's own namespace, the Service's, or the root namespace
-// (dataplane.md 3.1).
+// (docs/dataplane.md 3.1).
 static void rule_check_namespace(struct builder *builder, const struct part_object *object,
                                  struct str host) {
   struct str namespace_ = object->meta->namespace_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Last step of table_build: which virtual host answers to which name (dataplane.md 1.1 and 1.4,
-// mesh persona).
+// Last step of table_build: which virtual host answers to which name (docs/dataplane.md 1.1
+// and 1.4, mesh persona).
 #include "proxy/host.h"
 #include "proxy/table_parts.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // VirtualService -> routes with compiled matches and weighted destinations
-// (dataplane.md 1.2, 1.3, 1.6).
+// (docs/dataplane.md 1.2, 1.3, 1.6).
 #include "proxy/host.h"
 #include "proxy/table_parts.h"
 

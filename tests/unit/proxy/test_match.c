@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each field of HTTPMatchRequest (dataplane.md 1.3), from YAML to the answer.
+// Each field of HTTPMatchRequest (docs/dataplane.md 1.3), from YAML to the answer.
 #include "tests/unit/proxy/support_table.h"
 
 #include <setjmp.h>
