@@ -210,9 +210,10 @@ void options_help(const struct command *command, struct buf *out) {
 }
 
 void options_markdown(const struct command *command, struct buf *out) {
-  buf_addf(out, "## serin %s\n\n%s\n\n    serin %s%s %s\n\n", command->name, command->summary,
-           command->name, row_count(command) ? " [options]" : "",
-           command->arguments ? command->arguments : "");
+  bool has_arguments = command->arguments && *command->arguments;
+  buf_addf(out, "## serin %s\n\n%s\n\n    serin %s%s%s%s\n\n", command->name, command->summary,
+           command->name, row_count(command) ? " [options]" : "", has_arguments ? " " : "",
+           has_arguments ? command->arguments : "");
   if (command->details)
     buf_addf(out, "%s\n\n", command->details);
   if (!row_count(command))
