@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/rollout_check.h"
 #include "manifests/kinds/rollout.h"
+#include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
+#include "manifests/text/quantity.h"
 
 #include <math.h>
 
@@ -74,6 +76,19 @@ static bool is_latency(struct str name) {
          digits > 0;
 }
 
+static const char *limit_expected(struct str name, struct str text) {
+  double number;
+  int64_t ms;
+  if (str_eq_z(name, "error-rate"))
+    return percent_parse(text, &number) && number <= 100 ? NULL : "a share such as 1%";
+  if (is_latency(name))
+    return (duration_parse(text, &ms) && ms > 0) || (str_to_double(text, &number) && number > 0)
+               ? NULL
+               : "a duration such as 500ms";
+  return str_to_double(text, &number) || quantity_parse(text, &number) ? NULL
+                                                                       : "a number such as 40";
+}
+
 void rollout_check_metric(const void *object, struct check *check) {
   const struct rollout_metric *metric = object;
   bool built_in = str_eq_z(metric->name, "error-rate") || is_latency(metric->name);
@@ -89,6 +104,10 @@ void rollout_check_metric(const void *object, struct check *check) {
                 STR_ARG(metric->name));
   if (!built_in && !metric->limit.is_set)
     check_error(check, "required", "limit", "a metric of your own needs a limit");
+  struct str text = rollout_metric_limit(metric, check->arena);
+  const char *expected = metric->limit.is_set ? limit_expected(metric->name, text) : NULL;
+  if (expected)
+    check_error(check, "format", "limit", "expected %s, found \"%.*s\"", expected, STR_ARG(text));
 }
 
 static void check_form(const struct rollout_spec *spec, struct check *check) {
@@ -152,17 +171,17 @@ static void check_steps(const struct rollout_spec *spec, struct check *check) {
     const struct rollout_step *step = &spec->steps[i];
     enum rollout_step_kind kind = rollout_step_kind(step);
     if (kind == ROLLOUT_STEP_DECOMMISSION && i + 1 < spec->steps_count)
-      check_error(check, "order", check_index(check, "steps", i, "decommission"),
+      check_error(check, "order", check_index(check, "steps", i, ".decommission"),
                   "must be the last step");
     if (kind == ROLLOUT_STEP_DECOMMISSION && weight != ROLLOUT_FULL)
       check_error(
-          check, "order", check_index(check, "steps", i, "decommission"),
+          check, "order", check_index(check, "steps", i, ".decommission"),
           "takes the old version away while it still has traffic; put setWeight: 100 before it");
     if (kind == ROLLOUT_STEP_MONITOR && weight == 0)
-      check_warn(check, "order", check_index(check, "steps", i, "monitor"),
+      check_warn(check, "order", check_index(check, "steps", i, ".monitor"),
                  "watches a canary that has no traffic yet");
     if (kind == ROLLOUT_STEP_MONITOR && step->monitor->min_ms > step->monitor->duration_ms)
-      check_warn(check, "range", check_index(check, "steps", i, "monitor.min"),
+      check_warn(check, "range", check_index(check, "steps", i, ".monitor.min"),
                  "is longer than duration; the duration counts");
     if (kind == ROLLOUT_STEP_SET_WEIGHT)
       weight = rollout_step_parts(step);
@@ -180,6 +199,6 @@ void rollout_check_spec(const void *object, struct check *check) {
   for (size_t i = 0; i < spec->analysis.metrics_count; i++)
     for (size_t j = 0; j < i; j++)
       if (str_eq(spec->analysis.metrics[i].name, spec->analysis.metrics[j].name))
-        check_error(check, "duplicate", check_index(check, "analysis.metrics", i, "name"),
+        check_error(check, "duplicate", check_index(check, "analysis.metrics", i, ".name"),
                     "\"%.*s\" is listed twice", STR_ARG(spec->analysis.metrics[i].name));
 }

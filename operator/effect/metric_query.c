@@ -249,8 +249,16 @@ static void join(struct controller *controller, struct map *rounds, struct relea
   release->asking = true;
 }
 
-static void cannot_judge(struct release *release, const struct err *err) {
-  LOG(LOG_WARN, "cannot be judged", LOG_S("rollout", release->key), LOG_Z("error", err->msg));
+// A metric that cannot be asked for is told as a judgement, so that status says it.
+static void cannot_judge(struct release *release, const struct err *why) {
+  LOG(LOG_WARN, "cannot be judged", LOG_S("rollout", release->key), LOG_Z("error", why->msg));
+  arena_dispose(&release->verdict_arena);
+  release->verdict = ARENA_NEW(&release->verdict_arena, struct verdict);
+  *release->verdict = (struct verdict){.outcome = OUTCOME_INSUFFICIENT,
+                                       .cause = CAUSE_QUERY_ERROR,
+                                       .reason = arena_strz(&release->verdict_arena, why->msg)};
+  release->judgement = (struct judgement){.at_ms = clock_wall_ms(), .verdict = release->verdict};
+  release_due(release, 0);
 }
 
 // Prepares one due release; the decoded Rollout lives in the same arena as the subject made of it.
