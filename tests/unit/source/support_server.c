@@ -4,6 +4,7 @@
 #include "manifests/base/bug.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +215,7 @@ static void on_watchdog(uv_timer_t *timer) {
 
 void fixture_open(struct fixture *fixture, server_handler_fn handler, void *data) {
   memset(fixture, 0, sizeof *fixture);
+  signal(SIGPIPE, SIG_IGN); // as main does
   assert_int_equal(uv_loop_init(&fixture->loop), 0);
   server_open(&fixture->server, &fixture->loop, handler, data);
   uv_timer_init(&fixture->loop, &fixture->watchdog);
