@@ -9,6 +9,7 @@
 #include "operator/standalone/api_write.h"
 #include "operator/standalone/discovery.h"
 #include "operator/standalone/openapi_serve.h"
+#include "operator/standalone/openapi_v2.h"
 #include "operator/standalone/rest_body.h"
 
 // The Kubernetes whose wire form this server speaks; kubectl's dispatcher picks its version by it.
@@ -114,8 +115,14 @@ static int serve_discovery(struct exchange *x) {
 static int serve_openapi(struct exchange *x) {
   struct arena *arena = x->call->arena;
   if (x->path.place == REST_OPENAPI_V2) {
-    // Empty: old kubectls insist on an answer, and take everything from v3.
     x->reply->status = 200;
+    if (openapi_v2_is_wanted(x->request->user_agent)) {
+      x->reply->content_type = OPENAPI_V2_TYPE;
+      openapi_v2_write(&x->reply->body);
+      return RC_OK;
+    }
+    // Empty: kubectl 1.27 and 1.28 insist on an answer, and like all later ones take everything
+    // from v3.
     x->reply->content_type = "application/octet-stream";
     return RC_OK;
   }

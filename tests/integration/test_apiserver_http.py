@@ -497,6 +497,13 @@ def test_discovery_and_openapi(server):
     equal(server.get("/apis/none.example").status, 404)
     v2 = server.get("/openapi/v2")
     equal((v2.status, v2.text, v2.headers["Content-Type"]), (200, "", "application/octet-stream"))
+    old = server.connect()
+    old.request("GET", "/openapi/v2", headers={"Authorization": f"Bearer {server.token}", "User-Agent": "kubectl/v1.20.2 (linux/amd64)"})
+    response = old.getresponse()
+    body = response.read()
+    equal(response.headers["Content-Type"], "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+    check(body.startswith(b"\x0a\x032.0") and b"dev.serin.v1alpha1.Rollout" in body, body[:40])
+    old.close()
     index = server.ok("GET", "/openapi/v3")
     for name, entry in index["paths"].items():
         document = server.ok("GET", entry["serverRelativeURL"])

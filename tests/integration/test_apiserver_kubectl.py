@@ -150,8 +150,6 @@ def test_edit(server):
 
 
 def test_diff_and_dry_run(server):
-    if server.kubectl_minor() < 27:
-        return  # looks for dryRun in OpenAPI v2
     current = server.kubectl("get", "deploy", "web", "-o", "jsonpath={.metadata.resourceVersion}")
     text = server.kubectl("diff", "-f", "-", stdin=DEPLOYMENT.replace("replicas: 2", "replicas: 7"), code=1)
     check("replicas: 7" in text, text)
@@ -162,10 +160,11 @@ def test_diff_and_dry_run(server):
 
 
 def test_strict_validation(server):
-    if server.kubectl_minor() < 25:
-        return  # validates on its own side
     bad = ROLLOUT.replace("name: agent,", "name: other,").replace("spec:\n", "spec:\n  bogus: 1\n")
     text = server.kubectl("apply", "-f", "-", stdin=bad, code=1)
+    if server.kubectl_minor() < 25:  # finds it out on its own side
+        check('unknown field "bogus" in dev.serin' in text, text)
+        return
     check('unknown field "spec.bogus"' in text, text)
     text = server.kubectl("apply", "--validate=warn", "-f", "-", stdin=bad)
     check('unknown field "spec.bogus"' in text and "created" in text, text)
@@ -208,11 +207,10 @@ def test_api_resources_and_explain(server):
     for word in ("deployments", "rollouts", "virtualservices", "httproutes"):
         check(word in resources, f"{word} not in api-resources")
     check("serin.dev/v1alpha1" in server.kubectl("api-versions"), "api-versions")
-    if server.kubectl_minor() >= 27:  # older ones read only OpenAPI v2
-        text = server.kubectl("explain", "rollout.spec.steps")
-        check("setWeight" in text, text)
-        check("replicas" in server.kubectl("explain", "deployment.spec"), "explain deployment")
-        check("hosts" in server.kubectl("explain", "virtualservice.spec"), "explain virtualservice")
+    text = server.kubectl("explain", "rollout.spec.steps")
+    check("setWeight" in text and "MISSING" not in text, text)
+    check("replicas" in server.kubectl("explain", "deployment.spec"), "explain deployment")
+    check("hosts" in server.kubectl("explain", "virtualservice.spec"), "explain virtualservice")
     check('"gitVersion": "v1.' in server.kubectl("version", "-o", "json"), "version")
 
 
@@ -245,7 +243,8 @@ def test_wait(server):
     waiter = server.kubectl_start("wait", "cm/gone", "--for=delete", "--timeout=20s")
     server.kubectl("delete", "cm", "gone")
     text, _ = waiter.communicate(timeout=30)
-    equal(waiter.returncode, 0, text)
+    # An older kubectl that comes too late says that there is nothing to wait for.
+    check(waiter.returncode == 0 or "no matching resources" in text, text)
 
 
 def test_rollout_status(server):
