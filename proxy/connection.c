@@ -77,6 +77,11 @@ static void close_now(struct connection *c, bool reset) {
   worker_check_drained(worker);
 }
 
+static void end_writing(struct connection *c) {
+  if (pump_kept(&c->out) == 0)
+    (void)shutdown(c->out.fd, SHUT_WR);
+}
+
 // Ends after an answer. What the client still sends is read and dropped for a moment: closing over
 // unread bytes would make the kernel send a reset, and the answer would be lost with it.
 static void linger(struct connection *c) {
@@ -86,7 +91,7 @@ static void linger(struct connection *c) {
   }
   c->state = CONNECTION_LINGER;
   drop_block(c);
-  (void)shutdown(c->out.fd, SHUT_WR);
+  end_writing(c);
   connection_update(c);
 }
 
@@ -384,8 +389,12 @@ static void on_event(uv_poll_t *handle, int status, int events) {
   }
   if ((events & UV_READABLE) && !c->eof)
     on_readable(c);
-  if (c->state == CONNECTION_LINGER && (events & UV_WRITABLE) && pump_flush(&c->out) != 0)
-    close_now(c, false);
+  if (c->state == CONNECTION_LINGER && (events & UV_WRITABLE)) {
+    if (pump_flush(&c->out) != 0)
+      close_now(c, false);
+    else
+      end_writing(c);
+  }
   turn(c);
 }
 
@@ -466,6 +475,20 @@ void connection_drain(struct worker *worker, bool now) {
     else if (c->state == CONNECTION_IDLE)
       connection_update(c); // a request may be on its way: it is still answered
   }
+}
+
+#define SHED_AT_ONCE 16u
+
+void connection_shed(struct worker *worker) {
+  struct connection *idle[SHED_AT_ONCE];
+  unsigned count = 0;
+  // New ones stand in front: the last ones found are the oldest.
+  for (struct connection *c = worker->connections; c; c = c->next) {
+    if (c->state == CONNECTION_IDLE)
+      idle[count++ % SHED_AT_ONCE] = c;
+  }
+  for (unsigned i = 0; i < count && i < SHED_AT_ONCE; i++)
+    close_now(idle[i], false);
 }
 
 void connection_close_all(struct worker *worker) {

@@ -59,6 +59,8 @@ void connection_resume(struct connection *connection);
 void connection_update(struct connection *connection);
 // Drain: idle connections end now, others with their next answer.
 void connection_drain(struct worker *worker, bool now);
+// Descriptors are short: ends some idle connections, the oldest ones.
+void connection_shed(struct worker *worker);
 void connection_close_all(struct worker *worker);
 void connection_free_all(struct worker *worker); // after the loop has ended
 // "127.0.0.1:4711" into out[0..64).

@@ -88,6 +88,8 @@ static void act_connect(struct exchange_run *run) {
     then(run, &event);
     return;
   }
+  if (run->exchange.fresh)
+    stats_add(&stats_cluster(worker->stats, cluster->slot)->upstream_stale_connection, 1);
   pick_tried_add(&run->tried, run->endpoint);
   run->base = base_of(run, upstream_pool_of(worker, run->endpoint->slot));
   try_begins(run);
@@ -134,6 +136,7 @@ static void act_forward_response(struct exchange_run *run) {
 }
 
 static void act_reset_client(struct exchange_run *run) {
+  stats_add(&run->worker->stats->downstream_rq_tx_reset, 1);
   run->connection->close = true;
 }
 

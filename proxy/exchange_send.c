@@ -271,7 +271,10 @@ static void count_cluster(struct exchange_run *run) {
     stats_add(classes[x->status / 100 - 2], 1);
   }
   if (x->flags & EXCHANGE_UT)
-    stats_add(&cluster->upstream_rq_timeout, 1);
+    stats_add(str_eq(x->details, STR("upstream_per_try_timeout"))
+                  ? &cluster->upstream_rq_per_try_timeout
+                  : &cluster->upstream_rq_timeout,
+              1);
   if (x->retries > 0) {
     stats_add(&cluster->upstream_rq_retry, x->retries);
     if (x->status > 0 && x->status < 500)

@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/connection.h"
+#include "proxy/upstream.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
@@ -120,6 +121,8 @@ static bool accept_one(struct listener *listener) {
     return true;
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    upstream_close_idle(listener->worker);
+    connection_shed(listener->worker);
     // The queue stays readable: without a pause the loop would spin.
     (void)uv_poll_stop(&listener->poll);
     (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
@@ -132,6 +135,7 @@ static void accept_some(struct listener *listener, unsigned most) {
   struct worker *worker = listener->worker;
   for (unsigned i = 0; i < most; i++) {
     if (worker->connection_count >= worker->settings.limits->connections_max) {
+      connection_shed(worker);
       (void)uv_poll_stop(&listener->poll);
       (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
       return;

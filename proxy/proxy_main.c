@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct worker_limits limits = {
@@ -189,6 +190,15 @@ static int start_workers(struct proxy *proxy, struct err *err) {
   return 0;
 }
 
+// Each exchange needs two descriptors; the usual soft limit of 1024 is for other programs.
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 static void open_loop(struct proxy *proxy) {
   static const int numbers[] = {SIGTERM, SIGINT};
   (void)uv_loop_init(&proxy->loop);
@@ -253,6 +263,7 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   if (rc != 0)
     return rc;
   (void)signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   log_set_part("proxy");
   proxy.worker_count =
       options->workers > 0 ? (unsigned)options->workers : (unsigned)uv_available_parallelism();

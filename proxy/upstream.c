@@ -72,7 +72,9 @@ void upstream_reset(struct upstream *u) {
     return;
   if (u->state == UPSTREAM_IDLE)
     idle_remove(u);
-  if (u->state != UPSTREAM_CONNECTING) {
+  if (u->state == UPSTREAM_CONNECTING) {
+    stats_add(&u->cluster_stats->upstream_rq_pending_active, (uint64_t)-1);
+  } else {
     stats_add(&u->cluster_stats->upstream_cx_active, (uint64_t)-1);
     stats_add(&u->endpoint_stats->cx_active, (uint64_t)-1);
     stats_add(&u->cluster_stats->upstream_cx_destroy, 1);
@@ -128,9 +130,17 @@ static void count_connected(struct upstream *u) {
   stats_add(&u->base->connections_opened, 1);
 }
 
+// A request waits for the connection.
+static void count_pending(struct upstream *u, int by) {
+  stats_add(&u->cluster_stats->upstream_rq_pending_active, (uint64_t)by);
+  if (by > 0)
+    stats_add(&u->cluster_stats->upstream_rq_pending_total, 1);
+}
+
 static void on_connect_result(struct upstream *u, int error) {
   struct exchange_run *run = u->run;
   if (error == 0) {
+    count_pending(u, -1);
     u->state = UPSTREAM_ACTIVE;
     worker_timer_set(&u->timer, 0);
     count_connected(u);
@@ -327,6 +337,10 @@ struct upstream *upstream_get(struct worker *worker, const struct table_cluster 
     return u;
   bool connected;
   int fd = open_socket(endpoint, &connected);
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+    upstream_close_idle(worker); // descriptors that only wait are worth less than a request
+    fd = open_socket(endpoint, &connected);
+  }
   if (fd < 0) {
     *ret_reason = errno == ECONNREFUSED || errno == ENETUNREACH || errno == EHOSTUNREACH
                       ? EXCHANGE_REASON_REMOTE_CONNECT
@@ -354,6 +368,7 @@ struct upstream *upstream_get(struct worker *worker, const struct table_cluster 
     u->state = UPSTREAM_ACTIVE;
     count_connected(u);
   } else {
+    count_pending(u, 1);
     worker_timer_set(&u->timer, uv_now(&worker->loop) + (uint64_t)cluster->connect_timeout_ms);
   }
   upstream_update(u);

@@ -296,6 +296,28 @@ def test_slow_backends_hold_uploads_back():
             writer.join()
 
 
+def test_without_descriptors_it_waits():
+    import resource
+    with Backend() as b, Proxy(simple(b), workers=1) as p:
+        resource.prlimit(p.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+        socks = [connect(p.port) for _ in range(60)]  # the kernel takes them all
+        answered = 0
+        for s in socks:
+            try:
+                s.sendall(request_bytes())
+                answered += read_response(Reader(s)).status in (200, 503)
+            except (OSError, EOFError):
+                pass  # idle ones are closed for those who wait
+        check(answered > 20, f"only {answered} of 60 were answered")
+        for s in socks:
+            s.close()
+        wait_for("a good answer again", lambda: fetch(p.port).status == 200)
+        cpu = lambda: sum(int(x) for x in open(f"/proc/{p.process.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])
+        before = cpu()
+        time.sleep(0.5)
+        check(cpu() - before < 25, "the loop spins")
+
+
 def test_many_connections():
     with Backend() as b, Proxy(simple(b)) as p:
         socks = [connect(p.port) for _ in range(400)]
