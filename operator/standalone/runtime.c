@@ -12,12 +12,14 @@
 #include "operator/standalone/shim_file.h"
 #include "operator/standalone/shim_mount.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#define GATHER_MS 2 // events that come within this are one pass
+#define GATHER_MS 2  // events that come within this are one pass
+#define TRIM_MS 2000 // of quiet
 
 const struct kube_resource runtime_resources[RUNTIME_KINDS] = {
     [RUNTIME_DEPLOYMENT] = {"apps", "v1", "Deployment", "deployments", true},
@@ -41,8 +43,16 @@ int64_t runtime_now_ms(const struct runtime *runtime) {
   return clock_mono_ms(); // not uv_now: a deadline must not be taken from before a long callback
 }
 
+static void on_trim(uv_timer_t *timer) {
+  (void)timer;
+  (void)malloc_trim(0);
+}
+
 static void on_pass(uv_timer_t *timer) {
-  pass_run(timer->data);
+  struct runtime *runtime = timer->data;
+  pass_run(runtime);
+  if (!runtime->closing)
+    (void)uv_timer_start(&runtime->trim, on_trim, TRIM_MS, 0);
 }
 
 void runtime_wake(struct runtime *runtime) {
@@ -69,6 +79,7 @@ static void close_loop(struct runtime *runtime) {
     uv_close((uv_handle_t *)&runtime->signals[i], NULL);
   uv_close((uv_handle_t *)&runtime->pass, NULL);
   uv_close((uv_handle_t *)&runtime->due, NULL);
+  uv_close((uv_handle_t *)&runtime->trim, NULL);
   http_client_close(runtime->http, NULL, NULL);
 }
 
@@ -314,6 +325,7 @@ int runtime_run(const struct runtime_options *options, struct err *err) {
   (void)uv_loop_init(&runtime->loop);
   (void)uv_timer_init(&runtime->loop, &runtime->pass);
   (void)uv_timer_init(&runtime->loop, &runtime->due);
+  (void)uv_timer_init(&runtime->loop, &runtime->trim);
   runtime->pass.data = runtime->due.data = runtime;
   rc = open_signals(runtime, err);
   if (rc == RC_OK)

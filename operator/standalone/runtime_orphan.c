@@ -65,14 +65,15 @@ static size_t signal_all(const char *folder, int sig) {
   return living;
 }
 
-static int64_t grace_of(const char *folder, struct str *ret_address, struct str *ret_logs,
+// *ret_key: "namespace/name".
+static int64_t grace_of(const char *folder, struct str *ret_address, struct str *ret_key,
                         struct arena *arena) {
   struct json *json = NULL;
   (void)shim_file_read_json(shim_file_join(arena, folder, STR("pod.json")), arena, &json, NULL);
   *ret_address = json_get_string(json, "address");
-  *ret_logs = json ? arena_printf(arena, "%.*s_%.*s", STR_ARG(json_get_string(json, "namespace")),
-                                  STR_ARG(json_get_string(json, "name")))
-                   : STR_NULL;
+  *ret_key = json ? arena_printf(arena, "%.*s/%.*s", STR_ARG(json_get_string(json, "namespace")),
+                                 STR_ARG(json_get_string(json, "name")))
+                  : STR_NULL;
   return json_int(json_get(json, "graceMs"), 30000);
 }
 
@@ -92,20 +93,30 @@ static void orphan_close(struct runtime_orphan *orphan) {
   uv_close((uv_handle_t *)&orphan->timer, on_closed);
 }
 
+// Its logs, unless another pod of that name writes there now.
+static void remove_logs(struct runtime_orphan *orphan, struct str key) {
+  struct str rest = key, ns;
+  if (str_is_empty(key) || kube_watch_get_key(orphan->runtime->watches[RUNTIME_POD], key) ||
+      !str_next(&rest, '/', &ns))
+    return;
+  (void)shim_file_remove_all(arena_printf(&orphan->arena, "%s/%.*s_%.*s", orphan->runtime->logs_dir,
+                                          STR_ARG(ns), STR_ARG(rest))
+                                 .ptr,
+                             NULL);
+}
+
 static void on_look(uv_timer_t *timer) {
   struct runtime_orphan *orphan = timer->data;
   int64_t now_ms = runtime_now_ms(orphan->runtime);
   bool late = now_ms >= orphan->kill_at_ms;
   if (signal_all(orphan->folder, late ? SIGKILL : 0) > 0)
     return;
-  struct str address, logs;
-  (void)grace_of(orphan->folder, &address, &logs, &orphan->arena);
+  struct str address, key;
+  (void)grace_of(orphan->folder, &address, &key, &orphan->arena);
   if (!str_is_empty(address))
     address_pool_release(&orphan->runtime->addresses, address);
   (void)shim_file_remove_all(orphan->folder, NULL);
-  if (!str_is_empty(logs))
-    (void)shim_file_remove_all(shim_file_join(&orphan->arena, orphan->runtime->logs_dir, logs),
-                               NULL);
+  remove_logs(orphan, key);
   LOG(LOG_INFO, "an orphaned pod was cleaned up", LOG_S("uid", orphan->uid));
   orphan_close(orphan);
 }
@@ -116,8 +127,8 @@ static void orphan_begin(struct runtime *runtime, struct str uid) {
   arena_init(&orphan->arena);
   orphan->uid = arena_str(&orphan->arena, uid);
   orphan->folder = shim_file_join(&orphan->arena, runtime->pods_dir, uid);
-  struct str address, logs;
-  int64_t grace_ms = grace_of(orphan->folder, &address, &logs, &orphan->arena);
+  struct str address, key;
+  int64_t grace_ms = grace_of(orphan->folder, &address, &key, &orphan->arena);
   if (!str_is_empty(address))
     (void)address_pool_claim(&runtime->addresses, address);
   orphan->kill_at_ms = runtime_now_ms(runtime) + grace_ms;
@@ -166,8 +177,8 @@ static size_t round_over(const char *pods_dir, int sig, int64_t *ret_grace_ms) {
       continue;
     const char *folder = shim_file_join(&arena, pods_dir, str_of(entry->d_name));
     size_t here = signal_all(folder, sig);
-    struct str address, logs;
-    int64_t grace_ms = here ? grace_of(folder, &address, &logs, &arena) : 0;
+    struct str address, key;
+    int64_t grace_ms = here ? grace_of(folder, &address, &key, &arena) : 0;
     if (grace_ms > *ret_grace_ms)
       *ret_grace_ms = grace_ms;
     living += here;

@@ -123,7 +123,10 @@ static void finish(struct runtime_pod *pod) {
     return;
   }
   (void)shim_file_remove_all(pod->folder, NULL);
-  (void)shim_file_remove_all(pod->log_folder, NULL);
+  // After a forced deletion another pod of that name may be writing there already.
+  const struct json *now = kube_watch_get_key(pod->runtime->watches[RUNTIME_POD], pod->key);
+  if (!now || str_eq(kube_uid(now), pod->pod->metadata.uid))
+    (void)shim_file_remove_all(pod->log_folder, NULL);
   address_pool_release(&pod->runtime->addresses, pod->facts.pod_ip);
   delete_object(pod);
   check_gone(pod);
@@ -294,6 +297,36 @@ void runtime_pod_update(struct runtime_pod *pod, const struct json *object) {
 
 // --- the beginning ---
 
+static void add_name(struct buf *names, struct str path, struct str key) {
+  buf_addf(names, "%s%.*s%s%.*s", names->len ? ", " : "", STR_ARG(path), key.len ? "." : "",
+           STR_ARG(key));
+}
+
+// "spec.containers[0].securityContext" as json_path writes it.
+static const struct json *at_path(const struct json *object, struct str path, struct arena *arena) {
+  char *dotted = arena_dup(arena, path.ptr, path.len + 1);
+  size_t len = 0;
+  for (size_t i = 0; i < path.len; i++)
+    if (path.ptr[i] != ']')
+      dotted[len++] = path.ptr[i] == '[' ? '.' : path.ptr[i];
+  dotted[len] = 0;
+  return json_path(object, dotted);
+}
+
+// Of a securityContext the user and the group are honoured, where we may change to them or already
+// are them.
+static void add_context(struct buf *names, struct str path, const struct json *context) {
+  JSON_EACH(item, context) {
+    bool user = str_eq(item->key, STR("runAsUser")), group = str_eq(item->key, STR("runAsGroup"));
+    int64_t own = user ? (int64_t)geteuid() : (int64_t)getegid();
+    if ((user || group) && (geteuid() == 0 || json_int(item, -1) == own))
+      continue;
+    if (str_eq(item->key, STR("runAsNonRoot")) && geteuid() != 0)
+      continue;
+    add_name(names, path, item->key);
+  }
+}
+
 static void report_fields(struct runtime_pod *pod, const struct json *object) {
   struct arena arena;
   arena_init(&arena);
@@ -302,8 +335,13 @@ static void report_fields(struct runtime_pod *pod, const struct json *object) {
   struct buf names;
   buf_init(&names, 900);
   (void)unenforced_report(&pod_kind, object, STR(""), &arena, &findings);
-  for (size_t i = 0; i < findings.count; i++)
-    buf_addf(&names, "%s%.*s", i ? ", " : "", STR_ARG(findings.items[i].path));
+  for (size_t i = 0; i < findings.count; i++) {
+    struct str path = findings.items[i].path;
+    if (str_ends(path, STR("ecurityContext")))
+      add_context(&names, path, at_path(object, path, &arena));
+    else
+      add_name(&names, path, STR_NULL);
+  }
   if (names.len > 0)
     runtime_pod_event(
         pod, NULL, true, "FieldsNotHonoured",

@@ -43,6 +43,7 @@ struct runtime {
   struct str mount_why; // why volumes cannot be bound
   struct rng rng;
   uv_timer_t pass, due; // a pass soon; the next one that time alone brings
+  uv_timer_t trim;      // some time after the last pass: memory back to the system
   struct arena pass_arena;
   struct map pods;    // uid -> struct runtime_pod
   struct map orphans; // uid -> struct runtime_orphan

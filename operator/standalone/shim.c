@@ -69,7 +69,8 @@ static int take_lock(struct shim *shim, struct err *err) {
   shim->lock = open(path_of(shim, SHIM_LOCK), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (shim->lock < 0)
     return err_errno(err, "cannot open the lock of %s", shim->folder);
-  // The shim of the attempt before may still be on its way out: its record, which made us start, is its last act.
+  // The shim of the attempt before may still be on its way out: its record, which made us start, is
+  // its last act.
   for (int i = 0; i < 300; i++) {
     if (flock(shim->lock, LOCK_EX | LOCK_NB) == 0)
       return RC_OK;
@@ -85,7 +86,9 @@ static int open_output(struct shim *shim, struct err *err) {
   if (mkfifo(path, 0600) < 0 && errno != EEXIST)
     return err_errno(err, "cannot make %s", path);
   shim->output = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  return shim->output < 0 ? err_errno(err, "cannot open %s", path) : RC_OK;
+  // Programs open /dev/stdout again, perhaps as another user. DATA itself is closed to others.
+  return shim->output < 0 || fchmod(shim->output, 0666) < 0 ? err_errno(err, "cannot open %s", path)
+                                                            : RC_OK;
 }
 
 static int open_signals(struct shim *shim, struct err *err) {
