@@ -240,16 +240,16 @@ static int get_all(struct getting *work, const struct resource_name *names, size
   return rc;
 }
 
-static int run_get(const void *data, const struct str *arguments, size_t count) {
-  const struct get_options *options = data;
+static int run(const char *command, const struct get_options *options, const struct str *arguments,
+               size_t count) {
   struct arena arena = {0};
   struct session session;
   struct err err = {0};
   struct resource_name *names;
   size_t name_count;
-  if (!print_object_knows(options->common.output, "get"))
+  if (!print_object_knows(options->common.output, command))
     return EXIT_USAGE;
-  int code = session_open(&options->common, "get", &session);
+  int code = session_open(&options->common, command, &session);
   if (code != EXIT_DONE)
     return code;
   struct getting work = {.session = &session,
@@ -263,19 +263,23 @@ static int run_get(const void *data, const struct str *arguments, size_t count) 
   int rc = resource_parse(&session, arguments, count, &arena, &names, &name_count, &err);
   if (rc == RC_OK && options->watch && name_count == 1 && names[0].name.len &&
       str_eq_z(str_of(names[0].resource->kind), "Rollout") && wants_table(options))
-    code = status_view_follow(&session, "get", names[0].name);
+    code = status_view_follow(&session, command, names[0].name);
   else if (rc == RC_OK)
     rc = get_all(&work, names, name_count, &err);
   if (rc)
-    code = session_fail("get", &err);
+    code = session_fail(command, &err);
   session_close(&session);
   arena_dispose(&arena);
   return code;
 }
 
-static int run_list(const void *data, const struct str *arguments, size_t count) {
+static int run_get(const void *options, const struct str *arguments, size_t count) {
+  return run("get", options, arguments, count);
+}
+
+static int run_list(const void *options, const struct str *arguments, size_t count) {
   static const struct str rollouts[] = {{"rollouts", 8}};
-  return count ? run_get(data, arguments, count) : run_get(data, rollouts, 1);
+  return count ? run("list", options, arguments, count) : run("list", options, rollouts, 1);
 }
 
 static const struct option_row rows[] = {
