@@ -129,5 +129,29 @@ def test_a_release_on_the_terminal():
         check("Promoted" in text and "v2" in text, text)
 
 
+def test_status_lives_through_a_restart_of_the_api_server():
+    with Up() as up:
+        up.apply(*service(), version("v1"))
+        up.serin("wait", "deployment/research-agent-v1", "--for=condition=Available", *DEMO)
+        steps = [{"deploy": {}}, {"setWeight": 30}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "none"}}]
+        up.apply(version("v2"), rollout(steps=steps))
+        live = subprocess.Popen([BIN, "status", "research-agent", *DEMO, "-w"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, env=up.environment())
+        try:
+            up.serin("wait", "rollout/research-agent", "--for=phase=Paused", "--timeout", "30s", *DEMO)
+            old = up.component("apiserver")
+            os.kill(old, 9)
+            wait_for("a new API server", lambda: up.component("apiserver") not in (None, old))
+            wait_for("its answer", lambda: "Paused" in up.serin("list", *DEMO))
+            code = up.serin("status", "research-agent", *DEMO, fail=False).returncode
+            check(code == 3, f"a paused rollout waits for a person: exit code {code}")
+            up.serin("promote", "research-agent", *DEMO)
+            out, err = live.communicate(timeout=60)
+        finally:
+            live.kill()
+        check(live.returncode == 0, f"exit code {live.returncode}: {out}{err}")
+        check("Paused" in out and "Healthy" in out, f"{out}{err}")
+
+
 if __name__ == "__main__":
     main()
