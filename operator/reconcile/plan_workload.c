@@ -49,6 +49,10 @@ bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted) {
   ret_wanted->hash = canary->hash;
   ret_wanted->version = canary->version;
   ret_wanted->replicas = canary->replicas;
+  // One that we scaled up before goes by what its manifest said then.
+  for (size_t i = 0; i < pass->status->retired_count; i++)
+    if (str_eq(pass->status->retired[i].deployment, canary->name))
+      ret_wanted->replicas = pass->status->retired[i].replicas;
   return true;
 }
 
