@@ -314,6 +314,23 @@ def test_a_client_that_leaves_is_noticed(server):
     wait_for("the watches to be closed", lambda: sockets() <= before + 1)
 
 
+def test_half_requests_are_let_go(server):
+    auth = f"Authorization: Bearer {server.token}\r\n".encode()
+    halves = [b"GET", b"GET /api/v1/pods HTTP/1.1\r\nHost: x\r\n", b"POST " + CM.encode() + b" HTTP/1.1\r\nHost: x\r\n" + auth + b"Content-Length: 100\r\n\r\n{",
+              b"\x00\x01\x02\r\n\r\n", b"GET /livez HTTP/1.1\r\n" + b"X: " + b"y" * 60000 + b"\r\n\r\n"]
+    before = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    for half in halves * 5:
+        connection = server.connect()
+        connection.connect()
+        try:
+            connection.sock.sendall(half)
+        except OSError:
+            pass  # refused while we still wrote
+        connection.close()
+    wait_for("the connections to be closed", lambda: len(os.listdir(f"/proc/{server.process.pid}/fd")) <= before)
+    equal(server.get("/livez").text, "ok")
+
+
 def test_finalizers_hold(server):
     server.ok("POST", RO, rollout("fin", finalizers=["serin.dev/traffic"]))
     held = server.ok("DELETE", RO + "/fin")
