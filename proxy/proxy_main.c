@@ -46,7 +46,7 @@ static void on_publish(void *ctx, struct proxy_table *table) {
   upstream_load_fit(proxy->load, table->endpoint_slots);
   for (unsigned i = 0; i < proxy->worker_count && !proxy->draining; i++)
     worker_publish(proxy->workers[i], table_ref(table));
-  LOG(LOG_INFO, "new table", LOG_I("version", (int64_t)table->version),
+  LOG(LOG_DEBUG, "new table", LOG_I("version", (int64_t)table->version),
       LOG_I("hosts", (int64_t)table->host_count), LOG_I("clusters", (int64_t)table->cluster_count),
       LOG_I("endpoints", (int64_t)table->endpoint_count),
       LOG_I("errors", (int64_t)table->findings.errors),

@@ -318,11 +318,13 @@ def test_connect_failures_go_elsewhere():
     address, port = dead.getsockname()
     dead.close()
     with Backend() as b:
-        objects = [service(), endpoint("agent-a", "v1", address, port), endpoint("agent-b", "v1", b.address, b.port)]
+        # Each retry picks at most six times, by chance: enough retries make a failure by chance unthinkable.
+        objects = [service(), endpoint("agent-a", "v1", address, port), endpoint("agent-b", "v1", b.address, b.port), destination_rule(["v1"]),
+                   virtual_service({"v1": 100}, retries={"attempts": 8, "retryOn": "connect-failure"})]
         with Proxy(objects) as p:
             for i in range(50):
                 got = fetch(p.port, "POST", body=b"x" * 100)
-                equal(got.status, 200, f"request {i}")
+                equal((got.status, got.body), (200, b"v1"), f"request {i}")
             check(any(r.get("x-envoy-attempt-count") == "2" for r in b.requests), "no request was retried")
             check(all(r.body == b"x" * 100 for r in b.requests), "a body was lost")
             p.wait_sum(50, "istio_requests_total", response_code="200", response_flags="-")
