@@ -35,7 +35,7 @@ static void write_file(const char *name, const char *text) {
 
 static int open_dir(void **state) {
   (void)state;
-  snprintf(dir, sizeof dir, "/tmp/serin-unit-XXXXXX");
+  snprintf(dir, sizeof dir, "/tmp/unit-source-XXXXXX");
   return mkdtemp(dir) ? 0 : -1;
 }
 

@@ -58,7 +58,7 @@ static const char *environment(const char *name, void *data) {
 static int open_place(void **state) {
   struct place *place = XNEW(struct place);
   char path[128];
-  snprintf(place->dir, sizeof place->dir, "/tmp/serin-unit-XXXXXX");
+  snprintf(place->dir, sizeof place->dir, "/tmp/unit-source-XXXXXX");
   if (!mkdtemp(place->dir))
     return -1;
   const char *folders[] = {".kube", "serin", "sa"};
