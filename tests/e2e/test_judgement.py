@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the judge sees decides: only errors, no traffic, Prometheus away, a slow canary."""
+import json
 import os
 import pathlib
 import signal
@@ -8,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, processes, rollout, start_service, version, wait_for  # noqa: E402
+from serin import TOOLS, Load, Up, check, main, processes, rollout, service, start_service, version, wait_for  # noqa: E402
 
 
 def text_of(up):
@@ -74,6 +75,28 @@ def test_prometheus_away_holds_then_goes_on():
                 os.kill(prometheus[0], signal.SIGCONT)
             up.wait_phase("Healthy", seconds=60)
             check(not load.lost(), f"requests were lost: {load.lost()}")
+
+
+def other(objects):
+    """The same objects of another service."""
+    return json.loads(json.dumps(objects).replace("research-agent", "writer-agent"))
+
+
+def test_two_releases_at_once_do_not_mix():
+    images = {name: TOOLS / "research-agent" for name in ("research-agent", "writer-agent")}
+    with Up(images=images) as up:
+        start_service(up)
+        up.apply(*other([*service(), version("v1")]))
+        up.wait_serving("writer-agent.demo.svc.cluster.local")
+        with Load(up, rate=150) as load, Load(up, rate=150, host="writer-agent.demo.svc.cluster.local") as other_load:
+            load.wait_version("v1")
+            other_load.wait_version("v1")
+            up.apply(version("v2"), rollout(), *other([version("v2", ERROR_RATE=0.4), rollout()]))
+            up.wait_phase("RolledBack", name="writer-agent", seconds=60)
+            up.wait_phase("Healthy", seconds=90)
+            check(up.weights("writer-agent").get("v1") == 100, f"weights: {up.weights('writer-agent')}")
+            check(load.failed_answers("v2") == 0 and other_load.failed_answers("v2") > 0, "the versions were mixed up")
+            check(not load.lost() and not other_load.lost(), f"requests were lost: {load.lost()} {other_load.lost()}")
 
 
 if __name__ == "__main__":
