@@ -135,8 +135,7 @@ void pass_events(struct pass *pass) {
   for (size_t i = 0; i < status->decisions_count; i++) {
     const struct rollout_decision *d = &status->decisions[i];
     // A process that ended between status and event left one out: the first look makes up for it.
-    bool maybe_lost =
-        pass->snap->first_look && d->number > known - 3 && d->time > pass->now - 10 * 60 * 1000;
+    bool maybe_lost = pass->snap->first_look && d->time > pass->now - 10 * 60 * 1000;
     if (d->number > known || maybe_lost)
       event_add(pass, d);
   }

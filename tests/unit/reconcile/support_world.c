@@ -508,6 +508,7 @@ void world_settle(struct world *world) {
     struct plan *plan = world_plan(world, &arena);
     size_t count = plan->count;
     size_t done = world_apply(world, plan, count);
+    world->first_look &= done < count;
     if (count > 0)
       (void)snprintf(last, sizeof(last), "%s (%s), did %zu of %zu",
                      plan_action_text(plan->actions[0].kind),
@@ -532,6 +533,7 @@ void world_run(struct world *world, const char *phase, int64_t limit_ms, bool cr
     size_t some =
         crash && rng_below(&world->rng, 2) ? rng_below(&world->rng, plan->count + 1) : plan->count;
     bool did_all = world_apply(world, plan, some) == plan->count;
+    world->first_look = crash && !did_all; // a new process looks at it for the first time
     int64_t wait = plan->requeue_after_ms == PLAN_NEVER ? 5 * MINUTE : plan->requeue_after_ms;
     if (did_all && plan->count == 0)
       world->now_ms += wait > 5000 ? 5000 : wait > 0 ? wait : 1;
