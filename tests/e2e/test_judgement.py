@@ -77,6 +77,24 @@ def test_prometheus_away_holds_then_goes_on():
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
 
+def test_a_query_of_the_user_decides():
+    query = 'sum(increase(istio_requests_total{destination_service="{{ service }}",destination_version="{{ canaryVersion }}",' \
+            'response_code="500"}[15s])) or vector(0)'
+    with Up() as up:
+        start_service(up)
+        with Load(up) as load:
+            load.wait_version("v1")
+            # A variable that does not exist holds, and the message names the one that was meant.
+            up.apply(version("v2"), rollout(metrics=[{"name": "bad-answers", "query": query.replace("canaryVersion", "canaryversion"), "limit": 5}]))
+            up.wait_phase("Holding", seconds=60)
+            check("did you mean {{ canaryVersion }}" in text_of(up), text_of(up))
+            up.apply(rollout(metrics=[{"name": "bad-answers", "query": query, "limit": 5}]))
+            up.wait_phase("Healthy", seconds=90)
+            up.apply(version("v3", ERROR_RATE=0.3), rollout("v2", "v3", metrics=[{"name": "bad-answers", "query": query, "limit": 5}]))
+            up.wait_phase("RolledBack", seconds=60)
+            check("bad-answers: value" in text_of(up), text_of(up))
+
+
 def other(objects):
     """The same objects of another service."""
     return json.loads(json.dumps(objects).replace("research-agent", "writer-agent"))
