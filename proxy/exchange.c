@@ -221,6 +221,13 @@ static int64_t try_due(const struct exchange *x) {
   return due(start, x->policy.per_try_timeout_ms);
 }
 
+// Backends may think for long; clients that stop in the middle are only in the way.
+static int64_t idle_due(const struct exchange *x) {
+  bool client = (x->request == EXCHANGE_BODY && !x->tunnel) || x->client_full ||
+                x->response == EXCHANGE_CLOSED;
+  return due(x->active_ms, client ? x->policy.client_idle_ms : x->policy.idle_timeout_ms);
+}
+
 static uint32_t on_idle(struct exchange *x) {
   bool complete = x->request == EXCHANGE_CLOSED;
   struct exchange_reply reply = {complete ? 504 : 408, EXCHANGE_SI, STR("stream timeout"),
@@ -236,7 +243,7 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
   int64_t now = event->now_ms, when = route_due(x);
   if (x->response == EXCHANGE_CLOSED) {
     // Only the last bytes wait for a client that does not read.
-    when = due(x->active_ms, x->policy.idle_timeout_ms);
+    when = idle_due(x);
     return when && when <= now ? on_client_gone(x) : 0;
   }
   if (when && when <= now)
@@ -249,7 +256,7 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
   }
   if (x->try == EXCHANGE_TRY_BACKOFF && x->backoff_until_ms <= now)
     return connect(x, now);
-  when = due(x->active_ms, x->policy.idle_timeout_ms);
+  when = idle_due(x);
   return when && when <= now ? on_idle(x) : 0;
 }
 
@@ -318,7 +325,7 @@ bool exchange_keeps_request(const struct exchange *x) {
 int64_t exchange_deadline(const struct exchange *x) {
   if (x->finished)
     return 0;
-  int64_t all[4] = {due(x->active_ms, x->policy.idle_timeout_ms)};
+  int64_t all[4] = {idle_due(x)};
   if (x->response != EXCHANGE_CLOSED) {
     all[1] = route_due(x);
     all[2] = try_due(x);

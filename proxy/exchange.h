@@ -117,7 +117,8 @@ enum exchange_action {
 struct exchange_policy {
   int64_t timeout_ms;         // from the end of the request to the end of the response; 0: none
   int64_t per_try_timeout_ms; // 0: none
-  int64_t idle_timeout_ms;    // without any byte; 0: none
+  int64_t idle_timeout_ms;    // without any byte while the backend is awaited; 0: none
+  int64_t client_idle_ms;     // the same while the client is: it has to send, or to read; 0: none
   const struct retry_policy *retry;
   bool is_idempotent; // may be replayed when a kept connection turns out dead
   bool may_tunnel;    // the client asked for another protocol and may get it

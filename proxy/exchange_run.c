@@ -201,6 +201,7 @@ static struct exchange_policy policy_of(struct exchange_run *run) {
   struct exchange_policy policy = {.timeout_ms = decision->timeout_ms,
                                    .per_try_timeout_ms = decision->retry->per_try_timeout_ms,
                                    .idle_timeout_ms = run->worker->settings.limits->stream_idle_ms,
+                                   .client_idle_ms = run->worker->settings.limits->client_idle_ms,
                                    .retry = decision->retry,
                                    .is_idempotent = head->is_idempotent,
                                    .may_tunnel = run->upgrade};

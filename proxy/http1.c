@@ -11,6 +11,7 @@
 // Chunk sizes, extensions and trailers may cost a peer this much more than the body they frame.
 #define FRAMING_FLOOR (64u * 1024)
 #define FRAMING_FACTOR 16u
+#define CONNECTION_OPTIONS_MAX 32u
 
 static int fail(struct http1_decoder *d, int status, struct str details) {
   if (d->fault.status == 0)
@@ -281,12 +282,16 @@ static int read_framing(struct http1_decoder *d) {
 static int read_connection(struct http1_decoder *d) {
   struct head *head = d->head;
   bool close = false, keep = false, upgrade = false;
+  unsigned options = 0;
   for (unsigned i = 0; i < head->count; i++) {
     if (head->fields[i].id != HEAD_CONNECTION)
       continue;
     struct str rest = head->fields[i].value, part;
     while (str_next(&rest, ',', &part)) {
       part = str_trim(part);
+      // Each of them is compared with every field: a long list would only cost time.
+      if (++options > CONNECTION_OPTIONS_MAX)
+        return fail(d, 400, STR("http1.connection_header_rejected"));
       close |= str_eq_nocase(part, STR("close"));
       keep |= str_eq_nocase(part, STR("keep-alive"));
       upgrade |= str_eq_nocase(part, STR("upgrade"));

@@ -21,11 +21,12 @@
 static const struct worker_limits limits = {
     .header_timeout_ms = 60 * 1000,
     .idle_timeout_ms = 60 * 60 * 1000,
-    .stream_idle_ms = 5 * 60 * 1000,
+    .client_idle_ms = 5 * 60 * 1000,
+    .stream_idle_ms = 60 * 60 * 1000,
     .upstream_idle_ms = 60 * 60 * 1000,
     .linger_ms = 1000,
     .drain_idle_ms = 1000,
-    .connections_max = 100000,
+    .connections_max = 16384,
 };
 
 static void on_took(void *ctx, unsigned worker, uint64_t version) {

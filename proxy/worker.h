@@ -32,6 +32,7 @@ struct worker_table {
 struct worker_limits {
   int64_t header_timeout_ms; // from the first byte of a request to the end of its head
   int64_t idle_timeout_ms;   // a client connection without a request
+  int64_t client_idle_ms;    // an exchange that waits for its client to send or to read
   int64_t stream_idle_ms;    // an exchange without a byte
   int64_t upstream_idle_ms;  // a kept upstream connection
   int64_t linger_ms;         // reading on after an answer that ends the connection

@@ -18,6 +18,7 @@
 
 static const struct worker_limits limits = {.header_timeout_ms = 60000,
                                             .idle_timeout_ms = 60000,
+                                            .client_idle_ms = 60000,
                                             .stream_idle_ms = 60000,
                                             .upstream_idle_ms = 60000,
                                             .linger_ms = 1,

@@ -3,6 +3,8 @@
 """What must hold while requests are under way: no request lost to kept connections, to new tables, to a restart; memory bounded."""
 import collections
 import pathlib
+import re
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -137,8 +139,8 @@ def test_weights_are_kept():
                         sock, reader = readers[i % 2]
                         sock.sendall(request_bytes())
                         seen[read_response(reader).body] += 1
-                off = abs(seen[b"v2"] / n - share)
-                check(off <= 0.002, f"{weights}: {seen[b'v2']} of {n} went to v2")
+                # Each worker is right to a request or two, whatever n is.
+                check(abs(seen[b"v2"] - share * n) <= 4, f"{weights}: {seen[b'v2']} of {n} went to v2")
                 p.wait_sum(seen[b"v2"], "istio_requests_total", destination_version="v2")
 
 
@@ -294,6 +296,30 @@ def test_slow_backends_hold_uploads_back():
             release.set()
             equal(read_response(Reader(s)).body, str(size).encode(), "body length")
             writer.join()
+
+
+def test_wrk_through_new_tables_and_restarts():
+    import shutil
+    if not shutil.which("wrk"):
+        print("# SKIP wrk is not installed")
+        return
+    with Backend("v1") as a, Backend("v2") as b, Proxy(two_versions(a, b, {"v1": 50, "v2": 50})) as p:
+        clients = [subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", "-H", f"Host: {HOST}"] + more + [f"http://127.0.0.1:{p.port}/"],
+                                    stdout=subprocess.PIPE, text=True) for more in ([], ["-H", "Connection: close"])]
+        swaps = 0
+        while clients[0].poll() is None:
+            swaps += 1
+            p.write(two_versions(a, b, {"v1": swaps % 101, "v2": 100 - swaps % 101}))
+            if swaps % 20 == 0:
+                p.terminate()
+                equal(p.wait_ended(), 0, "exit code")
+                p.start()
+            time.sleep(0.03)
+        check(swaps > 40, f"only {swaps} tables")
+        for client in clients:
+            said = client.communicate(timeout=DEADLINE)[0]
+            check(int(re.search(r"(\d+) requests in", said).group(1)) > 100, said)
+            check("Non-2xx" not in said and "Socket errors" not in said, said)
 
 
 def test_without_descriptors_it_waits():

@@ -34,6 +34,7 @@ static void begin(bool has_body, bool is_idempotent, int64_t timeout_ms, int64_t
   struct exchange_policy policy = {.timeout_ms = timeout_ms,
                                    .per_try_timeout_ms = per_try_ms,
                                    .idle_timeout_ms = 60000,
+                                   .client_idle_ms = 30000,
                                    .retry = &retry,
                                    .is_idempotent = is_idempotent};
   exchange_init(&x, &policy, has_body, now);
@@ -326,8 +327,17 @@ static void silence_has_an_end(void **state) {
   (void)step(EXCHANGE_ON_BEGIN);
   (void)connected(false);
   now = exchange_deadline(&x);
+  assert_int_equal(now, 31000);
   assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
   assert_int_equal(x.status, 408);
+  begin(false, true, 0, 0); // a client that does not read its answer
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  (void)response_head(200);
+  (void)step(EXCHANGE_ON_CLIENT_FULL);
+  now = exchange_deadline(&x);
+  assert_int_equal(now, 31000);
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | CUT | FINISH);
 }
 
 // Events that make no sense in a state must do no harm, and whatever happens: one connection at a
