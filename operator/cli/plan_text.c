@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/cli/plan_text.h"
+#include "analysis/latency.h"
 #include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
 #include "operator/cli/step_text.h"
@@ -75,6 +76,16 @@ static void add_step(struct walk *walk, struct table_text *table, size_t index) 
   table_text_add(table, requests_needed(walk, step));
 }
 
+// A limit that is no bucket boundary cannot be judged as written.
+static void write_note(struct str name, struct str limit, struct arena *arena, struct buf *out) {
+  struct metric_spec spec;
+  if (!metric_builtin(name, &spec) || metric_limit_parse(&spec, limit, NULL) != RC_OK)
+    return;
+  struct str note = latency_note(&spec, arena);
+  if (note.len)
+    buf_addf(out, "    %.*s\n", STR_ARG(note));
+}
+
 static void write_metrics(const struct rollout *rollout, struct arena *arena, struct buf *out) {
   const struct rollout_analysis *analysis = &rollout->spec.analysis;
   buf_add_z(out, "\nJudged by:\n");
@@ -86,6 +97,8 @@ static void write_metrics(const struct rollout *rollout, struct arena *arena, st
     if (!analysis->metrics[i].query.len)
       buf_add_z(out, ", canary beside stable");
     buf_add_char(out, '\n');
+    if (limit.len && !analysis->metrics[i].query.len)
+      write_note(analysis->metrics[i].name, limit, arena, out);
   }
   buf_addf(out, "every %.*s; a failure %s, no data %s.\n",
            STR_ARG(duration_words(arena, analysis->interval_ms)),
