@@ -5,7 +5,9 @@ import json
 import pathlib
 import re
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -525,8 +527,57 @@ def test_the_access_log():
                     check('"- - -" 400 DPE http1.codec_error' in second, second)
 
 
+def test_every_inherited_socket_is_served():
+    with Backend() as b, Proxy(simple(b), workers=5, options=["--workers", "2"]) as p:
+        for _ in range(60):  # the kernel spreads them over five queues
+            equal(fetch(p.port).status, 200, "status")
+    with Backend() as b, Proxy(simple(b), workers=1, options=["--workers", "3"]) as p:
+        for _ in range(20):
+            equal(fetch(p.port).status, 200, "status")
+        check(json.loads(p.admin("/server_info").body)["concurrency"] == 3, "three workers share one socket")
+
+
+def test_sockets_of_its_own():
+    with Backend() as b, tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "all.yaml"
+        path.write_text("\n---\n".join(json.dumps(o) for o in flatten(simple(b))))
+        process = subprocess.Popen([BIN, "proxy", "--manifests", folder, "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin", "127.0.0.1:0",
+                                    "--workers", "2"], stderr=subprocess.PIPE, text=True)
+        try:
+            ports = {}
+            while len(ports) < 3:
+                line = process.stderr.readline()
+                check(line, "the proxy ended")
+                found = re.search(r"msg=(listening|admin) address=(\S+) port=(\d+)", line)
+                if found:
+                    ports[found.group(1), found.group(2)] = int(found.group(3))
+            wait_for("the proxy to be ready", lambda: fetch(ports["admin", "127.0.0.1"], path="/ready").status == 200)
+            for address in ("127.0.0.1", "::1"):
+                with connect(ports["listening", address], address) as s:
+                    s.sendall(request_bytes())
+                    equal(read_response(Reader(s)).status, 200, address)
+        finally:
+            process.terminate()
+            equal(process.wait(DEADLINE), 0, "exit code")
+            process.stderr.close()
+
+
+def test_drained_listeners_leave_the_admin():
+    with Backend() as b, Proxy(simple(b)) as p:
+        with connect(p.port) as s:
+            reader = Reader(s)
+            s.sendall(request_bytes())
+            equal(read_response(reader).get("connection"), None, "connection")
+            equal(p.admin("/drain_listeners", "POST").status, 200, "/drain_listeners")
+            s.sendall(request_bytes())
+            equal(read_response(reader).get("connection"), "close", "connection")
+            equal(reader.rest(), b"", "after the end")
+        equal(p.admin("/ready").status, 503, "/ready")
+        p.wait_sum(2, "istio_requests_total", response_code="200")
+        p.alive()
+
+
 def test_wrong_options_are_explained():
-    import subprocess
     for options, words in (([], "--listen"), (["--listen", "nonsense"], "ADDRESS:PORT"), (["--listen", "127.0.0.1:0", "--reporter", "x"], "source, destination or both"),
                            (["--listen-fd", "0"], "no listening socket"), (["--listen", "127.0.0.1:0", "--manifests", "/nonexistent"], "/nonexistent")):
         got = subprocess.run([BIN, "proxy", "--admin", "off"] + options, capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL)
