@@ -308,7 +308,9 @@ bool container_adopt(struct runtime_container *container, const struct json *old
 void container_start(struct runtime_container *container) {
   struct err err = {0};
   const char *reason = "CreateContainerError";
-  int rc = order_write(container, &reason, &err);
+  int rc = str_is_empty(container->pod->facts.pod_ip)
+               ? err_set(&err, RC_LIMIT, "the pod has no address; see the runtime's log")
+               : order_write(container, &reason, &err);
   if (rc != RC_OK) {
     struct str message = str_of(err.msg);
     pod_machine_blocked(&container->pod->machine, container->index, str_of(reason), message);

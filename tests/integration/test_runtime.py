@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The process runtime with the real API server and kubectl: Deployments as processes."""
-import json
 import os
 import pathlib
+import random
 import signal
 import sys
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from machine import Machine, alive, check, main, wait_for  # noqa: E402
@@ -235,6 +236,51 @@ def test_clean_stop_ends_workloads_and_the_next_start_brings_them_back():
         m.start("runtime")
         wait_for("both again", lambda: len(m.ready_endpoints("web")) == 2)
         check(len(m.get("pods")) == 2 and not m.workloads() & before, "not the same pods")
+
+
+def copies(m):
+    """{pod name: [pid]} of the server processes that run."""
+    found = {}
+    for pid in m.workloads():
+        try:
+            environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        names = [item[9:].decode() for item in environment if item.startswith(b"POD_NAME=")]
+        if names:
+            found.setdefault(names[0], []).append(pid)
+    return found
+
+
+def test_killing_anything_at_any_moment_never_makes_two_copies():
+    dice = random.Random(7)
+    with Machine() as m:
+        m.apply(m.deployment("web", 2), m.service("web"))
+        rolled_out(m, "web")
+        for turn in range(24):
+            if turn % 3 == 0:
+                m.kubectl("scale", "deployment/web", f"--replicas={dice.randint(1, 5)}", ok=False)
+            if turn % 5 == 0:
+                m.kubectl("set", "env", "deployment/web", f"VERSION=v{turn}", ok=False)
+            time.sleep(dice.random() * 0.15)  # any moment is as good as any other
+            victim = dice.choice(["runtime", "runtime", "apiserver", "shim"])
+            if victim == "shim":
+                shims = sorted(m.shims())
+                if shims:
+                    os.kill(dice.choice(shims), signal.SIGKILL)
+            else:
+                m.kill(victim)
+                m.start(victim)
+            doubled = {name: pids for name, pids in copies(m).items() if len(pids) > 1}
+            # A process between fork and exec shows its parent's words: two are two only if they stay.
+            if doubled:
+                wait_for("one copy each", lambda: not [1 for pids in copies(m).values() if len(pids) > 1], seconds=1)
+        wait_for("the API", lambda: m.kubectl("get", "--raw", "/readyz", ok=False).returncode == 0)
+        m.kubectl("scale", "deployment/web", "--replicas=3")
+        rolled_out(m, "web")
+        wait_for("three processes", lambda: len(copies(m)) == 3 and all(len(pids) == 1 for pids in copies(m).values()))
+        check(set(copies(m)) == {pod["metadata"]["name"] for pod in m.get("pods")}, f"{copies(m)}")
+        wait_for("three endpoints", lambda: len(m.ready_endpoints("web")) == 3)
 
 
 if __name__ == "__main__":

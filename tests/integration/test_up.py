@@ -196,6 +196,41 @@ def test_detached_start_that_fails_says_why():
         up.clean()
 
 
+def test_a_missing_prometheus_is_said_with_what_to_do():
+    up = Up(prometheus="auto")
+    try:
+        before = os.environ["PATH"]
+        (up.work / "bin").mkdir()
+        os.environ["PATH"] = str(up.work / "bin")
+        try:
+            up.start()
+        finally:
+            os.environ["PATH"] = before
+        said = up.said()
+        check(said.count("apt-get install prometheus") == 1, said)
+        check("prometheus=" not in said.split("ready ", 1)[1], said)
+        up.process.send_signal(signal.SIGTERM)
+        check(up.process.wait(30) == 0, "code")
+    finally:
+        up.clean()
+
+
+def test_a_killed_proxy_refuses_nobody():
+    with Up() as up:
+        if "proxy" not in up.record()["components"]:
+            print("# this build has no proxy")
+            return
+        port = json.loads((up.data / "ports.json").read_text())["http"]
+        for _ in range(5):
+            pid = up.component("proxy")
+            os.kill(pid, signal.SIGKILL)
+            wait_for("its end", lambda: not alive(pid))
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: nowhere\r\nConnection: close\r\n\r\n")
+                reply = connection.recv(64)
+            check(reply.startswith(b"HTTP/1.1 "), f"answer: {reply!r}")
+
+
 def test_prometheus_scrapes_what_runs():
     if not shutil.which("prometheus"):
         print("# prometheus is not installed")
