@@ -14,7 +14,10 @@ struct destination {
   int64_t weight;
 };
 
+#define WEIGHT_MAX 100000000 // far above what anybody writes, and within Istio's int32
+
 struct route {
+  bool has_bad_weight;
   const struct json *json;
   size_t index;
   struct destination items[SIDES_MAX];
@@ -62,6 +65,10 @@ static bool route_load(const struct vs_target *target, const struct json *json, 
     d->json = item;
     d->side = side_of(target, item, arena);
     d->weight = json_int(json_get(item, "weight"), list->count == 1 ? 100 : 0);
+    if (d->weight < 0 || d->weight > WEIGHT_MAX) {
+      route->has_bad_weight = true;
+      d->weight = 0;
+    }
   }
   return true;
 }
@@ -162,6 +169,11 @@ static void check_route(const struct vs_target *target, const struct route *rout
                          "http route %zu of VirtualService %.*s names a subset twice; merge the "
                          "two destinations",
                          route->index, STR_ARG(name)));
+  else if (route->has_bad_weight)
+    problem(split, VS_NO_WEIGHT,
+            arena_printf(arena,
+                         "http route %zu of VirtualService %.*s has a weight outside of 0 to %d",
+                         route->index, STR_ARG(name), WEIGHT_MAX));
   else if (route_share(route) <= 0 && route_weight(route, SIDE_OTHER) > 0)
     problem(split, VS_NO_WEIGHT,
             arena_printf(arena, "http route %zu of VirtualService %.*s gives %.*s no weight",
@@ -253,6 +265,7 @@ struct wanted {
   int64_t stable, canary;
   int64_t others[SIDES_MAX];
   enum vs_drop drop;
+  bool grows; // a destination is added: a weight left out does not mean all any more
 };
 
 static struct wanted wanted_of(const struct route *route, int64_t parts, enum vs_drop drop) {
@@ -267,10 +280,10 @@ static struct wanted wanted_of(const struct route *route, int64_t parts, enum vs
   return wanted;
 }
 
-static void set_weight(struct json *patch, const struct route *route, size_t i, int64_t weight,
-                       struct arena *arena) {
+static void set_weight(struct json *patch, const struct route *route, size_t i, bool grows,
+                       int64_t weight, struct arena *arena) {
   const struct json *old = json_get(route->items[i].json, "weight");
-  if (route->items[i].weight == weight && (old || route->count == 1))
+  if (route->items[i].weight == weight && (old || (route->count == 1 && !grows)))
     return;
   guard(patch, route, i, arena);
   op(patch, old ? "replace" : "add", at(route, i, "/weight", arena), json_new_int(arena, weight),
@@ -301,9 +314,10 @@ static void patch_kept(struct json *patch, const struct vs_target *target,
   for (size_t i = 0; i < route->count; i++) {
     enum side side = route->items[i].side;
     if (side == SIDE_OTHER)
-      set_weight(patch, route, i, wanted->others[other++], arena);
+      set_weight(patch, route, i, wanted->grows, wanted->others[other++], arena);
     else if (!goes(route, i, wanted, bare))
-      set_weight(patch, route, i, side == SIDE_CANARY ? wanted->canary : wanted->stable, arena);
+      set_weight(patch, route, i, wanted->grows,
+                 side == SIDE_CANARY ? wanted->canary : wanted->stable, arena);
     if ((ptrdiff_t)i == bare) {
       guard(patch, route, i, arena);
       op(patch, "add", at(route, i, "/destination/subset", arena),
@@ -319,6 +333,7 @@ static void patch_route(struct json *patch, const struct vs_target *target,
   ptrdiff_t bare = bare_for_stable(route, &wanted);
   bool needs_stable = !route_find(route, SIDE_STABLE) && bare < 0 && drop != VS_DROP_STABLE;
   bool needs_canary = !route_find(route, SIDE_CANARY) && parts > 0;
+  wanted.grows = needs_stable || needs_canary;
   bool removes = false;
   for (size_t i = 0; i < route->count; i++)
     removes |= goes(route, i, &wanted, bare);

@@ -3,11 +3,13 @@
 
 #include <stdbool.h>
 
-#define FULL 10000
+typedef __int128 wide; // products of three weights do not fit into 64 bits
 
-static int64_t gcd(int64_t a, int64_t b) {
+#define FULL ((wide)10000)
+
+static wide gcd(wide a, wide b) {
   while (b != 0) {
-    int64_t rest = a % b;
+    wide rest = a % b;
     a = b;
     b = rest;
   }
@@ -17,30 +19,31 @@ static int64_t gcd(int64_t a, int64_t b) {
 // Writes the weights scaled so that they sum to `total`; false when that is not exact.
 static bool scale_to(int64_t total, int64_t parts, int64_t share, int64_t sum, int64_t *others,
                      size_t count, int64_t *ret_stable, int64_t *ret_canary) {
-  if (parts * share * total % (FULL * sum) != 0 ||
-      (FULL - parts) * share * total % (FULL * sum) != 0)
+  wide canary = (wide)parts * share * total, stable = (FULL - parts) * share * total,
+       whole = FULL * sum;
+  if (canary % whole != 0 || stable % whole != 0)
     return false;
   for (size_t i = 0; i < count; i++)
-    if (others[i] * total % sum != 0)
+    if ((wide)others[i] * total % sum != 0)
       return false;
-  *ret_canary = parts * share * total / (FULL * sum);
-  *ret_stable = (FULL - parts) * share * total / (FULL * sum);
+  *ret_canary = (int64_t)(canary / whole);
+  *ret_stable = (int64_t)(stable / whole);
   for (size_t i = 0; i < count; i++)
-    others[i] = others[i] * total / sum;
+    others[i] = (int64_t)((wide)others[i] * total / sum);
   return true;
 }
 
 // The least whole numbers of all: always exact.
 static void reduce(int64_t parts, int64_t share, int64_t *others, size_t count, int64_t *ret_stable,
                    int64_t *ret_canary) {
-  int64_t canary = parts * share, stable = (FULL - parts) * share;
-  int64_t common = gcd(canary, stable);
+  wide canary = (wide)parts * share, stable = (FULL - parts) * share;
+  wide common = gcd(canary, stable);
   for (size_t i = 0; i < count; i++)
     common = gcd(common, others[i] * FULL);
   for (size_t i = 0; i < count; i++)
-    others[i] = others[i] * FULL / common;
-  *ret_canary = canary / common;
-  *ret_stable = stable / common;
+    others[i] = (int64_t)(others[i] * FULL / common);
+  *ret_canary = (int64_t)(canary / common);
+  *ret_stable = (int64_t)(stable / common);
 }
 
 void weights_split(int64_t parts, int64_t share, int64_t *others, size_t others_count,
@@ -61,5 +64,5 @@ void weights_split(int64_t parts, int64_t share, int64_t *others, size_t others_
 
 int64_t weights_parts(int64_t stable, int64_t canary) {
   int64_t sum = stable + canary;
-  return sum <= 0 ? 0 : (canary * FULL * 2 + sum) / (sum * 2);
+  return sum <= 0 ? 0 : (int64_t)((canary * FULL * 2 + sum) / ((wide)sum * 2));
 }

@@ -84,6 +84,14 @@ static void test_a_missing_stable_is_added(void **state) {
   set("[{\"route\":[" V2(100) "]}]", 0, VS_DROP_NONE, "[{\"route\":[" V2(0) "," V1(100) "]}]");
 }
 
+#define ONLY_V2 "{\"destination\":{\"host\":\"" HOST "\",\"subset\":\"v2\"}}"
+
+static void test_a_weight_left_out_is_written_when_it_matters(void **state) {
+  (void)state;
+  set("[{\"route\":[" ONLY_V2 "]}]", 10000, VS_DROP_NONE, "[{\"route\":[" V2(100) "," V1(0) "]}]");
+  set("[{\"route\":[" ONLY_V2 "]}]", 10000, VS_DROP_STABLE, "[{\"route\":[" ONLY_V2 "]}]");
+}
+
 static void test_decimals_scale_up_and_down_again(void **state) {
   (void)state;
   set("[{\"route\":[" V1(100) "]}]", 10, VS_DROP_NONE, "[{\"route\":[" V1(999) "," V2(1) "]}]");
@@ -316,6 +324,7 @@ int main(void) {
       cmocka_unit_test(test_a_missing_canary_is_added),
       cmocka_unit_test(test_a_missing_canary_at_zero_is_not_added),
       cmocka_unit_test(test_a_missing_stable_is_added),
+      cmocka_unit_test(test_a_weight_left_out_is_written_when_it_matters),
       cmocka_unit_test(test_decimals_scale_up_and_down_again),
       cmocka_unit_test(test_other_destinations_keep_their_share),
       cmocka_unit_test(test_stable_is_taken_out_at_the_end),
