@@ -56,6 +56,19 @@ static int open_file(struct api_log *log) {
   return log->fd < 0 && errno != ENOENT ? RC_IO : RC_OK;
 }
 
+// Why a container has written nothing yet.
+static int not_started(struct api_call *call, const struct json *pod, struct str container) {
+  struct str reason = STR("ContainerCreating");
+  JSON_EACH(status, json_path(pod, "status.containerStatuses")) {
+    struct str waiting = json_path_string(status, "state.waiting.reason");
+    if (str_eq(json_get_string(status, "name"), container) && waiting.len)
+      reason = waiting;
+  }
+  return api_bad_request(call, "container \"%.*s\" in pod \"%.*s\" is waiting to start: %.*s",
+                         STR_ARG(container), STR_ARG(api_meta_string(pod, "name")),
+                         STR_ARG(reason));
+}
+
 // Moves to where the last `lines` lines begin.
 static void seek_tail(int fd, int64_t lines) {
   char block[8192];
@@ -120,6 +133,10 @@ int api_log_open(struct api *api, struct api_call *call, struct str ns, struct s
     api_log_close(log);
     return api_bad_request(call, "previous terminated container \"%.*s\" in pod \"%.*s\" not found",
                            STR_ARG(container), STR_ARG(pod_name));
+  }
+  if (log->fd < 0 && !query->follow) {
+    api_log_close(log);
+    return not_started(call, pod, container);
   }
   if (log->fd >= 0 && query->tail_lines >= 0)
     seek_tail(log->fd, query->tail_lines);

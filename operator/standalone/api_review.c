@@ -18,6 +18,16 @@ static const struct kind_desc access_kind = {
     .schema = &review_schema,
 };
 
+static const struct kind_desc rules_kind = {
+    .group = "authorization.k8s.io",
+    .versions = access_versions,
+    .kind = "SelfSubjectRulesReview",
+    .plural = "selfsubjectrulesreviews",
+    .singular = "selfsubjectrulesreview",
+    .builtin = true,
+    .schema = &review_schema,
+};
+
 static const struct kind_desc self_kind = {
     .group = "authentication.k8s.io",
     .versions = self_versions,
@@ -28,7 +38,7 @@ static const struct kind_desc self_kind = {
     .schema = &review_schema,
 };
 
-const struct kind_desc *const api_review_kinds[] = {&access_kind, &self_kind};
+const struct kind_desc *const api_review_kinds[] = {&access_kind, &rules_kind, &self_kind};
 const size_t api_review_count = ARRAY_LEN(api_review_kinds);
 
 const struct kind_desc *api_review_find(struct str group, struct str version, struct str plural) {
@@ -39,6 +49,23 @@ const struct kind_desc *api_review_find(struct str group, struct str version, st
       return kind;
   }
   return NULL;
+}
+
+static void all(struct arena *arena, struct json *rule, const char *member) {
+  json_append(json_need_array(arena, rule, member), json_new_z(arena, "*"));
+}
+
+// One rule for resources and one for paths, both without limits.
+static void fill_rules(struct arena *arena, struct json *status) {
+  struct json *resources = json_new_object(arena), *paths = json_new_object(arena);
+  all(arena, resources, "verbs");
+  all(arena, resources, "apiGroups");
+  all(arena, resources, "resources");
+  all(arena, paths, "verbs");
+  all(arena, paths, "nonResourceURLs");
+  json_append(json_need_array(arena, status, "resourceRules"), resources);
+  json_append(json_need_array(arena, status, "nonResourceRules"), paths);
+  json_put_bool(arena, status, "incomplete", false);
 }
 
 struct json *api_review_answer(struct api_call *call, const struct kind_desc *kind,
@@ -52,6 +79,10 @@ struct json *api_review_answer(struct api_call *call, const struct kind_desc *ki
   if (kind == &access_kind) { // whoever has the token may do everything
     json_put_bool(arena, status, "allowed", true);
     json_put_z(arena, status, "reason", "the token of this server gives all rights");
+    return answer;
+  }
+  if (kind == &rules_kind) {
+    fill_rules(arena, status);
     return answer;
   }
   struct json *info = json_need_object(arena, status, "userInfo");

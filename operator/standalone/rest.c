@@ -422,6 +422,15 @@ static int serve_subresource(struct exchange *x) {
     return is_read(x) ? serve_scale_read(x) : serve_write(x, WRITE_SCALE);
   if (str_eq_z(part, "log") && str_eq_z(str_of(x->kind->kind), "Pod"))
     return serve_log(x);
+  static const char *const streams[] = {"exec", "attach", "portforward", "eviction",
+                                        "ephemeralcontainers"};
+  for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+    if (str_eq_z(part, streams[i]) && str_eq_z(str_of(x->kind->kind), "Pod"))
+      return api_fail(
+          x->call, 501, "NotImplemented",
+          "this embedded API server does not serve pods/%s: a pod is a plain process of this "
+          "machine, reach it there",
+          streams[i]);
   return no_such_path(x);
 }
 

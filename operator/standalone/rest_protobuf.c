@@ -81,6 +81,11 @@ static const struct message access_spec = MESSAGE(access_spec_rows);
 static const struct message_row access_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
                                                  {2, VALUE_MESSAGE, "spec", &access_spec},
                                                  {3, VALUE_SKIPPED, NULL, NULL}};
+static const struct message_row rules_spec_rows[] = {{1, VALUE_STRING, "namespace", NULL}};
+static const struct message rules_spec = MESSAGE(rules_spec_rows);
+static const struct message_row rules_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
+                                                {2, VALUE_MESSAGE, "spec", &rules_spec},
+                                                {3, VALUE_SKIPPED, NULL, NULL}};
 static const struct message_row self_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
                                                {2, VALUE_SKIPPED, NULL, NULL}};
 
@@ -141,11 +146,14 @@ static const struct message_row service_rows[] = {{1, VALUE_MESSAGE, "metadata",
 static const struct {
   const char *kind;
   struct message message;
-} kinds[] = {
-    {"Deployment", MESSAGE(deployment_rows)}, {"Service", MESSAGE(service_rows)},
-    {"Namespace", MESSAGE(namespace_rows)},   {"ConfigMap", MESSAGE(config_map_rows)},
-    {"Secret", MESSAGE(secret_rows)},         {"SelfSubjectAccessReview", MESSAGE(access_rows)},
-    {"SelfSubjectReview", MESSAGE(self_rows)}};
+} kinds[] = {{"Deployment", MESSAGE(deployment_rows)},
+             {"Service", MESSAGE(service_rows)},
+             {"Namespace", MESSAGE(namespace_rows)},
+             {"ConfigMap", MESSAGE(config_map_rows)},
+             {"Secret", MESSAGE(secret_rows)},
+             {"SelfSubjectAccessReview", MESSAGE(access_rows)},
+             {"SelfSubjectRulesReview", MESSAGE(rules_rows)},
+             {"SelfSubjectReview", MESSAGE(self_rows)}};
 
 static bool read_varint(struct str *rest, uint64_t *ret_value) {
   uint64_t value = 0;

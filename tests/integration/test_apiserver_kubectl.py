@@ -199,6 +199,7 @@ def test_create_and_generate_name(server):
     text = server.kubectl("patch", name, "--type=merge", "-p", '{"spec":{"verb":"abort"}}', code=1)
     check("immutable" in text, text)
     equal(server.kubectl("auth", "can-i", "create", "pods"), "yes\n")
+    check("*.*" in server.kubectl("auth", "can-i", "--list"), "can-i --list")
     check('namespaces "nowhere" not found' in server.kubectl("create", "cm", "x", "-n", "nowhere", code=1), "no namespace")
 
 
@@ -267,6 +268,8 @@ def test_events(server):
 def test_logs(server):
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
     server.ok("POST", "/api/v1/namespaces/default/pods", pod)
+    check("waiting to start" in server.kubectl("logs", "p", code=1), "no log yet")
+    check("not serve pods/exec" in server.kubectl("exec", "p", "--", "ls", code=1), "exec")
     folder = server.data / "logs" / "default_p"
     folder.mkdir(parents=True)
     (folder / "c.log").write_text("one\ntwo\nthree\n")
