@@ -14,7 +14,10 @@ void prometheus_config_write(struct buf *out, int admin_port, int operator_port)
            "  - targets: ['127.0.0.1:%d']\n"
            "- job_name: serin-operator\n"
            "  static_configs:\n"
-           "  - targets: ['127.0.0.1:%d']\n",
+           "  - targets: ['127.0.0.1:%d']\n"
+           "- job_name: pods\n"
+           "  file_sd_configs:\n"
+           "  - files: [pods.json]\n",
            PROMETHEUS_SCRAPE_MS / 1000, PROMETHEUS_SCRAPE_MS / 1000, PROMETHEUS_SCRAPE_MS / 1000,
            admin_port, operator_port);
 }

@@ -2,6 +2,7 @@
 #include "operator/standalone/runtime_pass.h"
 #include "manifests/base/clock.h"
 #include "operator/standalone/deploy_rollout.h"
+#include "operator/standalone/deploy_scrape.h"
 #include "operator/standalone/deploy_set.h"
 #include "operator/standalone/deploy_slice.h"
 #include "operator/standalone/runtime_event.h"
@@ -9,6 +10,7 @@
 #include "operator/standalone/runtime_write.h"
 #include "operator/standalone/shim_file.h"
 
+#include <string.h>
 #include <unistd.h>
 
 // Objects by what they belong to, for one pass.
@@ -148,6 +150,23 @@ static void plan_slices(struct runtime *runtime, struct index *index) {
   }
 }
 
+// DATA/prometheus/pods.json, which Prometheus watches by itself; written only when it says
+// something else.
+static void write_targets(struct runtime *runtime, struct index *index) {
+  struct deploy_list pods = {0};
+  struct kube_watch_iter it = kube_watch_begin(runtime->watches[RUNTIME_POD]);
+  while (kube_watch_each(&it))
+    deploy_list_add(&pods, index->arena, it.object);
+  struct json *targets = deploy_scrape_write(&pods, index->arena);
+  struct str hash = deploy_hash(targets, index->arena);
+  const char *folder = shim_file_join(index->arena, runtime->data, STR("prometheus"));
+  if (str_eq_z(hash, runtime->targets_hash) || access(folder, F_OK) != 0)
+    return; // without a folder nobody is there to read it
+  if (shim_file_write_json(shim_file_join(index->arena, folder, STR("pods.json")), targets, NULL) ==
+      RC_OK)
+    memcpy(runtime->targets_hash, hash.ptr, hash.len + 1);
+}
+
 static void need_workers(struct runtime *runtime) {
   struct map_iter mine = map_begin(&runtime->pods);
   while (map_each(&mine)) {
@@ -179,6 +198,7 @@ void pass_run(struct runtime *runtime) {
   plan_slices(runtime, &index); // first: it takes leaving pods out of the traffic
   plan_deployments(runtime, &index, now_ms, &due_ms);
   plan_sets(runtime, &index, now_ms, &due_ms);
+  write_targets(runtime, &index);
   index_dispose(&index);
   arena_reset(&runtime->pass_arena);
   if (due_ms >= 0)

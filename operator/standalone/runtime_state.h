@@ -51,6 +51,7 @@ struct runtime {
   struct map events;  // runtime_event.c
   uv_signal_t signals[3];
   size_t writes_running; // of the controllers
+  char targets_hash[16]; // of DATA/prometheus/pods.json as last written
   int ready_fd;
   bool ready;    // all kinds are synced, leftovers are adopted
   bool stopping; // no new starts, no writes of controllers

@@ -215,6 +215,9 @@ static int describe_prometheus(struct up *up, struct err *err) {
   prometheus_config_write(&text, up->ports.numbers[PORT_ADMIN], up->ports.numbers[PORT_OPERATOR]);
   rc = shim_file_write(config, buf_str(&text), 0600, err);
   buf_dispose(&text);
+  const char *pods = shim_file_join(&up->arena, folder, STR("pods.json"));
+  if (rc == RC_OK && access(pods, F_OK) != 0)
+    rc = shim_file_write(pods, STR("[]\n"), 0600, err);
   struct component *component = supervisor_add(&up->supervisor, "prometheus");
   struct words words = {0};
   component->program = up->prometheus_binary;

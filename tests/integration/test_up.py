@@ -243,6 +243,10 @@ def test_prometheus_scrapes_what_runs():
                 return {t["labels"]["job"]: t["health"] for t in json.load(reply)["data"]["activeTargets"]}
         wanted = {"serin-" + name for name in ("proxy", "operator") if ("admin" if name == "proxy" else name) in told}
         wait_for("its targets", lambda: set(targets()) >= wanted and all(targets()[name] == "up" for name in wanted), seconds=40)
+        web = up.deployment("web", 1)
+        web["spec"]["template"]["metadata"]["annotations"] = {"prometheus.io/scrape": "true", "prometheus.io/path": "/metrics"}
+        up.apply(web)
+        wait_for("the pod as a target", lambda: "pods" in targets(), seconds=40)
 
 
 def test_idle_costs_nothing():

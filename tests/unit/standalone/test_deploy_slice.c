@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/deploy_scrape.h"
 #include "operator/standalone/deploy_slice.h"
 #include "support_world.h"
 
@@ -128,6 +129,27 @@ static void unready_ones_are_published_on_request(void **state) {
   assert_false(is_true(actions.items[0].body, "endpoints.0.conditions.serving"));
 }
 
+static void pods_that_ask_are_scraped(void **state) {
+  (void)state;
+#define ASKS ",\"annotations\":{\"prometheus.io/scrape\":\"true\"}"
+  add_pod(POD("b", "127.1.0.2", "True", "8080", ASKS));
+  add_pod(POD("a", "127.1.0.1", "True", "8080",
+              ",\"annotations\":{\"prometheus.io/scrape\":\"true\",\"prometheus.io/port\":\"9102\","
+              "\"prometheus.io/path\":\"/m\"}"));
+  add_pod(POD("c", "127.1.0.3", "False", "8080", ASKS));
+  add_pod(POD("d", "127.1.0.4", "True", "8080", ""));
+  json_put_z(&world.arena, json_path((struct json *)(uintptr_t)pods.items[0], "metadata.labels"),
+             "app.kubernetes.io/part-of", "x");
+  const struct json *targets = deploy_scrape_write(&pods, &world.arena);
+  assert_int_equal(targets->count, 2);
+  assert_true(str_eq(json_path_string(targets, "0.targets.0"), STR("127.1.0.1:9102")));
+  assert_true(str_eq(json_path_string(targets, "0.labels.__metrics_path__"), STR("/m")));
+  assert_true(str_eq(json_path_string(targets, "1.targets.0"), STR("127.1.0.2:8080")));
+  assert_true(str_eq(json_path_string(targets, "1.labels.version"), STR("v1")));
+  assert_true(str_eq(json_path_string(targets, "1.labels.pod"), STR("b")));
+  assert_true(str_eq(json_path_string(targets, "1.labels.app_kubernetes_io_part_of"), STR("x")));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(endpoints_follow_readiness_and_deletion, setup, teardown),
@@ -135,6 +157,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(named_ports_may_differ, setup, teardown),
       cmocka_unit_test_setup_teardown(services_without_selector_are_not_ours, setup, teardown),
       cmocka_unit_test_setup_teardown(unready_ones_are_published_on_request, setup, teardown),
+      cmocka_unit_test_setup_teardown(pods_that_ask_are_scraped, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
