@@ -77,6 +77,11 @@ static void close_now(struct connection *c, bool reset) {
   worker_check_drained(worker);
 }
 
+static void enter(struct connection *c, enum connection_state state) {
+  c->state = state;
+  c->timer.due_ms = 0; // each state has its own deadline
+}
+
 static void end_writing(struct connection *c) {
   if (pump_kept(&c->out) == 0)
     (void)shutdown(c->out.fd, SHUT_WR);
@@ -89,7 +94,7 @@ static void linger(struct connection *c) {
     close_now(c, false);
     return;
   }
-  c->state = CONNECTION_LINGER;
+  enter(c, CONNECTION_LINGER);
   drop_block(c);
   end_writing(c);
   connection_update(c);
@@ -122,13 +127,14 @@ static uint64_t due_ms(const struct connection *c) {
   case CONNECTION_IDLE:
     after = c->worker->draining ? limits->drain_idle_ms : limits->idle_timeout_ms;
     break;
-  case CONNECTION_HEAD:
-    // Counted from its first byte: a slow head is not a new chance with each byte.
-    return c->timer.due_ms ? c->timer.due_ms : (uint64_t)(now + limits->header_timeout_ms);
+  case CONNECTION_HEAD: after = limits->header_timeout_ms; break;
   case CONNECTION_LINGER: after = limits->linger_ms; break;
   case CONNECTION_BUSY: return (uint64_t)exchange_deadline(&c->run.exchange);
   case CONNECTION_CLOSED: return 0;
   }
+  // Heads and farewells are counted from their beginning: a further byte is no new chance.
+  if (c->state != CONNECTION_IDLE && c->timer.due_ms != 0)
+    return c->timer.due_ms;
   return (uint64_t)(now + after);
 }
 
@@ -169,11 +175,6 @@ void connection_update(struct connection *c) {
   make_room(c);
   worker_timer_set(&c->timer, due_ms(c));
   update_poll(c);
-}
-
-static void enter(struct connection *c, enum connection_state state) {
-  c->state = state;
-  c->timer.due_ms = 0; // each state has its own deadline
 }
 
 // An answer to what is no request: there is no exchange and no route, only the connection ends.

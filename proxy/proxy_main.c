@@ -11,23 +11,31 @@
 #include "proxy/proxy_admin.h"
 #include "proxy/proxy_state.h"
 #include "proxy/stats_text.h"
-#include "proxy/worker.h"
 
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const struct worker_limits limits = {
-    .header_timeout_ms = 60 * 1000,
-    .idle_timeout_ms = 60 * 60 * 1000,
-    .client_idle_ms = 5 * 60 * 1000,
-    .stream_idle_ms = 60 * 60 * 1000,
-    .upstream_idle_ms = 60 * 60 * 1000,
-    .linger_ms = 1000,
-    .drain_idle_ms = 1000,
-    .connections_max = 16384,
-};
+#define CLIENT_IDLE_MS (5 * 60 * 1000)
+#define UPSTREAM_IDLE_MS (60 * 60 * 1000)
+#define LINGER_MS 1000
+#define DRAIN_IDLE_MS 1000
+
+static struct worker_limits limits_of(const struct proxy_options *o, unsigned workers) {
+  int64_t client_idle_ms = o->stream_idle_ms > 0 && o->stream_idle_ms < CLIENT_IDLE_MS
+                               ? o->stream_idle_ms
+                               : CLIENT_IDLE_MS;
+  uint32_t connections = (uint32_t)o->connections_max / workers;
+  return (struct worker_limits){.header_timeout_ms = o->header_timeout_ms,
+                                .idle_timeout_ms = o->idle_timeout_ms,
+                                .client_idle_ms = client_idle_ms,
+                                .stream_idle_ms = o->stream_idle_ms,
+                                .upstream_idle_ms = UPSTREAM_IDLE_MS,
+                                .linger_ms = LINGER_MS,
+                                .drain_idle_ms = DRAIN_IDLE_MS,
+                                .connections_max = connections > 0 ? connections : 1};
+}
 
 static void on_took(void *ctx, unsigned worker, uint64_t version) {
   struct proxy *proxy = ctx;
@@ -128,7 +136,7 @@ static uint64_t random_seed(void) {
 
 static int make_workers(struct proxy *proxy, struct err *err) {
   const struct proxy_options *options = proxy->options;
-  struct worker_settings settings = {.limits = &limits,
+  struct worker_settings settings = {.limits = &proxy->limits,
                                      .load = proxy->load,
                                      .server = STR("envoy"),
                                      .inherited = options->listen_fd_count > 0,
@@ -268,6 +276,7 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   log_set_part("proxy");
   proxy.worker_count =
       options->workers > 0 ? (unsigned)options->workers : (unsigned)uv_available_parallelism();
+  proxy.limits = limits_of(options, proxy.worker_count);
   proxy.workers = xcalloc(proxy.worker_count, sizeof(*proxy.workers));
   proxy.stats = xcalloc(proxy.worker_count, sizeof(*proxy.stats));
   proxy.taken = xcalloc(proxy.worker_count, sizeof(*proxy.taken));

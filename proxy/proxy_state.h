@@ -4,6 +4,7 @@
 
 #include "proxy/proxy_main.h"
 #include "proxy/proxy_sockets.h"
+#include "proxy/worker.h"
 
 #include <stdatomic.h>
 #include <uv.h>
@@ -13,10 +14,10 @@ struct admin;
 struct proxy_config;
 struct stats;
 struct upstream_load;
-struct worker;
 
 struct proxy {
   const struct proxy_options *options;
+  struct worker_limits limits;
   uv_loop_t loop;
   uv_async_t async;
   uv_signal_t signals[2];

@@ -12,7 +12,7 @@ struct proxy_command {
   int64_t admin_fd, workers;
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, ns;
-  int64_t drain_ms;
+  int64_t drain_ms, header_timeout_ms, idle_timeout_ms, stream_idle_ms, connections_max;
   struct str reporter, access_log, access_log_format;
   bool no_tcp_metrics;
 };
@@ -92,6 +92,33 @@ static const struct option_row rows[] = {
      .value = "DURATION",
      .fallback = "30s",
      .help = "How long running requests may take after SIGTERM."},
+    {.name = "header-timeout",
+     .type = OPTION_DURATION,
+     .offset = ROW(header_timeout_ms),
+     .value = "DURATION",
+     .fallback = "60s",
+     .help = "How long a client may take for the head of a request (then 408)."},
+    {.name = "idle-timeout",
+     .type = OPTION_DURATION,
+     .offset = ROW(idle_timeout_ms),
+     .value = "DURATION",
+     .fallback = "1h",
+     .help = "How long a client's connection may wait for its next request."},
+    {.name = "stream-idle-timeout",
+     .type = OPTION_DURATION,
+     .offset = ROW(stream_idle_ms),
+     .value = "DURATION",
+     .fallback = "1h",
+     .help = "How long a request may go without a byte either way; at most 5m where the client has "
+             "to send or to read."},
+    {.name = "max-connections",
+     .type = OPTION_INT,
+     .offset = ROW(connections_max),
+     .value = "N",
+     .fallback = "32768",
+     .help = "Connections from clients at a time; further ones wait.",
+     .min = 1,
+     .max = 10000000},
     {.name = "reporter",
      .type = OPTION_STRING,
      .offset = ROW(reporter),
@@ -133,6 +160,10 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .name = c->name,
       .namespace_ = c->ns,
       .drain_ms = c->drain_ms,
+      .header_timeout_ms = c->header_timeout_ms,
+      .idle_timeout_ms = c->idle_timeout_ms,
+      .stream_idle_ms = c->stream_idle_ms,
+      .connections_max = c->connections_max,
       .reporter = c->reporter,
       .access_log = c->access_log,
       .access_log_format = c->access_log_format,

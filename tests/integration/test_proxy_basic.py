@@ -241,6 +241,23 @@ def test_an_early_answer_reaches_the_client():
             equal((got.status, got.body, got.get("connection")), (413, b"too much", "close"), "answer")
 
 
+def test_an_upload_after_the_answer_has_an_end():
+    def on_head(line, fields, reader, sock):
+        sock.sendall(reply(413, b"too much"))
+        return True
+    with Backend(on_head=on_head) as b, Proxy(simple(b)) as p:
+        with connect(p.port) as s:
+            s.sendall(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100000000000\r\n\r\n".encode())
+            equal(read_response(Reader(s)).status, 413, "status")
+            def refused():
+                try:
+                    s.sendall(b"x" * 1000)
+                    return False
+                except OSError:
+                    return True
+            wait_for("the proxy to stop reading", refused)
+
+
 def test_a_half_closed_client_gets_its_answer():
     with Backend(answer=lambda r, s: (time.sleep(0.1), reply())[1]) as b, Proxy(simple(b)) as p:
         with connect(p.port) as s:
@@ -331,6 +348,48 @@ def test_connect_failures_go_elsewhere():
             check(all(r.body == b"x" * 100 for r in b.requests), "a body was lost")
             p.wait_sum(50, "istio_requests_total", response_code="200", response_flags="-")
             check(p.metric_sum("envoy_cluster_upstream_rq_retry") > 0, "retries are counted")
+
+
+def test_bad_answers_are_retried_when_asked():
+    left = [0]
+    def answer(r, s):
+        left[0] -= 1
+        return reply(500, b"bad", [("X-Try", r.get("x-envoy-attempt-count"))]) if left[0] >= 0 else reply(body=r.body)
+    with Backend(answer=answer) as b, Proxy(simple(b, retries={"attempts": 2, "retryOn": "5xx"})) as p:
+        left[0] = 2
+        got = fetch(p.port, "POST", body=b"x" * 20000)
+        equal((got.status, len(got.body)), (200, 20000), "the third try")
+        equal([r.get("x-envoy-attempt-count") for r in b.requests], ["1", "2", "3"], "attempt counts")
+        check(len({r.get("x-request-id") for r in b.requests}) == 1, "one request id for all tries")
+        p.wait_sum(1, "istio_requests_total", response_code="200", response_flags="-")
+        left[0] = 3
+        got = fetch(p.port)
+        equal((got.status, got.body, got.get("x-try")), (500, b"bad", "3"), "the last answer passes")
+        p.wait_sum(1, "istio_requests_total", response_code="500", response_flags="URX")
+        p.wait_sum(4, "envoy_cluster_upstream_rq_retry")
+        p.wait_sum(1, "envoy_cluster_upstream_rq_retry_success")
+        p.wait_sum(1, "envoy_cluster_upstream_rq_retry_limit_exceeded")
+        # A body beyond what is kept is sent once.
+        left[0], before = 1, len(b.requests)
+        equal(fetch(p.port, "POST", body=b"y" * 500000).status, 500, "a long upload")
+        equal(len(b.requests), before + 1, "tries of a long upload")
+
+
+def test_slow_tries_are_retried_when_asked():
+    slow = [1]
+    def answer(r, s):
+        slow[0] -= 1
+        if slow[0] >= 0:
+            time.sleep(0.6)
+        return reply()
+    with Backend(answer=answer) as b, Proxy(simple(b, timeout="5s", retries={"attempts": 1, "perTryTimeout": "200ms", "retryOn": "reset"})) as p:
+        equal(fetch(p.port).status, 200, "the second try")
+        equal([r.get("x-envoy-expected-rq-timeout-ms") for r in b.requests], ["200", "200"], "expected timeouts")
+        slow[0] = 2
+        got = fetch(p.port)
+        equal((got.status, got.body), (504, b"upstream request timeout"), "both tries were slow")
+        p.wait_sum(1, "istio_requests_total", response_code="504", response_flags="URX,UT")
+        p.wait_sum(1, "envoy_cluster_upstream_rq_per_try_timeout")
 
 
 def test_no_route_is_404():
@@ -575,6 +634,47 @@ def test_drained_listeners_leave_the_admin():
         equal(p.admin("/ready").status, 503, "/ready")
         p.wait_sum(2, "istio_requests_total", response_code="200")
         p.alive()
+
+
+def test_every_wait_has_an_end():
+    with Backend(answer=lambda r, s: (time.sleep(2), reply())[1]) as b, \
+            Proxy(simple(b), options=["--header-timeout", "200ms", "--idle-timeout", "300ms", "--stream-idle-timeout", "400ms"]) as p:
+        with connect(p.port) as s:  # a head byte by byte
+            def dribble(s=s):
+                for byte in request_bytes(fields=[("A", "x" * 1000)]):
+                    try:
+                        s.sendall(bytes([byte]))
+                    except OSError:
+                        return
+                    time.sleep(0.01)
+            writer = threading.Thread(target=dribble, daemon=True)
+            writer.start()
+            equal(read_response(Reader(s)).status, 408, "a slow head")
+        with connect(p.port) as s:
+            equal(Reader(s).rest(), b"", "an idle connection")
+        with connect(p.port) as s:
+            s.sendall(request_bytes())
+            equal(read_response(Reader(s)).status, 504, "a silent backend")
+        with connect(p.port) as s:
+            s.sendall(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 10\r\n\r\nabc".encode())
+            equal(read_response(Reader(s)).status, 408, "a silent client")
+        p.wait_sum(1, "istio_requests_total", response_code="504", response_flags="SI")
+        p.wait_sum(1, "istio_requests_total", response_code="408", response_flags="SI")
+
+
+def test_connections_have_a_limit():
+    with Backend() as b, Proxy(simple(b), workers=1, options=["--max-connections", "5"]) as p:
+        socks = [connect(p.port) for _ in range(12)]
+        for s in socks:  # idle ones make room for those who wait
+            try:
+                s.sendall(request_bytes())
+                check(read_response(Reader(s)).status == 200, "status")
+            except (OSError, EOFError):
+                pass
+            check(p.metric_sum("envoy_http_downstream_cx_active") <= 5, "connections")
+        for s in socks:
+            s.close()
+        equal(fetch(p.port).status, 200, "afterwards")
 
 
 def test_wrong_options_are_explained():
