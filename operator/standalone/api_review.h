@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions that are asked by POST and stored nowhere: SelfSubjectAccessReview (kubectl auth
-// can-i), SelfSubjectReview (kubectl auth whoami).
+// Questions that are asked by POST and stored nowhere: SelfSubjectAccessReview and
+// SelfSubjectRulesReview (kubectl auth can-i), SelfSubjectReview (kubectl auth whoami).
 #pragma once
 
 #include "operator/standalone/api_call.h"

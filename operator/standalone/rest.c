@@ -1,42 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/rest.h"
 #include "manifests/base/bug.h"
-#include "manifests/base/limits.h"
 #include "manifests/kinds/registry.h"
-#include "operator/standalone/api_delete.h"
-#include "operator/standalone/api_read.h"
 #include "operator/standalone/api_review.h"
 #include "operator/standalone/api_write.h"
-#include "operator/standalone/discovery.h"
-#include "operator/standalone/openapi_serve.h"
-#include "operator/standalone/openapi_v2.h"
 #include "operator/standalone/rest_body.h"
+#include "operator/standalone/rest_exchange.h"
 
-// The Kubernetes whose wire form this server speaks; kubectl's dispatcher picks its version by it.
-#define WIRE_MAJOR "1"
-#define WIRE_MINOR "32"
-
-// One request on its way.
-struct exchange {
-  struct api *api;
-  struct api_call *call;
-  const struct rest_request *request;
-  struct rest_path path;
-  const struct kind_desc *kind;
-  struct rest_reply *reply;
-};
-
-static int put_json(struct exchange *x, int status, const struct json *json) {
+int rest_put_json(struct exchange *x, int status, const struct json *json) {
   x->reply->status = status;
   return json_write(&x->reply->body, json);
 }
 
-static bool is_method(const struct exchange *x, const char *method) {
+bool rest_is_method(const struct exchange *x, const char *method) {
   return str_eq_z(x->request->method, method);
 }
 
-static bool is_read(const struct exchange *x) {
-  return is_method(x, "GET") || is_method(x, "HEAD");
+bool rest_is_read(const struct exchange *x) {
+  return rest_is_method(x, "GET") || rest_is_method(x, "HEAD");
 }
 
 void rest_fault(struct api_call *call, struct rest_reply *reply) {
@@ -48,90 +29,17 @@ void rest_fault(struct api_call *call, struct rest_reply *reply) {
   json_write(&reply->body, api_status(call));
 }
 
-static int no_such_path(struct exchange *x) {
+int rest_no_such_path(struct exchange *x) {
   x->reply->status = 404;
   x->reply->content_type = "text/plain; charset=utf-8";
   buf_add_z(&x->reply->body, "404 page not found\n");
   return RC_OK;
 }
 
-static int bad_method(struct exchange *x) {
+int rest_bad_method(struct exchange *x) {
   return api_fail(x->call, 405, "MethodNotAllowed",
                   "the server does not allow this method on the requested "
                   "resource");
-}
-
-// --- What is not a resource
-
-static int serve_version(struct exchange *x) {
-  struct arena *arena = x->call->arena;
-  struct json *json = json_new_object(arena);
-  json_put_z(arena, json, "major", WIRE_MAJOR);
-  json_put_z(arena, json, "minor", WIRE_MINOR);
-  json_put_z(arena, json, "gitVersion", "v" WIRE_MAJOR "." WIRE_MINOR ".0+serin-" SERIN_VERSION);
-  json_put_z(arena, json, "gitCommit", "");
-  json_put_z(arena, json, "gitTreeState", "");
-  json_put_z(arena, json, "buildDate", "1970-01-01T00:00:00Z");
-  json_put_z(arena, json, "goVersion", "");
-  json_put_z(arena, json, "compiler", "");
-  json_put_z(arena, json, "platform", "linux");
-  return put_json(x, 200, json);
-}
-
-// "v2", "v2beta1", or NULL when the client does not want the aggregated form.
-static const char *aggregated_wanted(struct str accept) {
-  struct str part;
-  while (accept.ptr && str_next(&accept, ',', &part)) {
-    if (!str_contains(part, STR("as=APIGroupDiscoveryList")))
-      continue;
-    return str_contains(part, STR("v=v2beta1")) ? "v2beta1" : "v2";
-  }
-  return NULL;
-}
-
-static int serve_discovery(struct exchange *x) {
-  struct arena *arena = x->call->arena;
-  bool core = x->path.place == REST_API;
-  const char *version = aggregated_wanted(x->request->accept);
-  struct json *json = NULL;
-  if (version && (core || x->path.place == REST_APIS)) {
-    x->reply->content_type = version[2] ? "application/json;g=apidiscovery.k8s.io;v=v2beta1;"
-                                          "as=APIGroupDiscoveryList"
-                                        : "application/json;g=apidiscovery.k8s.io;v=v2;"
-                                          "as=APIGroupDiscoveryList";
-    return put_json(x, 200, discovery_aggregated(core, version, arena));
-  }
-  if (core)
-    json = discovery_api(arena);
-  else if (x->path.place == REST_APIS)
-    json = discovery_apis(arena);
-  else if (x->path.place == REST_GROUP)
-    json = discovery_group(x->path.group, arena);
-  else
-    json = discovery_resources(x->path.group, x->path.version, arena);
-  return json ? put_json(x, 200, json) : no_such_path(x);
-}
-
-static int serve_openapi(struct exchange *x) {
-  struct arena *arena = x->call->arena;
-  if (x->path.place == REST_OPENAPI_V2) {
-    x->reply->status = 200;
-    if (openapi_v2_is_wanted(x->request->user_agent)) {
-      x->reply->content_type = OPENAPI_V2_TYPE;
-      openapi_v2_write(&x->reply->body);
-      return RC_OK;
-    }
-    // Empty: kubectl 1.27 and 1.28 insist on an answer, and like all later ones take everything
-    // from v3.
-    x->reply->content_type = "application/octet-stream";
-    return RC_OK;
-  }
-  if (x->path.place == REST_OPENAPI_V3)
-    return put_json(x, 200, openapi_serve_index(arena));
-  struct json *document = openapi_serve_document(x->path.group, x->path.version, arena);
-  if (document && str_contains(x->request->url, STR("hash=")))
-    x->reply->cache_control = "public, immutable";
-  return document ? put_json(x, 200, document) : no_such_path(x);
 }
 
 // --- Options of writes
@@ -156,7 +64,7 @@ static int read_validation(struct exchange *x, enum field_validation *ret_valida
       STR_ARG(text));
 }
 
-static int read_dry_run(struct exchange *x, struct str text, bool *ret_dry_run) {
+int rest_dry_run(struct exchange *x, struct str text, bool *ret_dry_run) {
   *ret_dry_run = str_eq_z(text, "All");
   if (*ret_dry_run || text.len == 0)
     return RC_OK;
@@ -177,7 +85,7 @@ static enum table_include table_wanted(const struct exchange *x) {
   return str_eq_z(include, "None") ? TABLE_NONE : TABLE_METADATA;
 }
 
-static struct read_request as_read(struct exchange *x) {
+struct read_request rest_as_read(struct exchange *x) {
   return (struct read_request){.kind = x->kind,
                                .version = x->path.version,
                                .ns = x->path.ns,
@@ -214,7 +122,7 @@ static int serve_watch(struct exchange *x) {
 }
 
 static int serve_read(struct exchange *x) {
-  struct read_request read = as_read(x);
+  struct read_request read = rest_as_read(x);
   if (x->path.query.watch)
     return serve_watch(x);
   x->reply->status = 200;
@@ -224,7 +132,7 @@ static int serve_read(struct exchange *x) {
 
 static int write_reply(struct exchange *x, const struct write_request *write,
                        const struct write_result *result) {
-  struct read_request read = as_read(x);
+  struct read_request read = rest_as_read(x);
   x->reply->status = result->created ? 201 : 200;
   if (write->part == WRITE_SCALE)
     return json_write(&x->reply->body, write_scale_of(x->kind, result->object, x->call->arena));
@@ -259,12 +167,12 @@ static int patch_verb(struct exchange *x, enum write_verb *ret_verb) {
 static int serve_review(struct exchange *x, const struct kind_desc *kind) {
   struct json *body;
   struct str duplicate;
-  if (!is_method(x, "POST"))
-    return bad_method(x);
+  if (!rest_is_method(x, "POST"))
+    return rest_bad_method(x);
   int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
   if (rc)
     return rc;
-  return put_json(x, 201, api_review_answer(x->call, kind, x->path.version, body));
+  return rest_put_json(x, 201, api_review_answer(x->call, kind, x->path.version, body));
 }
 
 static int serve_write(struct exchange *x, enum write_part part) {
@@ -277,14 +185,14 @@ static int serve_write(struct exchange *x, enum write_part part) {
                                 .manager = x->path.query.field_manager,
                                 .force = x->path.query.force};
   int rc = RC_OK;
-  if (is_method(x, "POST") && !x->path.name.len)
+  if (rest_is_method(x, "POST") && !x->path.name.len)
     write.verb = WRITE_CREATE;
-  else if (is_method(x, "PUT") && x->path.name.len)
+  else if (rest_is_method(x, "PUT") && x->path.name.len)
     write.verb = WRITE_UPDATE;
-  else if (is_method(x, "PATCH") && x->path.name.len)
+  else if (rest_is_method(x, "PATCH") && x->path.name.len)
     rc = patch_verb(x, &write.verb);
   else
-    return bad_method(x);
+    return rest_bad_method(x);
   if (!rc && x->path.query.has_force && write.verb != WRITE_APPLY)
     rc = api_fail(
         x->call, 422, "Invalid",
@@ -293,7 +201,7 @@ static int serve_write(struct exchange *x, enum write_part part) {
   if (!rc)
     rc = read_validation(x, &write.validation);
   if (!rc)
-    rc = read_dry_run(x, x->path.query.dry_run, &write.dry_run);
+    rc = rest_dry_run(x, x->path.query.dry_run, &write.dry_run);
   if (!rc)
     rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body,
                          &write.duplicate);
@@ -307,95 +215,9 @@ static int serve_write(struct exchange *x, enum write_part part) {
   return rc ? rc : write_reply(x, &write, &result);
 }
 
-static int read_delete_options(struct exchange *x, struct delete_options *options) {
-  struct json *body;
-  struct str duplicate, policy = x->path.query.propagation, dry_run = x->path.query.dry_run;
-  int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
-  if (rc)
-    return rc;
-  if (json_get_string(body, "propagationPolicy").len)
-    policy = json_get_string(body, "propagationPolicy");
-  if (json_at(json_get(body, "dryRun"), 0))
-    dry_run = json_string(json_at(json_get(body, "dryRun"), 0));
-  *options = (struct delete_options){
-      .grace_seconds = json_int(json_get(body, "gracePeriodSeconds"), x->path.query.grace_seconds),
-      .uid = json_path_string(body, "preconditions.uid"),
-      .revision = json_path_string(body, "preconditions.resourceVersion")};
-  if (str_eq_z(policy, "Foreground"))
-    options->propagation = PROPAGATE_FOREGROUND;
-  else if (str_eq_z(policy, "Orphan") || json_is_true(json_get(body, "orphanDependents")))
-    options->propagation = PROPAGATE_ORPHAN;
-  else if (policy.len && !str_eq_z(policy, "Background"))
-    return api_bad_request(x->call, "unknown propagationPolicy \"%.*s\"", STR_ARG(policy));
-  return read_dry_run(x, dry_run, &options->dry_run);
-}
-
-static int serve_delete(struct exchange *x) {
-  struct delete_options options;
-  struct json *left;
-  struct str uid;
-  int rc = read_delete_options(x, &options);
-  if (!rc)
-    rc = api_delete_run(x->api, x->call, x->kind, x->path.ns, x->path.name, &options, &left, &uid);
-  if (rc)
-    return rc;
-  if (!left)
-    return put_json(x, 200, api_status_deleted(x->call, x->kind, x->path.name, uid));
-  struct read_request read = as_read(x);
-  x->reply->status = 200;
-  return read_write_object(x->call, &read, left, &x->reply->body);
-}
-
-struct matching {
-  struct exchange *x;
-  struct api_filter filter;
-  struct store_key *keys;
-  size_t count, capacity;
-};
-
-static bool collect_matching(const struct store_row *row, void *context) {
-  struct matching *m = context;
-  struct arena *arena = m->x->call->arena;
-  struct json *object;
-  if (json_parse(row->body, arena, &object, NULL) || !api_filter_match(&m->filter, object))
-    return true;
-  struct store_key *key =
-      arena_push(arena, (void **)&m->keys, &m->count, &m->capacity, sizeof(*key));
-  *key =
-      (struct store_key){STR(""), arena_str(arena, row->key.ns), arena_str(arena, row->key.name)};
-  return true;
-}
-
-static int serve_delete_collection(struct exchange *x) {
-  struct matching m = {.x = x};
-  struct delete_options options;
-  struct err err;
-  int rc = read_delete_options(x, &options);
-  if (!rc)
-    rc = read_filter(x->call, x->kind, x->path.ns, STR(""), &x->path.query, &m.filter);
-  if (rc)
-    return rc;
-  rc = store_list(x->api->store, api_resource_name(x->call->arena, x->kind), m.filter.ns,
-                  (struct store_key){0}, collect_matching, &m, &err);
-  if (rc)
-    return api_fail_err(x->call, &err);
-  for (size_t i = 0; i < m.count; i++) {
-    struct json *left;
-    struct str uid;
-    rc = api_delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left,
-                        &uid);
-    if (rc == RC_NOT_FOUND) // it went with an owner that was deleted before it
-      x->call->fault = (struct api_fault){0};
-    else if (rc)
-      return rc;
-  }
-  struct json *status = api_status_deleted(x->call, x->kind, STR(""), STR(""));
-  return put_json(x, 200, status);
-}
-
 static int serve_log(struct exchange *x) {
-  if (!is_read(x))
-    return bad_method(x);
+  if (!rest_is_read(x))
+    return rest_bad_method(x);
   int rc = api_log_open(x->api, x->call, x->path.ns, x->path.name, &x->path.query, &x->reply->log);
   if (rc)
     return rc;
@@ -411,15 +233,15 @@ static int serve_scale_read(struct exchange *x) {
                     &object, NULL);
   if (rc == RC_NOT_FOUND && !x->call->fault.code)
     return api_not_found(x->call, x->kind, x->path.name);
-  return rc ? rc : put_json(x, 200, write_scale_of(x->kind, object, x->call->arena));
+  return rc ? rc : rest_put_json(x, 200, write_scale_of(x->kind, object, x->call->arena));
 }
 
 static int serve_subresource(struct exchange *x) {
   struct str part = x->path.subresource;
   if (str_eq_z(part, "status") && x->kind->has_status)
-    return is_read(x) ? serve_read(x) : serve_write(x, WRITE_STATUS);
+    return rest_is_read(x) ? serve_read(x) : serve_write(x, WRITE_STATUS);
   if (str_eq_z(part, "scale") && x->kind->scale_spec)
-    return is_read(x) ? serve_scale_read(x) : serve_write(x, WRITE_SCALE);
+    return rest_is_read(x) ? serve_scale_read(x) : serve_write(x, WRITE_SCALE);
   if (str_eq_z(part, "log") && str_eq_z(str_of(x->kind->kind), "Pod"))
     return serve_log(x);
   static const char *const streams[] = {"exec", "attach", "portforward", "eviction",
@@ -431,7 +253,7 @@ static int serve_subresource(struct exchange *x) {
           "this embedded API server does not serve pods/%s: a pod is a plain process of this "
           "machine, reach it there",
           streams[i]);
-  return no_such_path(x);
+  return rest_no_such_path(x);
 }
 
 static int serve_resource(struct exchange *x) {
@@ -441,16 +263,16 @@ static int serve_resource(struct exchange *x) {
     return serve_review(x, review);
   x->kind = kind_find_plural(path->group, path->version, path->resource);
   if (!x->kind || (path->namespaced && !x->kind->namespaced))
-    return no_such_path(x);
+    return rest_no_such_path(x);
   bool everywhere = x->kind->namespaced && !path->namespaced;
-  if (everywhere && (path->name.len || !is_read(x)))
-    return path->name.len ? no_such_path(x) : bad_method(x);
+  if (everywhere && (path->name.len || !rest_is_read(x)))
+    return path->name.len ? rest_no_such_path(x) : rest_bad_method(x);
   if (path->subresource.len)
     return serve_subresource(x);
-  if (is_read(x))
+  if (rest_is_read(x))
     return serve_read(x);
-  if (is_method(x, "DELETE"))
-    return path->name.len ? serve_delete(x) : serve_delete_collection(x);
+  if (rest_is_method(x, "DELETE"))
+    return path->name.len ? rest_delete(x) : rest_delete_collection(x);
   return serve_write(x, WRITE_MAIN);
 }
 
@@ -459,25 +281,25 @@ static int serve(struct exchange *x) {
   bool open = place == REST_LIVEZ || place == REST_VERSION; // to everybody
   if (!open && !x->request->user)
     return api_fail(x->call, 401, "Unauthorized", "Unauthorized");
-  if (place != REST_RESOURCE && place != REST_UNKNOWN && !is_read(x))
-    return bad_method(x);
+  if (place != REST_RESOURCE && place != REST_UNKNOWN && !rest_is_read(x))
+    return rest_bad_method(x);
   switch (place) {
-  case REST_UNKNOWN: return no_such_path(x);
+  case REST_UNKNOWN: return rest_no_such_path(x);
   case REST_LIVEZ:
     x->reply->status = 200;
     x->reply->content_type = "text/plain; charset=utf-8";
     return buf_add_z(&x->reply->body, "ok");
-  case REST_VERSION: return serve_version(x);
+  case REST_VERSION: return rest_version(x);
   case REST_API:
   case REST_APIS:
   case REST_GROUP:
-  case REST_GROUP_VERSION: return serve_discovery(x);
+  case REST_GROUP_VERSION: return rest_discovery(x);
   case REST_OPENAPI_V2:
   case REST_OPENAPI_V3:
-  case REST_OPENAPI_V3_DOC: return serve_openapi(x);
+  case REST_OPENAPI_V3_DOC: return rest_openapi(x);
   case REST_RESOURCE: return serve_resource(x);
   }
-  return no_such_path(x);
+  return rest_no_such_path(x);
 }
 
 void rest_handle(struct api *api, struct api_call *call, const struct rest_request *request,

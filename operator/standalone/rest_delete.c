@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// DELETE of one object, and of all that match.
+#include "operator/standalone/api_delete.h"
+#include "operator/standalone/rest_body.h"
+#include "operator/standalone/rest_exchange.h"
+
+static int read_delete_options(struct exchange *x, struct delete_options *options) {
+  struct json *body;
+  struct str duplicate, policy = x->path.query.propagation, dry_run = x->path.query.dry_run;
+  int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
+  if (rc)
+    return rc;
+  if (json_get_string(body, "propagationPolicy").len)
+    policy = json_get_string(body, "propagationPolicy");
+  if (json_at(json_get(body, "dryRun"), 0))
+    dry_run = json_string(json_at(json_get(body, "dryRun"), 0));
+  *options = (struct delete_options){
+      .grace_seconds = json_int(json_get(body, "gracePeriodSeconds"), x->path.query.grace_seconds),
+      .uid = json_path_string(body, "preconditions.uid"),
+      .revision = json_path_string(body, "preconditions.resourceVersion")};
+  if (str_eq_z(policy, "Foreground"))
+    options->propagation = PROPAGATE_FOREGROUND;
+  else if (str_eq_z(policy, "Orphan") || json_is_true(json_get(body, "orphanDependents")))
+    options->propagation = PROPAGATE_ORPHAN;
+  else if (policy.len && !str_eq_z(policy, "Background"))
+    return api_bad_request(x->call, "unknown propagationPolicy \"%.*s\"", STR_ARG(policy));
+  return rest_dry_run(x, dry_run, &options->dry_run);
+}
+
+int rest_delete(struct exchange *x) {
+  struct delete_options options;
+  struct json *left;
+  struct str uid;
+  int rc = read_delete_options(x, &options);
+  if (!rc)
+    rc = api_delete_run(x->api, x->call, x->kind, x->path.ns, x->path.name, &options, &left, &uid);
+  if (rc)
+    return rc;
+  if (!left)
+    return rest_put_json(x, 200, api_status_deleted(x->call, x->kind, x->path.name, uid));
+  struct read_request read = rest_as_read(x);
+  x->reply->status = 200;
+  return read_write_object(x->call, &read, left, &x->reply->body);
+}
+
+struct matching {
+  struct exchange *x;
+  struct api_filter filter;
+  struct store_key *keys;
+  size_t count, capacity;
+};
+
+static bool collect_matching(const struct store_row *row, void *context) {
+  struct matching *m = context;
+  struct arena *arena = m->x->call->arena;
+  struct json *object;
+  if (json_parse(row->body, arena, &object, NULL) || !api_filter_match(&m->filter, object))
+    return true;
+  struct store_key *key =
+      arena_push(arena, (void **)&m->keys, &m->count, &m->capacity, sizeof(*key));
+  *key =
+      (struct store_key){STR(""), arena_str(arena, row->key.ns), arena_str(arena, row->key.name)};
+  return true;
+}
+
+int rest_delete_collection(struct exchange *x) {
+  struct matching m = {.x = x};
+  struct delete_options options;
+  struct err err;
+  int rc = read_delete_options(x, &options);
+  if (!rc)
+    rc = read_filter(x->call, x->kind, x->path.ns, STR(""), &x->path.query, &m.filter);
+  if (rc)
+    return rc;
+  rc = store_list(x->api->store, api_resource_name(x->call->arena, x->kind), m.filter.ns,
+                  (struct store_key){0}, collect_matching, &m, &err);
+  if (rc)
+    return api_fail_err(x->call, &err);
+  for (size_t i = 0; i < m.count; i++) {
+    struct json *left;
+    struct str uid;
+    rc = api_delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left,
+                        &uid);
+    if (rc == RC_NOT_FOUND) // it went with an owner that was deleted before it
+      x->call->fault = (struct api_fault){0};
+    else if (rc)
+      return rc;
+  }
+  struct json *status = api_status_deleted(x->call, x->kind, STR(""), STR(""));
+  return rest_put_json(x, 200, status);
+}
