@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "manifests/base/log.h"
 #include "operator/cli/commands.h"
 #include "operator/standalone/pod_image.h"
 #include "operator/standalone/up.h"
@@ -39,6 +40,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
   struct err err = {0};
   struct arena arena;
   struct pod_images images = {0};
+  log_set_part("up");
   arena_init(&arena);
   int rc = RC_OK;
   for (size_t i = 0; rc == RC_OK && i < flags->images.count; i++)

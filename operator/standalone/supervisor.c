@@ -2,6 +2,7 @@
 #include "operator/standalone/supervisor.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
+#include "manifests/base/log.h"
 #include "operator/standalone/shim_file.h"
 
 #include <errno.h>
@@ -180,11 +181,10 @@ static void take_end(struct supervisor *supervisor, struct component *component)
   if (now_ms - component->started_ms >= SUPERVISOR_STEADY_MS)
     component->backoff_ms = SUPERVISOR_BACKOFF_MS;
   component->start_at_ms = now_ms + component->backoff_ms;
-  dprintf(supervisor->terminal,
-          "level=warn part=up msg=\"%s ended (%s %d); starting it again in %lld ms\"\n",
-          component->name, WIFSIGNALED(status) ? "signal" : "exit code",
-          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-          (long long)component->backoff_ms);
+  bool by_signal = WIFSIGNALED(status);
+  LOG(LOG_WARN, "a component ended and is started again", LOG_Z("component", component->name),
+      LOG_I(by_signal ? "signal" : "code", by_signal ? WTERMSIG(status) : WEXITSTATUS(status)),
+      LOG_I("after_ms", component->backoff_ms));
   component->backoff_ms *= 2;
   if (component->backoff_ms > SUPERVISOR_BACKOFF_MAX_MS)
     component->backoff_ms = SUPERVISOR_BACKOFF_MAX_MS;

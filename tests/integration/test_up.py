@@ -131,7 +131,7 @@ def test_each_component_is_restarted_and_workloads_keep_their_pids():
         up.kubectl("scale", "deployment/web", "--replicas=3")
         up.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
         check(before < up.workloads(), "a workload was restarted")
-        check("ended (signal 9)" in up.said(), "nothing was said on the terminal")
+        check("component=runtime signal=9" in up.said(), "nothing was said on the terminal")
 
 
 def test_requests_wait_while_the_api_server_restarts():
