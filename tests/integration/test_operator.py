@@ -5,6 +5,7 @@ runtime, the proxy and the traffic (tests/support/operator_world.py)."""
 import pathlib
 import sys
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -166,11 +167,37 @@ def test_deletion_puts_the_traffic_back(env):
     equal(case.share("v2"), 0, "share of v2")
 
 
+def test_two_operators_and_one_leader(env):
+    env.operator.stop()
+    pair = [support.Operator(env.server, env.prometheus, "--leader-elect", log=f"operator-{name}.log") for name in "ab"]
+    try:
+        case = Case(env, "elected", FAST).begin()
+        wait_for("the canary's traffic", lambda: case.share("v2") == 10)
+        leaders = [o for o in pair if "msg=leading" in o.text()]
+        equal(len(leaders), 1, "leaders")
+        leaders[0].stop()  # it gives the Lease back
+        pair.remove(leaders[0])
+        case.wait("Healthy")
+        check("msg=leading" in pair[0].text(), "the other one never led")
+        equal(len(case.status()["history"]), 1, "history")
+    finally:
+        for operator in pair:
+            operator.stop()
+        env.operator.start()
+
+
 def test_metrics_and_health(env):
     port = wait_for("the metrics port", env.operator.metrics_port)
     read = lambda path: urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).read().decode()  # noqa: E731
-    for path in ("/healthz", "/readyz"):
-        check(read(path) is not None, path)
+    read("/healthz")
+
+    def is_ready():
+        try:
+            return read("/readyz") is not None
+        except urllib.error.HTTPError:
+            return False
+
+    wait_for("readiness", is_ready)
     text = read("/metrics")
     for name in ("serin_rollout_phase", "serin_rollout_weight_percent", "serin_rollout_last_result", "serin_operator_api_errors_total"):
         check(name in text, f"{name} is not in {text[:400]}")

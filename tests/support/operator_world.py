@@ -48,6 +48,7 @@ class Prometheus:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # an operator that is killed leaves its connections
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -184,10 +185,10 @@ class World:
 
 
 class Operator:
-    def __init__(self, server, prometheus, *options):
+    def __init__(self, server, prometheus, *options, log="operator.log"):
         self.server, self.options = server, options
         self.prometheus = prometheus
-        self.log = server.data / "operator.log"
+        self.log = server.data / log
         self.process = None
         self.start()
 
@@ -196,6 +197,7 @@ class Operator:
                    self.prometheus.url, "--scrape-interval", "200ms", "--metrics-port", "0", "--log-level", "debug",
                    *self.options]
         self.file = open(self.log, "ab")
+        self.begun = len(self.text())
         self.process = subprocess.Popen(command, stdout=self.file, stderr=self.file)
 
     def kill(self):
@@ -204,16 +206,21 @@ class Operator:
         self.file.close()
 
     def stop(self):
+        # Before it listens for signals there is nothing to end cleanly.
+        wait_for("the operator to start", lambda: "operator started" in self.text()[self.begun:])
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(20)
         self.file.close()
         check(code == 0, f"the operator ended with {code}: {self.tail()}")
 
+    def text(self):
+        return pathlib.Path(self.log).read_text()
+
     def tail(self):
-        return pathlib.Path(self.log).read_text()[-3000:]
+        return self.text()[-3000:]
 
     def metrics_port(self):
-        found = re.findall(r"msg=metrics port=(\d+)", pathlib.Path(self.log).read_text())
+        found = re.findall(r"msg=metrics port=(\d+)", self.text()[self.begun:])
         return int(found[-1]) if found else 0
 
 
