@@ -71,7 +71,7 @@ void head_add(struct head *head, enum head_name id, struct str value) {
 }
 
 bool head_add_name(struct head *head, struct str lower_name, struct str value) {
-  if (head->count >= HEAD_FIELDS_ROOM)
+  if (head->count >= HEAD_FIELDS_ROOM - HEAD_FIELDS_OWN)
     return false;
   head->fields[head->count++] = (struct head_field){lower_name, value, name_find(lower_name)};
   return true;

@@ -127,6 +127,19 @@ def test_a_backend_that_closes_at_random():
         load.stop()
 
 
+def test_connections_serve_as_often_as_allowed():
+    with Backend() as b:
+        objects = [service(), endpoint("agent-v1", "v1", b.address, b.port),
+                   destination_rule(["v1"], policy={"connectionPool": {"http": {"maxRequestsPerConnection": 3}}})]
+        with Proxy(objects, workers=1) as p, connect(p.port) as s:
+            reader = Reader(s)
+            for _ in range(12):
+                s.sendall(request_bytes())
+                equal(read_response(reader).status, 200, "status")
+            equal(b.connections, 4, "connections for twelve requests")
+            check(max(collections.Counter(r.connection for r in b.requests).values()) == 3, "requests of a connection")
+
+
 def test_weights_are_kept():
     with Backend("v1") as a, Backend("v2") as b:
         for weights, n, share in (({"v1": 90, "v2": 10}, 2000, 0.10), ({"v1": 50, "v2": 50}, 1000, 0.5), ({"v1": 0, "v2": 100}, 200, 1.0),

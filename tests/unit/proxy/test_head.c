@@ -163,6 +163,20 @@ static void operations_come_in_order(void **state) {
   assert_string_equal(head.fields[2].value.ptr, "added");
 }
 
+static void configured_fields_leave_room_for_our_own(void **state) {
+  (void)state;
+  head_reset(&head);
+  for (unsigned i = 0; i < HEAD_FIELDS_MAX; i++)
+    add("x", "1");
+  while (head_add_name(&head, STR("more"), STR("2")))
+    ;
+  struct head_rules_request rules = {.new_id = STR("id")};
+  head_rules_request(&head, &rules);
+  head_rules_try(&head, STR("1"), STR("2"));
+  assert_true(head.count < HEAD_FIELDS_ROOM);
+  assert_string_equal(value_of("x-envoy-attempt-count"), "1");
+}
+
 static void paths_have_one_form(void **state) {
   static const struct {
     const char *in, *out; // NULL: refused
@@ -220,6 +234,7 @@ int main(void) {
       cmocka_unit_test(a_gateway_believes_nothing),
       cmocka_unit_test(tries_and_responses_are_marked),
       cmocka_unit_test(operations_come_in_order),
+      cmocka_unit_test(configured_fields_leave_room_for_our_own),
       cmocka_unit_test(paths_have_one_form),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
