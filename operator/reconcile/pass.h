@@ -8,6 +8,7 @@
 #define PASS_RETIRE_MS 30000 // how long a failed canary stays warm
 #define PASS_DRAIN_MS 5000   // in-flight requests of a version that lost its last weight, at least
 #define PASS_DRAIN_MAX_MS 60000 // a longer route timeout is not waited for
+#define PASS_AWAY_MS 10000      // how long Prometheus may be away before status holds
 #define PASS_SHORT_MS 10000 // how long too few canary replicas are borne before the weight follows
 
 struct pass {

@@ -150,7 +150,11 @@ static enum outcome_of_step run_monitor(struct pass *pass,
   }
   if (left <= 0 && pass->status->release->accepted)
     return STEP_IS_DONE;
-  if (left > 0)
+  int64_t away_since = pass->status->judge.error_since;
+  if (away_since > 0 &&
+      pass->now >= away_since + PASS_AWAY_MS) // said at once, not when the time is up
+    pass_wait(pass, ROLLOUT_HOLDING, "PrometheusAway", left > 0 ? end : 0, monitored(pass, 0));
+  else if (left > 0)
     pass_wait(pass, ROLLOUT_PROGRESSING, "Monitoring", end, monitored(pass, left));
   else
     pass_wait(pass, ROLLOUT_HOLDING, hold_reason(pass), 0, monitored(pass, 0));

@@ -115,6 +115,22 @@ static void test_on_inconclusive_rollback(void **state) {
   end(&story);
 }
 
+static void test_prometheus_away_is_said_before_the_time_is_up(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = begin(&story);
+  no_answer(world, CAUSE_QUERY_ERROR);
+  world_run(world, "Holding", 30000, false);
+  assert_string_equal(world_phase(world).ptr, "Holding");
+  assert_string_equal(world_status(world, "reason").ptr, "PrometheusAway");
+  world->outcome = OUTCOME_PASS;
+  world->cause = CAUSE_NONE;
+  world_run(world, "-", 10000, false);
+  assert_string_equal(world_phase(world).ptr, "Progressing");
+  run_to(world, "Healthy");
+  end(&story);
+}
+
 static void test_on_deadline_rollback(void **state) {
   (void)state;
   struct story story;
@@ -305,6 +321,7 @@ int main(void) {
       cmocka_unit_test(test_on_no_data_rollback),
       cmocka_unit_test(test_on_no_data_promote),
       cmocka_unit_test(test_on_inconclusive_rollback),
+      cmocka_unit_test(test_prometheus_away_is_said_before_the_time_is_up),
       cmocka_unit_test(test_on_deadline_rollback),
       cmocka_unit_test(test_a_new_revision_waits_in_the_queue),
       cmocka_unit_test(test_a_tenth_of_a_percent),
