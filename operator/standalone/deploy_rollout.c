@@ -1,39 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/deploy_rollout.h"
-#include "manifests/text/time.h"
+#include "operator/standalone/deploy_rollout_state.h"
 
 #include <stdlib.h>
-
-// One ReplicaSet with what its pods say.
-struct set {
-  const struct json *json;
-  struct str name;
-  int64_t replicas; // wanted now
-  int64_t wanted;   // wanted after this pass
-  int64_t pods, ready, available;
-  int64_t revision;
-};
-
-struct rollout {
-  const struct json *deployment;
-  struct deploy_actions *actions;
-  struct arena *arena;
-  struct str ns;
-  int64_t now_ms, due_ms;
-  int64_t replicas, max_surge, max_unavailable, min_ready_s, generation;
-  bool recreate, paused;
-  struct set *sets; // oldest first
-  size_t count;
-  struct set *fresh; // the one whose template is the Deployment's; NULL when there is none
-  struct json *template_;
-  struct str fresh_name;
-  int64_t fresh_revision;
-  bool created;
-};
-
-static int64_t number(const struct json *object, const char *path, int64_t fallback) {
-  return json_int(json_path(object, path), fallback);
-}
 
 static struct str annotation(const struct json *object, const char *key) {
   return json_get_string(json_path(object, "metadata.annotations"), key);
@@ -74,28 +43,23 @@ static struct json *version_of(const struct json *object, struct arena *arena) {
 }
 
 static int by_age(const void *a, const void *b) {
-  const struct set *x = a, *y = b;
+  const struct rollout_set *x = a, *y = b;
   int age = str_cmp(json_path_string(x->json, "metadata.creationTimestamp"),
                     json_path_string(y->json, "metadata.creationTimestamp"));
   return age != 0 ? age : str_cmp(x->name, y->name);
 }
 
-static void soonest(int64_t *due, int64_t at) {
-  if (at >= 0 && (*due < 0 || at < *due))
-    *due = at;
-}
-
 static void read_sets(struct rollout *r, const struct deploy_list *sets,
                       const struct deploy_list *pods) {
-  r->sets = ARENA_ARRAY(r->arena, struct set, sets->count + 1);
+  r->sets = ARENA_ARRAY(r->arena, struct rollout_set, sets->count + 1);
   for (size_t i = 0; i < sets->count; i++) {
     if (deploy_is_deleting(sets->items[i]))
       continue;
-    struct set *set = &r->sets[r->count++];
-    *set = (struct set){.json = sets->items[i],
-                        .name = json_path_string(sets->items[i], "metadata.name"),
-                        .replicas = number(sets->items[i], "spec.replicas", 1),
-                        .revision = annotation_number(sets->items[i], DEPLOY_REVISION, 0)};
+    struct rollout_set *set = &r->sets[r->count++];
+    *set = (struct rollout_set){.json = sets->items[i],
+                                .name = json_path_string(sets->items[i], "metadata.name"),
+                                .replicas = rollout_number(sets->items[i], "spec.replicas", 1),
+                                .revision = annotation_number(sets->items[i], DEPLOY_REVISION, 0)};
     set->wanted = set->replicas;
     struct str uid = deploy_uid(set->json);
     for (size_t k = 0; k < pods->count; k++) {
@@ -106,7 +70,7 @@ static void read_sets(struct rollout *r, const struct deploy_list *sets,
       set->pods++;
       set->ready += deploy_pod_is_ready(pod);
       set->available += deploy_pod_is_available(pod, r->min_ready_s, r->now_ms, &due);
-      soonest(&r->due_ms, due);
+      rollout_sooner(&r->due_ms, due);
     }
   }
   qsort(r->sets, r->count, sizeof *r->sets, by_age);
@@ -120,9 +84,9 @@ static struct rollout rollout_read(const struct json *deployment, int64_t now_ms
                       .ns = json_path_string(deployment, "metadata.namespace"),
                       .now_ms = now_ms,
                       .due_ms = -1,
-                      .replicas = number(deployment, "spec.replicas", 1),
-                      .min_ready_s = number(deployment, "spec.minReadySeconds", 0),
-                      .generation = number(deployment, "metadata.generation", 0),
+                      .replicas = rollout_number(deployment, "spec.replicas", 1),
+                      .min_ready_s = rollout_number(deployment, "spec.minReadySeconds", 0),
+                      .generation = rollout_number(deployment, "metadata.generation", 0),
                       .paused = json_is_true(json_path(deployment, "spec.paused"))};
   r.recreate = str_eq(json_path_string(deployment, "spec.strategy.type"), STR("Recreate"));
   const struct json *rolling = json_path(deployment, "spec.strategy.rollingUpdate");
@@ -164,7 +128,7 @@ static int64_t sum_wanted(const struct rollout *r) {
   return sum;
 }
 
-static int64_t counted(const struct set *set, int64_t value) {
+static int64_t counted(const struct rollout_set *set, int64_t value) {
   return value < set->wanted ? value : set->wanted;
 }
 
@@ -201,7 +165,7 @@ static void shrink_old(struct rollout *r) {
   int64_t budget = sum_wanted(r) - minimum - fresh_unavailable;
   // First those that do no good anyway.
   for (size_t i = 0; i < r->count && budget > 0; i++) {
-    struct set *set = &r->sets[i];
+    struct rollout_set *set = &r->sets[i];
     if (set == r->fresh)
       continue;
     int64_t idle = set->wanted - counted(set, set->available);
@@ -214,7 +178,7 @@ static void shrink_old(struct rollout *r) {
     available += counted(&r->sets[i], r->sets[i].available);
   int64_t spare = available - minimum;
   for (size_t i = 0; i < r->count && spare > 0 && budget > 0; i++) {
-    struct set *set = &r->sets[i];
+    struct rollout_set *set = &r->sets[i];
     if (set == r->fresh)
       continue;
     int64_t less = set->wanted < spare ? set->wanted : spare;
@@ -237,7 +201,7 @@ static bool size_was_changed(const struct rollout *r) {
 static void spread(struct rollout *r) {
   int64_t total = sum_wanted(r);
   int64_t target = r->replicas + (r->recreate ? 0 : r->max_surge);
-  struct set *only = NULL;
+  struct rollout_set *only = NULL;
   size_t active = 0;
   for (size_t i = 0; i < r->count; i++)
     if (r->sets[i].wanted > 0) {
@@ -249,9 +213,9 @@ static void spread(struct rollout *r) {
     return;
   }
   int64_t left = target;
-  struct set *last = r->fresh ? r->fresh : only;
+  struct rollout_set *last = r->fresh ? r->fresh : only;
   for (size_t i = 0; i < r->count && total > 0; i++) {
-    struct set *set = &r->sets[i];
+    struct rollout_set *set = &r->sets[i];
     if (set == last || set->wanted == 0)
       continue;
     set->wanted = set->wanted * target / total;
@@ -320,7 +284,7 @@ static void create_fresh(struct rollout *r, int64_t replicas) {
                             (long long)replicas));
 }
 
-static void write_set(struct rollout *r, const struct set *set) {
+static void write_set(struct rollout *r, const struct rollout_set *set) {
   struct arena *arena = r->arena;
   struct json *patch = json_new_object(arena);
   struct json *annotations = json_new_object(arena);
@@ -369,11 +333,11 @@ static void write_sets(struct rollout *r) {
 }
 
 static void drop_history(struct rollout *r) {
-  int64_t keep = number(r->deployment, "spec.revisionHistoryLimit", 10), old = 0;
+  int64_t keep = rollout_number(r->deployment, "spec.revisionHistoryLimit", 10), old = 0;
   for (size_t i = 0; i < r->count; i++)
     old += &r->sets[i] != r->fresh;
   for (size_t i = 0; i < r->count && old > keep; i++) {
-    const struct set *set = &r->sets[i];
+    const struct rollout_set *set = &r->sets[i];
     if (set == r->fresh || set->replicas > 0 || set->wanted > 0 || set->pods > 0)
       continue;
     old--;
@@ -381,140 +345,6 @@ static void drop_history(struct rollout *r) {
                (struct deploy_action){
                    .verb = DEPLOY_DELETE, .kind = "ReplicaSet", .ns = r->ns, .name = set->name});
   }
-}
-
-// --- status ---
-
-struct totals {
-  int64_t wanted, pods, ready, available, updated, updated_available;
-};
-
-static struct totals count_all(const struct rollout *r) {
-  struct totals t = {0};
-  for (size_t i = 0; i < r->count; i++) {
-    const struct set *set = &r->sets[i];
-    t.wanted += set->wanted;
-    t.pods += set->pods;
-    t.ready += set->ready;
-    t.available += set->available;
-    if (set == r->fresh) {
-      t.updated = set->pods;
-      t.updated_available = set->available;
-    }
-  }
-  return t;
-}
-
-static void keep_times(const struct json *old, const char *status, struct str now,
-                       struct str *ret_since, struct str *ret_updated) {
-  bool same = str_eq_z(json_get_string(old, "status"), status);
-  struct str since = json_get_string(old, "lastTransitionTime");
-  struct str updated = json_get_string(old, "lastUpdateTime");
-  *ret_since = same && !str_is_empty(since) ? since : now;
-  *ret_updated = same && !str_is_empty(updated) ? updated : now;
-}
-
-static struct json *available_condition(const struct rollout *r, const struct totals *t,
-                                        struct str now) {
-  bool enough = t->available >= r->replicas - r->max_unavailable;
-  struct str since, updated;
-  keep_times(deploy_condition(r->deployment, "Available"), enough ? "True" : "False", now, &since,
-             &updated);
-  return deploy_condition_new(r->arena, "Available", enough,
-                              enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-                              enough ? STR("Deployment has minimum availability.")
-                                     : STR("Deployment does not have minimum availability."),
-                              since, updated);
-}
-
-static bool has_moved(const struct rollout *r, const struct totals *t) {
-  const struct json *old = json_get(r->deployment, "status");
-  int64_t updated = json_int(json_get(old, "updatedReplicas"), 0);
-  int64_t pods = json_int(json_get(old, "replicas"), 0);
-  return t->updated > updated || t->pods - t->updated < pods - updated ||
-         t->ready > json_int(json_get(old, "readyReplicas"), 0) ||
-         t->available > json_int(json_get(old, "availableReplicas"), 0) || r->created ||
-         number(r->deployment, "status.observedGeneration", 0) != r->generation;
-}
-
-static bool is_complete(const struct rollout *r, const struct totals *t) {
-  return r->fresh && t->updated == r->replicas && t->pods == r->replicas &&
-         t->updated_available == r->replicas && t->available == r->replicas;
-}
-
-static struct json *progressing_condition(struct rollout *r, const struct totals *t,
-                                          struct str now) {
-  const struct json *old = deploy_condition(r->deployment, "Progressing");
-  struct str reason = json_get_string(old, "reason"), since, updated;
-  int64_t deadline_ms = number(r->deployment, "spec.progressDeadlineSeconds", 600) * 1000;
-  if (is_complete(r, t)) {
-    keep_times(old, "True", now, &since, &updated);
-    if (!str_eq(reason, STR("NewReplicaSetAvailable")))
-      updated = now;
-    return deploy_condition_new(r->arena, "Progressing", true, "NewReplicaSetAvailable",
-                                arena_printf(r->arena,
-                                             "ReplicaSet \"%.*s\" has successfully progressed.",
-                                             STR_ARG(r->fresh_name)),
-                                since, updated);
-  }
-  bool same_version = number(r->deployment, "status.observedGeneration", 0) == r->generation;
-  // A finished rollout stays finished when a pod restarts later.
-  if (old && same_version && !r->created && str_eq(reason, STR("NewReplicaSetAvailable")))
-    return json_dup(r->arena, old);
-  int64_t last = 0;
-  (void)time_parse(json_get_string(old, "lastUpdateTime"), &last);
-  bool moved = !old || has_moved(r, t);
-  if (!moved && !r->paused &&
-      (str_eq(reason, STR("ProgressDeadlineExceeded")) || last + deadline_ms <= r->now_ms)) {
-    keep_times(old, "False", now, &since, &updated);
-    return deploy_condition_new(r->arena, "Progressing", false, "ProgressDeadlineExceeded",
-                                arena_printf(r->arena,
-                                             "ReplicaSet \"%.*s\" has timed out progressing.",
-                                             STR_ARG(r->fresh_name)),
-                                since, updated);
-  }
-  if (!r->paused)
-    soonest(&r->due_ms, (moved ? r->now_ms : last) + deadline_ms);
-  keep_times(old, "True", now, &since, &updated);
-  return deploy_condition_new(r->arena, "Progressing", true,
-                              r->created ? "NewReplicaSetCreated" : "ReplicaSetUpdated",
-                              arena_printf(r->arena,
-                                           r->created ? "Created new replica set \"%.*s\""
-                                                      : "ReplicaSet \"%.*s\" is progressing.",
-                                           STR_ARG(r->fresh_name)),
-                              since, moved ? now : updated);
-}
-
-static void write_status(struct rollout *r) {
-  struct arena *arena = r->arena;
-  struct totals t = count_all(r);
-  struct str now = time_format(arena, r->now_ms);
-  int64_t unavailable = t.wanted - t.available;
-  struct json *patch = json_new_object(arena), *status = json_need_object(arena, patch, "status");
-  json_put_int(arena, status, "observedGeneration", r->generation);
-  json_put_int(arena, status, "replicas", t.pods);
-  json_put_int(arena, status, "updatedReplicas", t.updated);
-  json_put_int(arena, status, "readyReplicas", t.ready);
-  json_put_int(arena, status, "availableReplicas", t.available);
-  json_put_int(arena, status, "unavailableReplicas", unavailable > 0 ? unavailable : 0);
-  struct json *conditions = json_need_array(arena, status, "conditions");
-  json_append(conditions, available_condition(r, &t, now));
-  json_append(conditions, progressing_condition(r, &t, now));
-  const struct json *old = json_get(r->deployment, "status");
-  bool differs = false;
-  JSON_EACH(item, status) {
-    const struct json *before = json_get_s(old, item->key);
-    // An absent number is 0 to everybody who reads it.
-    bool both_zero = !before && json_is(item, JSON_INT) && item->integer == 0;
-    differs |= !both_zero && !(before && json_equal(before, item));
-  }
-  if (differs)
-    deploy_add(r->actions,
-               (struct deploy_action){.verb = DEPLOY_STATUS,
-                                      .kind = "Deployment",
-                                      .ns = r->ns,
-                                      .name = json_path_string(r->deployment, "metadata.name"),
-                                      .body = patch});
 }
 
 void deploy_rollout_plan(const struct json *deployment, const struct deploy_list *sets,
@@ -549,6 +379,6 @@ void deploy_rollout_plan(const struct json *deployment, const struct deploy_list
   }
   write_sets(&r);
   drop_history(&r);
-  write_status(&r);
+  deploy_status_plan(&r);
   *ret_due_ms = r.due_ms;
 }

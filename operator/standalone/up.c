@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/standalone/up.h"
+#include "operator/standalone/up_state.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
-#include "operator/standalone/prometheus_config.h"
 #include "operator/standalone/runtime_orphan.h"
 #include "operator/standalone/shim_file.h"
-#include "operator/standalone/supervisor.h"
-#include "operator/standalone/supervisor_ports.h"
 #include "operator/standalone/up_ready.h"
 
 #include <errno.h>
@@ -25,18 +22,6 @@
 #define DRAIN_MS 15000      // operator and proxy to end
 #define WORKLOADS_MS 300000 // runtime: each workload has its own grace period
 #define API_MS 10000        // API server, last
-
-struct up {
-  const struct up_options *options;
-  struct arena arena;
-  const char *data, *kubeconfig, *pods_dir;
-  int lock;
-  struct ports ports;
-  struct supervisor supervisor;
-  struct str prometheus_url; // empty: none
-  const char *prometheus_binary;
-  int ready[2]; // the runtime's word
-};
 
 // --- DATA ---
 
@@ -90,148 +75,6 @@ static int take_lock(struct up *up, struct err *err) {
   return err_set(err, RC_EXISTS,
                  "serin up already runs on %s (process %d); 'serin down --data %s' stops it",
                  up->data, (int)running_supervisor(up).pid, up->data);
-}
-
-// --- components ---
-
-struct words {
-  char **items;
-  size_t count, capacity;
-};
-
-static void add_word(struct up *up, struct words *words, const char *text) {
-  char **grown = words->items;
-  if (words->count + 1 >= words->capacity) {
-    words->capacity = words->capacity ? 2 * words->capacity : 16;
-    grown = ARENA_ARRAY(&up->arena, char *, words->capacity);
-    if (words->count)
-      memcpy(grown, words->items, words->count * sizeof *grown);
-    words->items = grown;
-  }
-  grown[words->count++] = arena_dup(&up->arena, text, strlen(text) + 1);
-  grown[words->count] = NULL;
-}
-
-static void add_pair(struct up *up, struct words *words, const char *option, const char *value) {
-  add_word(up, words, option);
-  add_word(up, words, value);
-}
-
-static void add_fd(struct up *up, struct words *words, struct component *component,
-                   const char *option, int fd) {
-  add_pair(up, words, option, arena_printf(&up->arena, "%d", fd).ptr);
-  component->fds[component->fd_count++] = fd;
-}
-
-static struct component *begin_component(struct up *up, struct words *words, const char *name) {
-  *words = (struct words){0};
-  add_word(up, words, "serin");
-  add_word(up, words, name);
-  return supervisor_add(&up->supervisor, name);
-}
-
-static void describe_components(struct up *up) {
-  const struct up_options *options = up->options;
-  struct words words;
-  struct component *api = begin_component(up, &words, "apiserver");
-  add_pair(up, &words, "--data", up->data);
-  add_fd(up, &words, api, "--listen-fd", up->ports.fds[PORT_API]);
-  api->argv = words.items;
-  struct component *runtime = begin_component(up, &words, "runtime");
-  add_pair(up, &words, "--data", up->data);
-  add_pair(up, &words, "--kubeconfig", up->kubeconfig);
-  for (size_t i = 0; i < options->image_count; i++)
-    add_pair(up, &words, "--image", options->images[i].ptr);
-  add_fd(up, &words, runtime, "--ready-fd", up->ready[1]);
-  runtime->argv = words.items;
-  if (options->has_operator) {
-    struct component *op = begin_component(up, &words, "operator");
-    add_pair(up, &words, "--kubeconfig", up->kubeconfig);
-    if (!str_is_empty(up->prometheus_url))
-      add_pair(up, &words, "--prometheus", up->prometheus_url.ptr);
-    if (up->prometheus_binary)
-      add_pair(up, &words, "--scrape-interval",
-               arena_printf(&up->arena, "%dms", PROMETHEUS_SCRAPE_MS).ptr);
-    add_fd(up, &words, op, "--metrics-fd", up->ports.fds[PORT_OPERATOR]);
-    op->argv = words.items;
-  }
-  if (options->has_proxy) {
-    struct component *proxy = begin_component(up, &words, "proxy");
-    add_pair(up, &words, "--kubeconfig", up->kubeconfig);
-    for (size_t i = 0; i < up->ports.worker_count; i++)
-      add_fd(up, &words, proxy, "--listen-fd", up->ports.workers[i]);
-    add_fd(up, &words, proxy, "--admin-fd", up->ports.fds[PORT_ADMIN]);
-    add_pair(up, &words, "--name", "up");
-    add_pair(up, &words, "--namespace", "serin-system");
-    proxy->argv = words.items;
-  }
-}
-
-// --- Prometheus ---
-
-static const char *find_binary(struct up *up, const char *name) {
-  struct str rest = str_of(getenv("PATH")), part;
-  while (str_next(&rest, ':', &part)) {
-    const char *path = arena_printf(&up->arena, "%.*s/%s", STR_ARG(part), name).ptr;
-    if (!str_is_empty(part) && access(path, X_OK) == 0)
-      return path;
-  }
-  return NULL;
-}
-
-static int choose_prometheus(struct up *up, struct err *err) {
-  struct str wish = up->options->prometheus;
-  if (str_eq(wish, STR("off")))
-    return RC_OK;
-  if (str_starts(wish, STR("http://")) || str_starts(wish, STR("https://"))) {
-    up->prometheus_url = wish;
-    return RC_OK;
-  }
-  if (!str_eq(wish, STR("auto")))
-    return err_set(err, RC_USAGE, "--prometheus: expected auto, off or a URL, found \"%.*s\"",
-                   STR_ARG(wish));
-  up->prometheus_binary = find_binary(up, "prometheus");
-  if (!up->prometheus_binary) {
-    fprintf(stderr, "serin up: prometheus is not installed, so releases cannot be judged. On "
-                    "Debian: sudo apt-get install prometheus && sudo systemctl disable --now "
-                    "prometheus; or give --prometheus URL\n");
-    return RC_OK;
-  }
-  up->prometheus_url =
-      arena_printf(&up->arena, "http://127.0.0.1:%d", up->ports.numbers[PORT_PROMETHEUS]);
-  return RC_OK;
-}
-
-static int describe_prometheus(struct up *up, struct err *err) {
-  if (!up->prometheus_binary)
-    return RC_OK;
-  const char *folder = shim_file_join(&up->arena, up->data, STR("prometheus"));
-  const char *config = shim_file_join(&up->arena, folder, STR("prometheus.yml"));
-  int rc = shim_file_mkdirs(folder, err);
-  if (rc != RC_OK)
-    return rc;
-  struct buf text;
-  buf_init(&text, 65536);
-  prometheus_config_write(&text, up->ports.numbers[PORT_ADMIN], up->ports.numbers[PORT_OPERATOR]);
-  rc = shim_file_write(config, buf_str(&text), 0600, err);
-  buf_dispose(&text);
-  const char *pods = shim_file_join(&up->arena, folder, STR("pods.json"));
-  if (rc == RC_OK && access(pods, F_OK) != 0)
-    rc = shim_file_write(pods, STR("[]\n"), 0600, err);
-  struct component *component = supervisor_add(&up->supervisor, "prometheus");
-  struct words words = {0};
-  component->program = up->prometheus_binary;
-  component->quiet = true;
-  add_word(up, &words, "prometheus");
-  add_word(up, &words, arena_printf(&up->arena, "--config.file=%s", config).ptr);
-  add_word(up, &words, arena_printf(&up->arena, "--storage.tsdb.path=%s/data", folder).ptr);
-  add_word(up, &words, "--storage.tsdb.retention.time=7d");
-  add_word(up, &words,
-           arena_printf(&up->arena, "--web.listen-address=127.0.0.1:%d",
-                        up->ports.numbers[PORT_PROMETHEUS])
-               .ptr);
-  component->argv = words.items;
-  return rc;
 }
 
 // --- starting ---
@@ -324,8 +167,7 @@ static void save_facts(struct up *up) {
 
 static int start_all(struct up *up, struct err *err) {
   static const char *const rest[] = {"runtime", "operator", "proxy", "prometheus"};
-  describe_components(up);
-  int rc = describe_prometheus(up, err);
+  int rc = up_describe_components(up, err);
   if (rc == RC_OK)
     rc = start_named(up, "apiserver", err);
   if (rc == RC_OK)
@@ -350,65 +192,6 @@ static void stop_all(struct up *up, bool keep_workloads) {
   supervisor_stop(&up->supervisor, last, SIGTERM, API_MS);
 }
 
-// --- detaching ---
-
-// The parent passes on what the child says until it is ready or gives up; its own end is the
-// child's word.
-static int follow_child(int from) {
-  char bytes[4096];
-  struct buf all;
-  buf_init(&all, 1u << 20);
-  ssize_t got;
-  while ((got = read(from, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR)) {
-    if (got <= 0)
-      continue;
-    (void)buf_add(&all, bytes, (size_t)got);
-    (void)!write(STDOUT_FILENO, bytes, (size_t)got);
-  }
-  bool ready =
-      str_starts(buf_str(&all), STR("ready ")) || str_contains(buf_str(&all), STR("\nready "));
-  buf_dispose(&all);
-  return ready ? RC_OK : RC_UNAVAILABLE;
-}
-
-// Returns in the child with *ret_parent false; in the parent, at the end, with true.
-static int detach(bool *ret_parent, struct err *err) {
-  int pipe_fds[2];
-  *ret_parent = true;
-  if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-    return err_errno(err, "cannot make a pipe");
-  pid_t child = fork();
-  if (child < 0)
-    return err_errno(err, "cannot fork");
-  if (child > 0) {
-    close(pipe_fds[1]);
-    int rc = follow_child(pipe_fds[0]);
-    close(pipe_fds[0]);
-    return rc == RC_OK ? RC_OK : err_set(err, RC_UNAVAILABLE, "it did not become ready");
-  }
-  *ret_parent = false;
-  close(pipe_fds[0]);
-  (void)setsid();
-  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null >= 0)
-    (void)dup2(null, 0);
-  (void)dup2(pipe_fds[1], 1);
-  (void)dup2(pipe_fds[1], 2);
-  close(pipe_fds[1]); // the parent sees the end once 1 and 2 go to the log
-  return RC_OK;
-}
-
-// From now on nobody listens at the other end.
-static void to_log_file(struct up *up) {
-  const char *path = arena_printf(&up->arena, "%s/logs/up.log", up->data).ptr;
-  int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0)
-    fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  (void)dup2(fd, 1);
-  (void)dup2(fd, 2);
-  close(fd);
-}
-
 // --- the whole ---
 
 static int prepare(struct up *up, struct err *err) {
@@ -426,7 +209,7 @@ static int prepare(struct up *up, struct err *err) {
     rc = ports_open(&up->ports, shim_file_join(&up->arena, up->data, STR("ports.json")), asked,
                     workers, err);
   if (rc == RC_OK)
-    rc = choose_prometheus(up, err);
+    rc = up_choose_prometheus(up, err);
   const char *logs = shim_file_join(&up->arena, up->data, STR("logs"));
   if (rc == RC_OK)
     rc = shim_file_mkdirs(logs, err);
@@ -447,11 +230,10 @@ static int serve(struct up *up, struct err *err) {
   if (rc == RC_OK) {
     print_ready(up);
     if (up->options->detach)
-      to_log_file(up);
-    int hung_up = 0;
+      up_detach_finish(up->data);
     while (up->supervisor.last_signal == 0) {
       (void)supervisor_wait(&up->supervisor, -1, -1);
-      if (up->supervisor.last_signal == SIGHUP && up->options->detach && hung_up++ < INT32_MAX)
+      if (up->supervisor.last_signal == SIGHUP && up->options->detach)
         up->supervisor.last_signal = 0; // the terminal went; we stay
     }
   }
@@ -469,7 +251,7 @@ int up_run(const struct up_options *options, struct err *err) {
   int rc = find_data(&up, options->data, err);
   bool parent = false;
   if (rc == RC_OK && options->detach)
-    rc = detach(&parent, err);
+    rc = up_detach(&parent, err);
   if (rc == RC_OK && !parent)
     rc = take_lock(&up, err);
   if (rc == RC_OK && !parent)
