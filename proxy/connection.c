@@ -3,9 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
-#include "proxy/access_log.h"
-#include "proxy/exchange_send.h"
-#include "proxy/http1_write.h"
+#include "proxy/connection_end.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -13,91 +11,12 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#define FREE_KEPT 256u
 
 static void on_event(uv_poll_t *handle, int status, int events);
 
-static void drop_block(struct connection *c) {
-  worker_block_put(c->worker, c->block);
-  c->block = NULL;
-  c->at = c->len = c->head_end = c->kept = 0;
-}
-
-static void on_handle_closed(struct connection *c) {
-  if (--c->open_handles > 0)
-    return;
-  struct worker *worker = c->worker;
-  if (worker->free_connection_count >= FREE_KEPT) {
-    http1_decoder_dispose(&c->decoder);
-    xfree(c);
-    return;
-  }
-  c->next = worker->free_connections;
-  worker->free_connections = c;
-  worker->free_connection_count++;
-}
-
-static void on_poll_closed(uv_handle_t *handle) {
-  on_handle_closed(container_of(handle, struct connection, poll));
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-  on_handle_closed(container_of(handle, struct connection, timer.timer));
-}
-
-static void close_now(struct connection *c, bool reset) {
-  if (c->state == CONNECTION_CLOSED)
-    return;
-  BUG_ON(c->run.active);
-  struct worker *worker = c->worker;
-  c->state = CONNECTION_CLOSED;
-  stats_add(&worker->stats->downstream_cx_active, (uint64_t)-1);
-  stats_add(&worker->stats->downstream_cx_destroy, 1);
-  stats_add(&worker->stats->downstream_cx_rx_bytes_total, c->received);
-  stats_add(&worker->stats->downstream_cx_tx_bytes_total, c->out.written);
-  drop_block(c);
-  if (c->prev)
-    c->prev->next = c->next;
-  else
-    worker->connections = c->next;
-  if (c->next)
-    c->next->prev = c->prev;
-  worker->connection_count--;
-  int fd = c->out.fd;
-  pump_dispose(&c->out);
-  if (reset) {
-    struct linger now = {.l_onoff = 1};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-  }
-  uv_close((uv_handle_t *)&c->poll, on_poll_closed);
-  worker_timer_close(&c->timer, on_timer_closed);
-  (void)close(fd);
-  worker_check_drained(worker);
-}
-
-static void enter(struct connection *c, enum connection_state state) {
+void connection_enter(struct connection *c, enum connection_state state) {
   c->state = state;
   c->timer.due_ms = 0; // each state has its own deadline
-}
-
-static void end_writing(struct connection *c) {
-  if (pump_kept(&c->out) == 0)
-    (void)shutdown(c->out.fd, SHUT_WR);
-}
-
-// Ends after an answer. What the client still sends is read and dropped for a moment: closing over
-// unread bytes would make the kernel send a reset, and the answer would be lost with it.
-static void linger(struct connection *c) {
-  if (c->eof) {
-    close_now(c, false);
-    return;
-  }
-  enter(c, CONNECTION_LINGER);
-  drop_block(c);
-  end_writing(c);
-  connection_update(c);
 }
 
 static int wanted_events(const struct connection *c) {
@@ -177,39 +96,6 @@ void connection_update(struct connection *c) {
   update_poll(c);
 }
 
-// An answer to what is no request: there is no exchange and no route, only the connection ends.
-static void refuse(struct connection *c, int status, struct str details) {
-  struct worker *worker = c->worker;
-  struct head head;
-  struct str body = str_of(http1_reason(status));
-  head_reset(&head);
-  head.status = status;
-  head.length = (int64_t)body.len;
-  head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
-  head_add(&head, HEAD_DATE, worker_date(worker));
-  head_add(&head, HEAD_SERVER, worker->settings.server);
-  struct http1_write_options options = {.framing = HTTP1_LENGTH, .close = true};
-  char *text = worker->response_text;
-  size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &head, &options);
-  pump_add(&c->out, text, len);
-  pump_add(&c->out, body.ptr, body.len);
-  (void)pump_flush(&c->out);
-  stats_add(&worker->stats->downstream_cx_protocol_error, 1);
-  stats_add(&worker->stats->downstream_rq_4xx, 1);
-  if (worker->access_log) {
-    char peer[64];
-    struct access_log_entry entry = {.start_wall_ms = exchange_send_wall_ms(),
-                                     .flags = STR("DPE"),
-                                     .details = details,
-                                     .status = status,
-                                     .bytes_sent = body.len,
-                                     .service_ms = -1,
-                                     .downstream_remote = connection_peer_text(c, peer)};
-    access_log_add(worker->access_log, &entry);
-  }
-  linger(c);
-}
-
 // Puts what is not decoded yet at the front, so that a head is always in one piece.
 static void to_front(struct connection *c) {
   if (c->at > 0) {
@@ -223,25 +109,25 @@ static void to_front(struct connection *c) {
 static void next_request(struct connection *c) {
   if (c->close || c->eof || !c->request_complete) {
     if (c->run.cut_hard && c->run.exchange.cut)
-      close_now(c, true);
+      connection_end_now(c, true);
     else if (c->run.exchange.status == 0 || (c->run.exchange.flags & EXCHANGE_DC))
-      close_now(c, false);
+      connection_end_now(c, false);
     else
-      linger(c);
+      connection_end_linger(c);
     return;
   }
-  enter(c, CONNECTION_IDLE);
+  connection_enter(c, CONNECTION_IDLE);
   c->request_complete = false;
   to_front(c);
   if (c->len == 0)
-    drop_block(c);
+    connection_end_input(c);
   http1_decoder_start(&c->decoder, &c->run.request, false);
 }
 
 static void on_request_head(struct connection *c) {
   c->head_end = c->at;
   c->head_bytes = c->decoder.head_len;
-  enter(c, CONNECTION_BUSY);
+  connection_enter(c, CONNECTION_BUSY);
   bool has_body = c->run.request.length != 0;
   c->request_complete = false;
   exchange_run_begin(&c->run, has_body);
@@ -279,7 +165,7 @@ static void decode(struct connection *c) {
     switch (event) {
     case HTTP1_MORE:
       if (c->state == CONNECTION_IDLE && http1_decoder_is_started(&c->decoder)) {
-        enter(c, CONNECTION_HEAD);
+        connection_enter(c, CONNECTION_HEAD);
         c->run.start_ns = uv_hrtime();
       }
       return;
@@ -295,7 +181,7 @@ static void decode(struct connection *c) {
       break;
     case HTTP1_FAULT:
       if (c->state != CONNECTION_BUSY) {
-        refuse(c, c->decoder.fault.status, c->decoder.fault.details);
+        connection_end_refuse(c, c->decoder.fault.status, c->decoder.fault.details);
       } else {
         c->close = c->eof = true; // never resynchronise
         exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_FAULT);
@@ -339,7 +225,7 @@ static void on_eof(struct connection *c, bool broken) {
   switch (c->state) {
   case CONNECTION_IDLE:
   case CONNECTION_HEAD:
-  case CONNECTION_LINGER: close_now(c, false); return;
+  case CONNECTION_LINGER: connection_end_now(c, false); return;
   case CONNECTION_BUSY:
     c->close = true;
     // A client that only ended its side still gets its answer.
@@ -356,7 +242,7 @@ static void drop_input(struct connection *c) {
   char *block = c->worker->request_text;
   ssize_t n = recv(c->out.fd, block, HTTP1_HEAD_ROOM, 0);
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-    close_now(c, false);
+    connection_end_now(c, false);
 }
 
 static void on_readable(struct connection *c) {
@@ -392,9 +278,9 @@ static void on_event(uv_poll_t *handle, int status, int events) {
     on_readable(c);
   if (c->state == CONNECTION_LINGER && (events & UV_WRITABLE)) {
     if (pump_flush(&c->out) != 0)
-      close_now(c, false);
+      connection_end_now(c, false);
     else
-      end_writing(c);
+      connection_end_writing(c);
   }
   turn(c);
 }
@@ -404,13 +290,13 @@ static void on_timer(struct worker_timer *timer) {
   switch (c->state) {
   case CONNECTION_IDLE:
     stats_add(&c->worker->stats->downstream_cx_idle_timeout, 1);
-    linger(c);
+    connection_end_linger(c);
     return;
   case CONNECTION_HEAD:
     stats_add(&c->worker->stats->downstream_rq_header_timeout, 1);
-    refuse(c, 408, STR("request_header_timeout"));
+    connection_end_refuse(c, 408, STR("request_header_timeout"));
     return;
-  case CONNECTION_LINGER: close_now(c, false); return;
+  case CONNECTION_LINGER: connection_end_now(c, false); return;
   case CONNECTION_BUSY:
     exchange_run_event(&c->run, EXCHANGE_ON_TIMER);
     turn(c);
@@ -465,50 +351,6 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   c->open_handles = 2;
   c->state = CONNECTION_IDLE;
   connection_update(c);
-}
-
-void connection_drain(struct worker *worker, bool now) {
-  struct connection *next;
-  for (struct connection *c = worker->connections; c; c = next) {
-    next = c->next;
-    if (c->state == CONNECTION_IDLE && now)
-      linger(c);
-    else if (c->state == CONNECTION_IDLE)
-      connection_update(c); // a request may be on its way: it is still answered
-  }
-}
-
-#define SHED_AT_ONCE 16u
-
-void connection_shed(struct worker *worker) {
-  struct connection *idle[SHED_AT_ONCE];
-  unsigned count = 0;
-  // New ones stand in front: the last ones found are the oldest.
-  for (struct connection *c = worker->connections; c; c = c->next) {
-    if (c->state == CONNECTION_IDLE)
-      idle[count++ % SHED_AT_ONCE] = c;
-  }
-  for (unsigned i = 0; i < count && i < SHED_AT_ONCE; i++)
-    close_now(idle[i], false);
-}
-
-void connection_close_all(struct worker *worker) {
-  while (worker->connections) {
-    struct connection *c = worker->connections;
-    c->eof = c->close = true;
-    if (c->run.active)
-      exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
-    close_now(c, false);
-  }
-}
-
-void connection_free_all(struct worker *worker) {
-  while (worker->free_connections) {
-    struct connection *c = worker->free_connections;
-    worker->free_connections = c->next;
-    http1_decoder_dispose(&c->decoder);
-    xfree(c);
-  }
 }
 
 struct str connection_peer_text(const struct connection *c, char out[64]) {

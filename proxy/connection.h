@@ -57,11 +57,7 @@ void connection_finish(struct connection *connection);
 void connection_resume(struct connection *connection);
 // What to read and to write, and until when, after anything changed.
 void connection_update(struct connection *connection);
-// Drain: idle connections end now, others with their next answer.
-void connection_drain(struct worker *worker, bool now);
-// Descriptors are short: ends some idle connections, the oldest ones.
-void connection_shed(struct worker *worker);
-void connection_close_all(struct worker *worker);
-void connection_free_all(struct worker *worker); // after the loop has ended
+// Each state has its own deadline.
+void connection_enter(struct connection *connection, enum connection_state state);
 // "127.0.0.1:4711" into out[0..64).
 struct str connection_peer_text(const struct connection *connection, char out[64]);

@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/connection.h"
+#include "proxy/connection_end.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -122,7 +123,7 @@ static bool accept_one(struct listener *listener) {
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
     upstream_close_idle(listener->worker);
-    connection_shed(listener->worker);
+    connection_end_some(listener->worker);
     // The queue stays readable: without a pause the loop would spin.
     (void)uv_poll_stop(&listener->poll);
     (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
@@ -135,7 +136,7 @@ static void accept_some(struct listener *listener, unsigned most) {
   struct worker *worker = listener->worker;
   for (unsigned i = 0; i < most; i++) {
     if (worker->connection_count >= worker->settings.limits->connections_max) {
-      connection_shed(worker);
+      connection_end_some(worker);
       (void)uv_poll_stop(&listener->poll);
       (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
       return;

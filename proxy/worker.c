@@ -4,7 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
-#include "proxy/connection.h"
+#include "proxy/connection_end.h"
 #include "proxy/http1_write.h"
 #include "proxy/listener.h"
 #include "proxy/upstream.h"
@@ -87,7 +87,7 @@ static void end(struct worker *worker) {
   worker->stopping = true;
   for (struct listener *l = worker->listeners; l; l = l->next)
     listener_stop(l, true);
-  connection_close_all(worker);
+  connection_end_all(worker);
   while (worker->upstreams)
     upstream_reset(worker->upstreams);
   uv_walk(&worker->loop, close_handle, NULL);
@@ -108,7 +108,7 @@ static void begin_drain(struct worker *worker) {
   for (struct listener *l = worker->listeners; l; l = l->next)
     listener_stop(l, worker->settings.inherited);
   upstream_close_idle(worker);
-  connection_drain(worker, worker->settings.limits->drain_idle_ms == 0);
+  connection_end_drain(worker, worker->settings.limits->drain_idle_ms == 0);
   (void)uv_timer_start(&worker->drain_timer, on_drain_over,
                        (uint64_t)atomic_load(&worker->drain_ms), 0);
   worker_check_drained(worker);
@@ -175,7 +175,7 @@ void worker_join(struct worker *worker) {
 }
 
 void worker_free(struct worker *worker) {
-  connection_free_all(worker);
+  connection_end_free(worker);
   upstream_free_all(worker);
   while (worker->listeners) {
     struct listener *next = worker->listeners->next;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/connection_end.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "proxy/access_log.h"
+#include "proxy/connection.h"
+#include "proxy/exchange_send.h"
+#include "proxy/http1_write.h"
+#include "proxy/worker.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FREE_KEPT 256u
+
+void connection_end_input(struct connection *c) {
+  worker_block_put(c->worker, c->block);
+  c->block = NULL;
+  c->at = c->len = c->head_end = c->kept = 0;
+}
+
+static void on_handle_closed(struct connection *c) {
+  if (--c->open_handles > 0)
+    return;
+  struct worker *worker = c->worker;
+  if (worker->free_connection_count >= FREE_KEPT) {
+    http1_decoder_dispose(&c->decoder);
+    xfree(c);
+    return;
+  }
+  c->next = worker->free_connections;
+  worker->free_connections = c;
+  worker->free_connection_count++;
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+  on_handle_closed(container_of(handle, struct connection, poll));
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  on_handle_closed(container_of(handle, struct connection, timer.timer));
+}
+
+void connection_end_now(struct connection *c, bool reset) {
+  if (c->state == CONNECTION_CLOSED)
+    return;
+  BUG_ON(c->run.active);
+  struct worker *worker = c->worker;
+  c->state = CONNECTION_CLOSED;
+  stats_add(&worker->stats->downstream_cx_active, (uint64_t)-1);
+  stats_add(&worker->stats->downstream_cx_destroy, 1);
+  stats_add(&worker->stats->downstream_cx_rx_bytes_total, c->received);
+  stats_add(&worker->stats->downstream_cx_tx_bytes_total, c->out.written);
+  connection_end_input(c);
+  if (c->prev)
+    c->prev->next = c->next;
+  else
+    worker->connections = c->next;
+  if (c->next)
+    c->next->prev = c->prev;
+  worker->connection_count--;
+  int fd = c->out.fd;
+  pump_dispose(&c->out);
+  if (reset) {
+    struct linger now = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  }
+  uv_close((uv_handle_t *)&c->poll, on_poll_closed);
+  worker_timer_close(&c->timer, on_timer_closed);
+  (void)close(fd);
+  worker_check_drained(worker);
+}
+
+void connection_end_writing(struct connection *c) {
+  if (pump_kept(&c->out) == 0)
+    (void)shutdown(c->out.fd, SHUT_WR);
+}
+
+void connection_end_linger(struct connection *c) {
+  if (c->eof) {
+    connection_end_now(c, false);
+    return;
+  }
+  connection_enter(c, CONNECTION_LINGER);
+  connection_end_input(c);
+  connection_end_writing(c);
+  connection_update(c);
+}
+
+void connection_end_refuse(struct connection *c, int status, struct str details) {
+  struct worker *worker = c->worker;
+  struct head head;
+  struct str body = str_of(http1_reason(status));
+  head_reset(&head);
+  head.status = status;
+  head.length = (int64_t)body.len;
+  head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
+  head_add(&head, HEAD_DATE, worker_date(worker));
+  head_add(&head, HEAD_SERVER, worker->settings.server);
+  struct http1_write_options options = {.framing = HTTP1_LENGTH, .close = true};
+  char *text = worker->response_text;
+  size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &head, &options);
+  pump_add(&c->out, text, len);
+  pump_add(&c->out, body.ptr, body.len);
+  (void)pump_flush(&c->out);
+  stats_add(&worker->stats->downstream_cx_protocol_error, 1);
+  stats_add(&worker->stats->downstream_rq_4xx, 1);
+  if (worker->access_log) {
+    char peer[64];
+    struct access_log_entry entry = {.start_wall_ms = exchange_send_wall_ms(),
+                                     .flags = STR("DPE"),
+                                     .details = details,
+                                     .status = status,
+                                     .bytes_sent = body.len,
+                                     .service_ms = -1,
+                                     .downstream_remote = connection_peer_text(c, peer)};
+    access_log_add(worker->access_log, &entry);
+  }
+  connection_end_linger(c);
+}
+
+void connection_end_drain(struct worker *worker, bool now) {
+  struct connection *next;
+  for (struct connection *c = worker->connections; c; c = next) {
+    next = c->next;
+    if (c->state == CONNECTION_IDLE && now)
+      connection_end_linger(c);
+    else if (c->state == CONNECTION_IDLE)
+      connection_update(c); // a request may be on its way: it is still answered
+  }
+}
+
+#define SHED_AT_ONCE 16u
+
+void connection_end_some(struct worker *worker) {
+  struct connection *idle[SHED_AT_ONCE];
+  unsigned count = 0;
+  // New ones stand in front: the last ones found are the oldest.
+  for (struct connection *c = worker->connections; c; c = c->next) {
+    if (c->state == CONNECTION_IDLE)
+      idle[count++ % SHED_AT_ONCE] = c;
+  }
+  for (unsigned i = 0; i < count && i < SHED_AT_ONCE; i++)
+    connection_end_now(idle[i], false);
+}
+
+void connection_end_all(struct worker *worker) {
+  while (worker->connections) {
+    struct connection *c = worker->connections;
+    c->eof = c->close = true;
+    if (c->run.active)
+      exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
+    connection_end_now(c, false);
+  }
+}
+
+void connection_end_free(struct worker *worker) {
+  while (worker->free_connections) {
+    struct connection *c = worker->free_connections;
+    worker->free_connections = c->next;
+    http1_decoder_dispose(&c->decoder);
+    xfree(c);
+  }
+}
