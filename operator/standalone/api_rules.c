@@ -300,3 +300,15 @@ bool rules_is_noop(struct arena *arena, const struct json *object, const struct 
     return false;
   return json_equal(without_times(arena, object), without_times(arena, old));
 }
+
+void rules_drop_nulls(struct json *json) {
+  if (!json_is(json, JSON_OBJECT) && !json_is(json, JSON_ARRAY))
+    return;
+  for (struct json *item = json->child, *next; item; item = next) {
+    next = item->next;
+    if (json_is(json, JSON_OBJECT) && json_is(item, JSON_NULL))
+      json_remove(json, item->key);
+    else
+      rules_drop_nulls(item);
+  }
+}

@@ -26,3 +26,6 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
                    const struct json *old, const struct api_call *call);
 // Same but for managedFields' times: nothing to store.
 bool rules_is_noop(struct arena *arena, const struct json *object, const struct json *old);
+// Removes members that are null, at any depth: Go clients write them for what they leave out
+// ("creationTimestamp":null).
+void rules_drop_nulls(struct json *json);

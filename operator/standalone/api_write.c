@@ -282,6 +282,8 @@ static int settle(struct job *job) {
     rc = prune(job);
   if (rc)
     return rc;
+  if (kind->builtin || kind->ours)
+    rules_drop_nulls(job->object);
   if (job->old)
     rc = rules_update(job->call, kind, job->object, job->old,
                       request->verb == WRITE_UPDATE && !kind->builtin &&

@@ -15,12 +15,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char store_path[64];
 
+static char store_dir[] = "/tmp/serin-fuzz-XXXXXX";
+
+static void clean_up(void) {
+  static const char *const ends[] = {"", "-wal", "-shm"};
+  for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+    char path[96];
+    snprintf(path, sizeof(path), "%s%s", store_path, ends[i]);
+    unlink(path);
+  }
+  rmdir(store_dir);
+}
+
 static void prepare_path(void) {
   if (store_path[0])
     return;
-  char dir[] = "/tmp/serin-fuzz-XXXXXX";
-  BUG_ON(!mkdtemp(dir));
-  snprintf(store_path, sizeof(store_path), "%s/store.db", dir);
+  BUG_ON(!mkdtemp(store_dir));
+  snprintf(store_path, sizeof(store_path), "%s/store.db", store_dir);
+  atexit(clean_up);
 }
 
 static void wake(void *data) {

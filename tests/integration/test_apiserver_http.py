@@ -174,6 +174,15 @@ def test_json_patch(server):
     refused(server.request("PATCH", CM + "/jp?force=true", {}, content_type=MERGE), 422, "Invalid", "force")
 
 
+def test_nulls_of_go_clients_are_dropped(server):
+    template = {"metadata": {"creationTimestamp": None, "labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x", "command": None}]}}
+    body = {"metadata": {"name": "nulls", "creationTimestamp": None}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template, "strategy": {}}, "status": {}}
+    made = server.ok("POST", DEPLOY, body)
+    check(made["metadata"]["creationTimestamp"], "the server's own time")
+    check("creationTimestamp" not in made["spec"]["template"]["metadata"], made["spec"]["template"])
+    check("command" not in made["spec"]["template"]["spec"]["containers"][0], made["spec"]["template"])
+
+
 def test_dry_run_stores_nothing(server):
     before = rv(server.ok("GET", CM))
     made = server.ok("POST", CM + "?dryRun=All", cm("dry"), 201)
