@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`serin up` and `serin down`: start, stop, crash, adoption, ports, detaching."""
+import http.client
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -194,6 +196,53 @@ def test_detached_start_that_fails_says_why():
         check(not up.left_over(), f"left: {up.left_over()}")
     finally:
         up.clean()
+
+
+def test_a_rolling_update_through_the_proxy_loses_nothing():
+    with Up() as up:
+        if "proxy" not in up.record()["components"]:
+            print("# this build has no proxy")
+            return
+        two_pods(up)
+        port = json.loads((up.data / "ports.json").read_text())["http"]
+        stop, statuses, troubles = threading.Event(), [], []
+
+        def ask(keep):
+            connection = None
+            while not stop.is_set():
+                try:
+                    connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                    connection.request("GET", "/", headers={"Host": "web.default.svc.cluster.local"})
+                    reply = connection.getresponse()
+                    reply.read()
+                    statuses.append(reply.status)
+                except (OSError, http.client.HTTPException) as error:
+                    troubles.append(repr(error))
+                    connection = None
+                if connection and not keep:
+                    connection.close()
+                    connection = None
+                stop.wait(0.005)
+        first = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+        def served():
+            first.request("GET", "/", headers={"Host": "web.default.svc.cluster.local"})
+            reply = first.getresponse()
+            reply.read()
+            return reply.status == 200
+        wait_for("the proxy to know the service", served)
+        askers = [threading.Thread(target=ask, args=(keep,)) for keep in (True, True, False)]
+        for asker in askers:
+            asker.start()
+        up.kubectl("rollout", "restart", "deployment/web")
+        up.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+        up.kubectl("scale", "deployment/web", "--replicas=1")
+        wait_for("one process", lambda: len(up.workloads()) == 1)
+        stop.set()
+        for asker in askers:
+            asker.join()
+        bad = [status for status in statuses if status != 200]
+        check(len(statuses) > 100 and not bad and not troubles, f"{len(statuses)} answers, bad {bad[:5]}, {troubles[:5]}")
 
 
 def test_a_missing_prometheus_is_said_with_what_to_do():
