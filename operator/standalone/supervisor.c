@@ -178,6 +178,8 @@ static void take_end(struct supervisor *supervisor, struct component *component)
   if (!component->wanted)
     return;
   int64_t now_ms = clock_mono_ms();
+  bool early = now_ms - component->started_ms < SUPERVISOR_EARLY_MS;
+  component->early_ends = early ? component->early_ends + 1 : 0;
   if (now_ms - component->started_ms >= SUPERVISOR_STEADY_MS)
     component->backoff_ms = SUPERVISOR_BACKOFF_MS;
   component->start_at_ms = now_ms + component->backoff_ms;
@@ -243,6 +245,13 @@ bool supervisor_wait(struct supervisor *supervisor, int extra, int64_t timeout_m
   }
   restart_due(supervisor);
   return fds[1].revents != 0;
+}
+
+const struct component *supervisor_failing(const struct supervisor *supervisor, int times) {
+  for (size_t i = 0; i < supervisor->count; i++)
+    if (supervisor->components[i].early_ends >= times)
+      return &supervisor->components[i];
+  return NULL;
 }
 
 // --- stopping ---

@@ -15,6 +15,7 @@
 #define SUPERVISOR_FDS 72         // sockets one component may inherit
 #define SUPERVISOR_BACKOFF_MS 100 // first restart; doubled each time
 #define SUPERVISOR_BACKOFF_MAX_MS 10000
+#define SUPERVISOR_EARLY_MS 2000
 #define SUPERVISOR_STEADY_MS 30000 // a component that ran this long starts over without back-off
 
 struct component {
@@ -30,6 +31,7 @@ struct component {
   struct log_file log;
   struct buf line;
   int64_t started_ms, start_at_ms, backoff_ms;
+  int early_ends; // in a row: it ended within SUPERVISOR_EARLY_MS of its start
   bool wanted;
 };
 
@@ -55,6 +57,9 @@ int supervisor_start(struct supervisor *supervisor, struct component *component,
 // dealt with inside. `extra` is one more descriptor to wait for (-1: none). Returns true when that
 // one is ready.
 bool supervisor_wait(struct supervisor *supervisor, int extra, int64_t timeout_ms);
+// A component that does not stay up: it ended early `times` times in a row. NULL when there is
+// none.
+const struct component *supervisor_failing(const struct supervisor *supervisor, int times);
 // Sends the signal to those of the named components that run (NULL at the end of names) and waits
 // until they have ended; KILL after `grace_ms`. A further TERM or INT from outside cuts that short.
 void supervisor_stop(struct supervisor *supervisor, const char *const *names, int signal,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define READY_MS 60000      // for all components to answer
+#define HOPELESS 5          // early ends in a row of one component, while starting
 #define DRAIN_MS 15000      // operator and proxy to end
 #define WORKLOADS_MS 300000 // runtime: each workload has its own grace period
 #define API_MS 10000        // API server, last
@@ -79,6 +80,12 @@ static int take_lock(struct up *up, struct err *err) {
 
 // --- starting ---
 
+// Prometheus is not among them: without it all else works.
+static const struct component *find_hopeless(const struct up *up) {
+  const struct component *component = supervisor_failing(&up->supervisor, HOPELESS);
+  return component && strcmp(component->name, "prometheus") != 0 ? component : NULL;
+}
+
 // Waits for the checks; also when a component ends and starts again meanwhile. RC_CANCELED: told to
 // stop.
 static int wait_checks(struct up *up, const struct ready_check *checks, size_t count,
@@ -89,13 +96,17 @@ static int wait_checks(struct up *up, const struct ready_check *checks, size_t c
   int status = 1;
   // Not alive any more: a zombie, which has nothing more to tell than its exit code.
   while (pidfd >= 0 && !supervisor_wait(&up->supervisor, pidfd, -1) &&
-         up->supervisor.last_signal == 0)
+         up->supervisor.last_signal == 0 && !find_hopeless(up))
     continue;
   if (pidfd >= 0)
     close(pidfd);
-  if (up->supervisor.last_signal != 0) {
+  const struct component *hopeless = find_hopeless(up);
+  if (up->supervisor.last_signal != 0 || hopeless) {
     (void)kill(child, SIGKILL);
     (void)waitpid(child, &status, 0);
+    if (hopeless)
+      return err_set(err, RC_UNAVAILABLE, "%s ends again and again; see %s/logs/%s.log",
+                     hopeless->name, up->data, hopeless->name);
     return err_set(err, RC_CANCELED, "stopped before it was ready");
   }
   if (child > 0)

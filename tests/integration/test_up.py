@@ -280,6 +280,18 @@ def test_a_killed_proxy_refuses_nobody():
             check(reply.startswith(b"HTTP/1.1 "), f"answer: {reply!r}")
 
 
+def test_a_component_that_cannot_start_ends_the_attempt():
+    up = Up()
+    try:
+        (up.data / "store.db").write_text("this is no database, " * 500)
+        up.begin()
+        check(up.process.wait(40) == 1, f"code {up.process.returncode}")
+        check("apiserver ends again and again" in up.said() and "apiserver.log" in up.said(), up.said())
+        check(not up.left_over(), f"left: {up.left_over()}")
+    finally:
+        up.clean()
+
+
 def test_prometheus_scrapes_what_runs():
     if not shutil.which("prometheus"):
         print("# prometheus is not installed")
