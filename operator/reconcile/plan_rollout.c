@@ -57,10 +57,14 @@ void delete_run(struct pass *pass) {
 
 // --- what is running ---
 
+static bool is_going_back(const struct pass *pass) {
+  return pass_in_release(pass) && !str_is_empty(pass->status->release->result);
+}
+
 static void run_release(struct pass *pass) {
   workload_rule_add(pass, pass->status->canary);
   traffic_verify(pass);
-  if (!str_is_empty(pass->status->release->result)) {
+  if (is_going_back(pass)) {
     rollback_run(pass);
     return;
   }
@@ -119,14 +123,31 @@ static void invalid_spec(struct pass *pass) {
   pass_stall(pass, "InvalidSpec", pass->ready_message);
 }
 
-static void run(struct pass *pass) {
-  traffic_load(pass);
-  if (pass->snap->findings->errors > 0) {
+// A spec that cannot be acted on moves nothing forward. Traffic is taken away all the same: what
+// that needs is in status, and the names of the route.
+static void run_invalid(struct pass *pass) {
+  if (is_going_back(pass)) {
+    traffic_verify(pass);
+    rollback_run(pass);
+  } else if (pass_in_release(pass) && !pass->status->release->first) {
+    (void)judge_stops(pass);
+  }
+  if (!is_going_back(pass)) {
     invalid_spec(pass);
     return;
   }
+  traffic_load(pass);
+  traffic_write(pass);
+}
+
+static void run(struct pass *pass) {
+  traffic_load(pass);
   judge_take(pass);
   verbs_run(pass);
+  if (pass->snap->findings->errors > 0) {
+    run_invalid(pass);
+    return;
+  }
   if (pass_in_release(pass))
     run_release(pass);
   else

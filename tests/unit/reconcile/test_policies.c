@@ -252,6 +252,13 @@ static void test_an_invalid_spec_moves_nothing(void **state) {
   world_run(world, "-", 10 * MINUTE, false);
   assert_string_equal(world_status(world, "reason").ptr, "InvalidSpec");
   assert_int_equal(world_share(world, "v2"), 1000);
+  world_act(world, "promote");
+  world_settle(world);
+  assert_string_equal(json_path_string(world->actions[0], "status.result").ptr, "Refused");
+  world->outcome = OUTCOME_FAIL; // and is still put back
+  world_run(world, "-", 20000, false);
+  assert_int_equal(world_share(world, "v2"), 0);
+  assert_string_equal(world_status(world, "failed.reason").ptr, "AnalysisFailed");
   end(&story);
 }
 
