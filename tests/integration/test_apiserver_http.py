@@ -476,6 +476,13 @@ def test_ownership_of_fields(server):
     refused(server.request("PATCH", path, cm("own-fields"), content_type=APPLY), 422, "Invalid", "fieldManager")
 
 
+def test_apply_of_odd_bodies(server):
+    for body in ({"": {}}, {"metadata": None}, {"metadata": []}, {"metadata": {"managedFields": {}}}, {"spec": []}, {"data": None}, {}):
+        reply = server.request("PATCH", CM + "/odd?fieldManager=m&dryRun=All", body, content_type=APPLY)
+        check(reply.status in (201, 400, 422), reply.text)
+    equal(server.get("/livez").status, 200)
+
+
 def test_apply_merges_lists_by_key(server):
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x", "env": [{"name": "A", "value": "1"}]}]}}
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "ssa"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
