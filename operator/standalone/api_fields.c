@@ -77,10 +77,11 @@ static void set_entries(struct arena *arena, struct json *object, const struct j
   JSON_EACH(entry, entries)
   if (!fieldset_is_empty(json_get(entry, "fieldsV1")))
     json_append(kept, json_dup(arena, entry));
+  struct json *meta = json_need_object(arena, object, "metadata");
   if (kept->count)
-    json_put(arena, json_need_object(arena, object, "metadata"), "managedFields", kept);
+    json_put(arena, meta, "managedFields", kept);
   else
-    json_remove(api_meta(object), STR("managedFields"));
+    json_remove(meta, STR("managedFields"));
 }
 
 void fields_track(struct api_call *call, const struct write_request *request, struct json *object,
