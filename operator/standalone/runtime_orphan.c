@@ -56,7 +56,7 @@ static size_t signal_all(const char *folder, int sig) {
     if (!proc_signal(container.shim, sig == SIGKILL ? SIGUSR1 : sig)) {
       (void)proc_signal(container.process, sig);
       if (sig == SIGKILL)
-        (void)proc_kill_session(container.process.pid);
+        (void)proc_kill_session(container.process);
     }
   }
   if (entries)

@@ -244,7 +244,7 @@ static int begin(struct shim *shim, bool *ret_done, struct err *err) {
     return record_save(shim, err);
   }
   if (pid_alive_and_ours(shim)) { // an earlier attempt that nobody ended: never two copies
-    (void)proc_kill_session(shim->record.process.pid);
+    (void)proc_kill_session(shim->record.process);
     (void)proc_signal(shim->record.process, SIGKILL);
     if (!proc_wait_gone(shim->record.process, 10000))
       return err_set(err, RC_TIMEOUT, "process %d of an earlier attempt does not end",
@@ -276,7 +276,7 @@ static void pump_output(struct shim *shim) {
 static void kill_all(struct shim *shim) {
   shim->killed = true;
   (void)proc_signal(shim->record.process, SIGKILL);
-  (void)proc_kill_session(shim->record.process.pid);
+  (void)proc_kill_session(shim->record.process);
 }
 
 static void on_signals(struct shim *shim) {
@@ -347,7 +347,7 @@ static void watch_process(struct shim *shim) {
 
 // What the container left behind goes with it, as when a pid namespace ends.
 static void sweep(struct shim *shim) {
-  for (int i = 0; i < 200 && proc_kill_session(shim->record.process.pid) > 0; i++) {
+  for (int i = 0; i < 200 && proc_kill_session(shim->record.process) > 0; i++) {
     (void)poll(NULL, 0, i < 20 ? 1 : 20);
     reap_others(shim);
   }

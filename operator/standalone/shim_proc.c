@@ -105,7 +105,17 @@ bool proc_wait_gone(struct proc_id id, int timeout_ms) {
   return gone;
 }
 
-size_t proc_kill_session(pid_t session) {
+// The kernel gives a number out again only when no process and no session has it. So a process of
+// that number is the leader itself, perhaps a zombie, or proof that the session has ended.
+static bool session_is_ours(struct proc_id leader) {
+  struct stat_line line = {0};
+  if (leader.pid <= 0 || leader.started == 0 || !str_eq(leader.boot, proc_boot()))
+    return false;
+  return !stat_read(leader.pid, &line) || line.started == leader.started;
+}
+
+size_t proc_kill_session(struct proc_id leader) {
+  pid_t session = session_is_ours(leader) ? leader.pid : -1;
   DIR *proc = opendir("/proc");
   if (!proc)
     return 0;

@@ -26,9 +26,10 @@ int proc_open(struct proc_id id);
 bool proc_signal(struct proc_id id, int signal);
 // Waits until it is gone or `timeout_ms` is over; true when it is gone.
 bool proc_wait_gone(struct proc_id id, int timeout_ms);
-// Kills what is left of a container: the processes of its session and, for a subreaper, our own
-// children. Returns how many were found; the caller repeats until none are left.
-size_t proc_kill_session(pid_t session);
+// Kills what is left of a container: the processes of the session `leader` began and, for a
+// subreaper, our own children. A session whose number belongs to somebody else by now is left
+// alone. Returns how many were found; the caller repeats until none are left.
+size_t proc_kill_session(struct proc_id leader);
 
 void proc_write(struct arena *arena, struct json *object, const char *key, struct proc_id id);
 // pid 0 when the object has none. `boot` points into the tree.

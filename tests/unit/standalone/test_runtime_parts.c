@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -165,6 +166,51 @@ static void a_reused_pid_is_not_ours(void **state) {
   assert_false(proc_is_alive((struct proc_id){0}));
 }
 
+// A process in a session of its own that waits to be killed.
+static pid_t session_start(void) {
+  int told[2];
+  char byte;
+  assert_int_equal(pipe(told), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    setsid();
+    (void)!write(told[1], "x", 1);
+    for (;;)
+      pause();
+  }
+  assert_int_equal(read(told[0], &byte, 1), 1);
+  close(told[0]);
+  close(told[1]);
+  return child;
+}
+
+static void a_session_is_killed_only_when_it_is_ours(void **state) {
+  (void)state;
+  // As a grandchild, because our own children are killed in any case.
+  int told[2];
+  pid_t pid = 0;
+  assert_int_equal(pipe(told), 0);
+  pid_t between = fork();
+  if (between == 0) {
+    pid = session_start();
+    (void)!write(told[1], &pid, sizeof pid);
+    _exit(0);
+  }
+  assert_int_equal(read(told[0], &pid, sizeof pid), sizeof pid);
+  close(told[0]);
+  close(told[1]);
+  (void)waitpid(between, NULL, 0);
+  struct proc_id leader = proc_identify(pid), wrong = leader;
+  wrong.started++;
+  assert_int_equal(proc_kill_session(wrong), 0);
+  wrong = leader;
+  wrong.boot = STR("another boot");
+  assert_int_equal(proc_kill_session(wrong), 0);
+  assert_true(proc_is_alive(leader));
+  assert_int_equal(proc_kill_session(leader), 1);
+  assert_true(proc_wait_gone(leader, 5000));
+}
+
 static struct str content(const char *path) {
   struct str text = STR("?");
   (void)shim_file_read(path, &arena, &text, NULL);
@@ -255,6 +301,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(listening_sockets_are_told_apart, setup, teardown),
       cmocka_unit_test_setup_teardown(orders_and_records_read_back, setup, teardown),
       cmocka_unit_test_setup_teardown(a_reused_pid_is_not_ours, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_session_is_killed_only_when_it_is_ours, setup, teardown),
       cmocka_unit_test_setup_teardown(volumes_change_at_once_and_drop_what_went, setup, teardown),
       cmocka_unit_test_setup_teardown(an_empty_dir_keeps_its_content, setup, teardown),
       cmocka_unit_test_setup_teardown(logs_rotate_by_size, setup, teardown),
