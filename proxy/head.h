@@ -11,7 +11,7 @@
 #define HEAD_FIELDS_MAX 100u        // that a peer may send, as Envoy's default
 #define HEAD_FIELDS_ROOM 160u       // with those we add ourselves
 
-#define HEAD_FIELDS_OWN 8u          // of these, what no configuration can use up
+#define HEAD_FIELDS_OWN 8u // of these, what no configuration can use up
 
 #define HEAD_LENGTH_UNKNOWN                                                                        \
   (-1) // a body whose end shows only when it comes (chunked, until close, h2)
