@@ -126,8 +126,9 @@ void event_write(struct runtime *runtime, const char *api_version, const char *k
     entry->runtime = runtime;
     arena_init(&entry->arena);
     struct str hash = deploy_hash(json_new_string(&arena, key), &arena);
-    entry->name =
-        arena_printf(&entry->arena, "%.*s.%.*s", STR_ARG(kube_name(object)), STR_ARG(hash));
+    // Names end at 253 bytes; what is cut off the object's name is still in involvedObject.
+    entry->name = arena_printf(&entry->arena, "%.*s.%.*s",
+                               STR_ARG(str_slice(kube_name(object), 0, 200)), STR_ARG(hash));
     entry->ns = arena_str(&entry->arena, kube_namespace(object));
     entry->event = event_new(&entry->arena, entry->name, api_version, kind, object, field_path,
                              warning, reason, message);

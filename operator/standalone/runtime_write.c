@@ -3,9 +3,11 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/log.h"
+#include "operator/standalone/runtime_event.h"
 
 #define REST_SHORT_MS 50
-#define REST_LONG_MS 1000
+#define REST_LONG_MS 1000 // after a refusal; doubled each time
+#define REST_MAX_MS 60000
 
 struct awaited { // an answered write that a cache has not shown yet
   struct awaited *next;
@@ -16,7 +18,9 @@ struct awaited { // an answered write that a cache has not shown yet
 
 struct owner {
   struct runtime *runtime;
+  char *name; // "ReplicaSet/<uid>"
   size_t running;
+  int failures; // in a row
   int64_t rest_until_ms;
   struct awaited *awaited;
 };
@@ -60,8 +64,11 @@ bool write_is_settled(struct runtime *runtime, struct str owner_key) {
     runtime_wake_in(runtime, owner->rest_until_ms - now_ms);
     return false;
   }
-  (void)map_del(&runtime->owners, owner_key);
-  xfree(owner);
+  if (owner->failures == 0) {
+    (void)map_del(&runtime->owners, owner_key);
+    xfree(owner->name);
+    xfree(owner);
+  }
   return true;
 }
 
@@ -78,6 +85,50 @@ static void await(struct owner *owner, const struct write *write, const struct j
   owner->awaited = item;
 }
 
+// The object an owner's name stands for, NULL when it is gone.
+static const struct json *find_owner(const struct owner *owner, enum runtime_kind *ret_kind) {
+  struct str rest = str_of(owner->name), kind;
+  if (!str_next(&rest, '/', &kind))
+    return NULL;
+  for (int i = 0; i < RUNTIME_KINDS; i++) {
+    struct kube_watch_iter it = kube_watch_begin(owner->runtime->watches[i]);
+    while (str_eq_z(kind, runtime_resources[i].kind) && kube_watch_each(&it))
+      if (str_eq(kube_uid(it.object), rest)) {
+        *ret_kind = (enum runtime_kind)i;
+        return it.object;
+      }
+  }
+  return NULL;
+}
+
+// The user finds out where they look: `kubectl describe` of the owner. Told once a row of failures.
+static void tell_refusal(const struct owner *owner, const struct write *write,
+                         const struct err *err) {
+  enum runtime_kind kind;
+  const struct json *object = find_owner(owner, &kind);
+  LOG(LOG_WARN, "write refused", LOG_Z("kind", runtime_resources[write->kind].kind),
+      LOG_Z("object", write->key), LOG_Z("error", err->msg));
+  if (!object)
+    return;
+  const struct kube_resource *resource = &runtime_resources[kind];
+  event_write(owner->runtime, *resource->group ? "apps/v1" : "v1", resource->kind, object, NULL,
+              true, write->verb == DEPLOY_CREATE ? "FailedCreate" : "FailedUpdate",
+              str_of(err->msg));
+}
+
+static void rest_after(struct owner *owner, const struct write *write,
+                       const struct kube_reply *reply) {
+  bool stale = reply->rc == RC_NOT_FOUND || reply->rc == RC_CONFLICT || reply->rc == RC_EXISTS;
+  int64_t rest_ms = REST_SHORT_MS;
+  if (!stale) {
+    if (owner->failures == 0 && !rc_is_retryable(reply->rc))
+      tell_refusal(owner, write, reply->err);
+    rest_ms = owner->failures >= 6 ? REST_MAX_MS : (int64_t)REST_LONG_MS << owner->failures;
+    owner->failures++;
+  }
+  owner->rest_until_ms = runtime_now_ms(owner->runtime) + rest_ms;
+}
+
 static void on_done(struct kube_op *op, const struct kube_reply *reply) {
   struct write *write = container_of(op, struct write, op);
   struct owner *owner = write->owner;
@@ -87,12 +138,9 @@ static void on_done(struct kube_op *op, const struct kube_reply *reply) {
   bool gone = write->verb == DEPLOY_DELETE && reply->rc == RC_NOT_FOUND;
   if (reply->rc == RC_OK || gone) {
     await(owner, write, reply->object);
+    owner->failures = 0;
   } else if (reply->rc != RC_CANCELED) {
-    bool stale = reply->rc == RC_NOT_FOUND || reply->rc == RC_CONFLICT || reply->rc == RC_EXISTS;
-    owner->rest_until_ms = runtime_now_ms(runtime) + (stale ? REST_SHORT_MS : REST_LONG_MS);
-    if (!stale)
-      LOG(LOG_WARN, "write refused", LOG_Z("kind", runtime_resources[write->kind].kind),
-          LOG_Z("object", write->key), LOG_Z("error", reply->err->msg));
+    rest_after(owner, write, reply);
   }
   xfree(write->key);
   xfree(write);
@@ -106,6 +154,7 @@ void write_start(struct runtime *runtime, struct str owner_key,
   if (!owner) {
     owner = XNEW(struct owner);
     owner->runtime = runtime;
+    owner->name = xmemdup(owner_key.ptr, owner_key.len + 1);
     (void)map_put(&runtime->owners, owner_key, owner);
   }
   enum runtime_kind kind = runtime_kind_named(action->kind);
@@ -158,6 +207,7 @@ void write_dispose(struct runtime *runtime) {
       xfree(item->key);
       xfree(item);
     }
+    xfree(owner->name);
     xfree(owner);
   }
   map_dispose(&runtime->owners);

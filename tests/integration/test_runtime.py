@@ -238,6 +238,15 @@ def test_clean_stop_ends_workloads_and_the_next_start_brings_them_back():
         check(len(m.get("pods")) == 2 and not m.workloads() & before, "not the same pods")
 
 
+def test_what_the_api_refuses_is_said_on_the_owner():
+    with Machine() as m:
+        long = m.deployment("web", 1)
+        long["metadata"]["name"] = "w" * 250  # with its hash too long for a ReplicaSet
+        m.apply(long)
+        why = m.wait_event(long["metadata"]["name"], "FailedCreate")
+        check("ReplicaSet" in why or "name" in why, why)
+
+
 def copies(m):
     """{pod name: [pid]} of the server processes that run."""
     found = {}
