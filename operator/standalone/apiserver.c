@@ -176,7 +176,8 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
   arena_init(&server.arena);
   umask(077);
   raise_file_limit();
-  // A large list or body must not stay with us: without these glibc raises its own thresholds at the first one.
+  // A large list or body must not stay with us: without these glibc raises its own thresholds at
+  // the first one.
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   (void)signal(SIGPIPE, SIG_IGN); // a client that left shows up as an error of its connection

@@ -9,6 +9,17 @@
 
 #define WORLD_MAX 32
 
+// How many random worlds a property is tried on: fewer where a sanitizer makes each ten times as
+// slow.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WORLD_ROUNDS(n) (((n) + 4) / 5)
+#endif
+#endif
+#ifndef WORLD_ROUNDS
+#define WORLD_ROUNDS(n) (n)
+#endif
+
 struct world {
   struct arena *arena;
   struct rng rng;

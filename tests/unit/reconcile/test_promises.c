@@ -120,7 +120,7 @@ static void compare(enum tale tale, bool template, uint64_t seed) {
 
 static void test_6_crashes_change_no_ending(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 6; seed++)
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(6); seed++)
     for (int tale = 0; tale < TALE_COUNT; tale++)
       for (int template = 0; template <2; template ++)
         if (template || tale != TALE_SUPERSEDE)
@@ -129,7 +129,7 @@ static void test_6_crashes_change_no_ending(void **state) {
 
 static void test_6_the_same_plan_twice_is_harmless(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 20; seed++) {
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(20); seed++) {
     struct arena arena;
     struct world world;
     arena_init(&arena);
@@ -161,7 +161,7 @@ static void spoil(struct world *world) { // everything that must not matter
 
 static void test_3_a_bad_verdict_moves_the_traffic_first(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 150; seed++) {
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(150); seed++) {
     struct arena arena;
     struct world world;
     arena_init(&arena);
@@ -192,7 +192,7 @@ static void test_3_a_bad_verdict_moves_the_traffic_first(void **state) {
 
 static void test_11_a_foreign_write_is_put_right(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 100; seed++) {
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(100); seed++) {
     struct arena arena;
     struct world world;
     arena_init(&arena);
@@ -217,7 +217,7 @@ static void test_9_never_promoted_blind(void **state) {
   (void)state;
   static const enum cause causes[] = {CAUSE_QUERY_ERROR, CAUSE_STALE, CAUSE_NO_DATA,
                                       CAUSE_NO_TRAFFIC};
-  for (uint64_t seed = 1; seed <= 80; seed++) {
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(80); seed++) {
     struct arena arena;
     struct world world;
     arena_init(&arena);
@@ -248,7 +248,7 @@ static void test_9_never_promoted_blind(void **state) {
 
 static void test_12_a_failed_release_stays_back(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 60; seed++) {
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(60); seed++) {
     struct arena arena;
     struct world world;
     arena_init(&arena);
@@ -359,13 +359,13 @@ static void wander(uint64_t seed, bool template) {
 
 static void test_any_pair_keeps_the_promises(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 60; seed++)
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(60); seed++)
     wander(seed, false);
 }
 
 static void test_any_template_keeps_the_promises(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 60; seed++)
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(60); seed++)
     wander(seed, true);
 }
 
