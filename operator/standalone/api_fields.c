@@ -84,6 +84,27 @@ static void set_entries(struct arena *arena, struct json *object, const struct j
     json_remove(meta, STR("managedFields"));
 }
 
+static bool is_entry(const struct json *entry) {
+  struct str operation = json_get_string(entry, "operation");
+  const struct json *fields = json_get(entry, "fieldsV1");
+  return json_is(entry, JSON_OBJECT) &&
+         (str_eq_z(operation, "Apply") || str_eq_z(operation, "Update")) &&
+         (!fields || fieldset_is_valid(fields));
+}
+
+int fields_check(struct api_call *call, const struct kind_desc *kind, const struct json *object) {
+  const struct json *entries = json_get(api_meta(object), "managedFields");
+  bool good = !entries || json_is(entries, JSON_ARRAY) || json_is(entries, JSON_NULL);
+  JSON_EACH(entry, entries)
+  good = good && is_entry(entry);
+  if (good)
+    return RC_OK;
+  return api_invalid(call, kind, api_meta_string(object, "name"), "metadata.managedFields",
+                     "FieldValueInvalid",
+                     "Invalid value: each entry needs an operation, Apply or Update, and fieldsV1 "
+                     "as a set of fields");
+}
+
 void fields_track(struct api_call *call, const struct write_request *request, struct json *object,
                   const struct json *old) {
   if (request->verb == WRITE_APPLY)

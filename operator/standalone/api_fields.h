@@ -10,6 +10,8 @@
 // conflict unless forced. old: NULL creates.
 int fields_apply(struct api_call *call, const struct write_request *request, struct json *old,
                  struct json **ret_object);
+// 422 when metadata.managedFields, which clients may send back, is not what a server writes there.
+int fields_check(struct api_call *call, const struct kind_desc *kind, const struct json *object);
 // After any other write: what changed belongs to the writer. Does nothing for an apply.
 void fields_track(struct api_call *call, const struct write_request *request, struct json *object,
                   const struct json *old);

@@ -307,6 +307,8 @@ static int settle(struct job *job) {
     rc = check_immutable(job);
   if (!rc)
     rc = check_definition(job);
+  if (!rc)
+    rc = fields_check(job->call, kind, job->object);
   if (rc)
     return rc;
   fields_track(job->call, request, job->object, job->old);

@@ -190,6 +190,18 @@ bool fieldset_is_empty(const struct json *set) {
   return !set || set->count == 0;
 }
 
+bool fieldset_is_valid(const struct json *set) {
+  if (!json_is(set, JSON_OBJECT))
+    return false;
+  JSON_EACH(item, set) {
+    bool name = str_eq_z(item->key, ".") || str_starts(item->key, STR("f:")) ||
+                str_starts(item->key, STR("k:")) || str_starts(item->key, STR("v:"));
+    if (!name || !fieldset_is_valid(item))
+      return false;
+  }
+  return true;
+}
+
 struct json *fieldset_union(const struct json *a, const struct json *b, struct arena *arena) {
   struct json *set = a ? json_dup(arena, a) : json_new_object(arena);
   JSON_EACH(item, b) {

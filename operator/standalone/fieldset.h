@@ -20,6 +20,8 @@ struct json *fieldset_union(const struct json *a, const struct json *b, struct a
 struct json *fieldset_minus(const struct json *a, const struct json *b, struct arena *arena);
 struct json *fieldset_both(const struct json *a, const struct json *b, struct arena *arena);
 bool fieldset_is_empty(const struct json *set);
+// Whether a tree from outside is a set: objects all the way down, and names as above.
+bool fieldset_is_valid(const struct json *set);
 // ".spec.steps[name=\"s1\"].weight", once per leaf.
 typedef void (*fieldset_path_fn)(struct str path, void *context);
 void fieldset_paths(const struct json *set, struct arena *arena, fieldset_path_fn fn,
