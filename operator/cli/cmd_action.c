@@ -109,6 +109,25 @@ static int ask(struct session *session, const struct action_options *options,
   return wait_answer(session, action, answer, err);
 }
 
+// Moves the traffic without an operator, and leaves it word: one that comes back would restore the
+// weight.
+static int move_directly(struct session *session, const struct action_options *options,
+                         struct str name, struct arena *arena, struct answer *answer,
+                         struct err *err) {
+  struct action_options later = *options;
+  struct answer nobody = {.arena = arena};
+  struct err why = {0};
+  later.no_wait = true;
+  int rc = abort_direct(session, name, arena, &answer->message, err);
+  if (rc == RC_OK && ask(session, &later, ROLLOUT_ABORT, name, arena, &nobody, &why) != RC_OK)
+    fprintf(stderr,
+            "serin abort: the traffic was moved, but no RolloutAction could be left for the "
+            "operator (%s): one that "
+            "comes back may move it again\n",
+            why.msg);
+  return rc;
+}
+
 static int run_verb(const struct action_options *options, enum rollout_verb verb,
                     const char *command, struct str argument) {
   struct arena arena = {0};
@@ -120,7 +139,7 @@ static int run_verb(const struct action_options *options, enum rollout_verb verb
   if (code != EXIT_DONE)
     return code;
   session_say_cluster(&session);
-  int rc = options->direct ? abort_direct(&session, name, &arena, &answer.message, &err)
+  int rc = options->direct ? move_directly(&session, options, name, &arena, &answer, &err)
                            : ask(&session, options, verb, name, &arena, &answer, &err);
   if (rc) {
     code = session_fail(command, &err);

@@ -257,6 +257,8 @@ def test_abort_without_an_operator(server):
     weights = {r["destination"]["subset"]: r.get("weight", 0) for r in http["route"]}
     equal(weights, {"v1": 100, "v2": 0}, "weights")
     equal(http["timeout"], "5s", "the rest of the route")
+    left = server.ok("GET", "/apis/serin.dev/v1alpha1/namespaces/direct/rolloutactions")["items"]
+    equal([a["spec"]["verb"] for a in left], ["abort"], "what an operator finds when it comes back")
     cli("abort", "agent", "--direct").says("already")
 
 
