@@ -5,7 +5,7 @@
 
 #include "operator/standalone/runtime_state.h"
 
-#define EVENTS_MAX 512u // distinct events remembered for counting
+#define EVENTS_MAX 128u // distinct events remembered for counting
 
 // About `object` (kind, metadata). `field_path` may be NULL: "spec.containers{web}".
 void event_write(struct runtime *runtime, const char *api_version, const char *kind,
