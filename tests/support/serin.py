@@ -174,9 +174,10 @@ class Up:
 
     def pods(self, app="research-agent"):
         """{pid: VERSION} of the running workload processes."""
-        name = str(self.images.get(app, app))
-        return {pid: environment_of(pid).get("VERSION", "?") for pid, (_, command) in processes().items()
-                if command[0] == name and environment_of(pid).get("POD_IP")}
+        name, mark, running = str(self.images.get(app, app)), str(self.data), processes()
+        # Its shim names the pod's folder, and so whose it is: another serin up may run beside.
+        return {pid: environment_of(pid).get("VERSION", "?") for pid, (ppid, command) in running.items()
+                if command[0] == name and any(mark in part for part in running.get(ppid, (0, []))[1])}
 
     def show_logs(self, lines=6):
         for path in [self.data / "up.out", *sorted((self.data / "logs").glob("*.log"))]:
