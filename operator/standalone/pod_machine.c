@@ -1,35 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/standalone/pod_machine.h"
-#include "manifests/base/bug.h"
+#include "operator/standalone/pod_machine_state.h"
 
-const char *pod_probe_name(enum pod_probe_kind kind) {
-  static const char *const names[] = {"Startup", "Liveness", "Readiness", ""};
-  return names[kind];
-}
-
-const struct pod_probe *pod_probe_of(const struct pod_container *spec, enum pod_probe_kind kind) {
-  switch (kind) {
-  case POD_STARTUP: return spec->startup_probe;
-  case POD_LIVENESS: return spec->liveness_probe;
-  case POD_READINESS: return spec->readiness_probe;
-  case POD_PROBE_KINDS: break;
-  }
-  return NULL;
-}
-
-static int64_t period_ms(const struct pod_probe *probe) {
-  return probe->period_s > 0 ? probe->period_s * 1000 : 10000;
-}
-
-static int64_t failure_limit(const struct pod_probe *probe) {
-  return probe->failure_threshold > 0 ? probe->failure_threshold : 3;
-}
-
-static int64_t success_limit(const struct pod_probe *probe) {
-  return probe->success_threshold > 0 ? probe->success_threshold : 1;
-}
-
-static void add_action(struct pod_actions *actions, struct pod_action action) {
+void machine_add_action(struct pod_actions *actions, struct pod_action action) {
   void *items = actions->items;
   struct pod_action *slot =
       arena_push(actions->arena, &items, &actions->count, &actions->capacity, sizeof *slot);
@@ -38,16 +10,16 @@ static void add_action(struct pod_actions *actions, struct pod_action action) {
 }
 
 static void add_do(struct pod_actions *actions, enum pod_action_type type, size_t container) {
-  add_action(actions, (struct pod_action){.type = type, .container = container});
+  machine_add_action(actions, (struct pod_action){.type = type, .container = container});
 }
 
-static void add_event(struct pod_actions *actions, size_t container, bool warning,
-                      const char *reason, struct str message) {
-  add_action(actions, (struct pod_action){.type = POD_DO_EVENT,
-                                          .container = container,
-                                          .warning = warning,
-                                          .reason = reason,
-                                          .message = message});
+void machine_add_event(struct pod_actions *actions, size_t container, bool warning,
+                       const char *reason, struct str message) {
+  machine_add_action(actions, (struct pod_action){.type = POD_DO_EVENT,
+                                                  .container = container,
+                                                  .warning = warning,
+                                                  .reason = reason,
+                                                  .message = message});
 }
 
 void pod_machine_init(struct pod_machine *machine, const struct pod *pod, struct arena *arena) {
@@ -143,8 +115,8 @@ static void schedule_probe(struct pod_container_machine *item, enum pod_probe_ki
 }
 
 // The startup probe passed, or there is none: the others begin.
-static void enter_started(struct pod_machine *machine, struct pod_container_machine *item,
-                          int64_t now_ms) {
+void machine_enter_started(struct pod_machine *machine, struct pod_container_machine *item,
+                           int64_t now_ms) {
   item->started = true;
   item->probes[POD_STARTUP].next_ms = -1;
   schedule_probe(item, POD_LIVENESS, now_ms);
@@ -158,7 +130,7 @@ static void begin_probes(struct pod_machine *machine, struct pod_container_machi
   if (item->spec->startup_probe)
     schedule_probe(item, POD_STARTUP, now_ms);
   else
-    enter_started(machine, item, now_ms);
+    machine_enter_started(machine, item, now_ms);
 }
 
 void pod_machine_started(struct pod_machine *machine, size_t i, int64_t now_ms, int64_t wall_ms) {
@@ -239,8 +211,8 @@ static void step_start(struct pod_machine *machine, int64_t now_ms, struct pod_a
 
 // --- stopping ---
 
-static void begin_stop(struct pod_machine *machine, size_t i, int64_t now_ms, int64_t grace_ms,
-                       struct pod_actions *actions) {
+void machine_begin_stop(struct pod_machine *machine, size_t i, int64_t now_ms, int64_t grace_ms,
+                        struct pod_actions *actions) {
   struct pod_container_machine *item = &machine->items[i];
   if (item->state != POD_RUNNING)
     return;
@@ -273,7 +245,7 @@ static void step_stop(struct pod_machine *machine, size_t i, int64_t now_ms,
   }
 }
 
-static int64_t stop_grace_ms(const struct pod_machine *machine, const struct pod_probe *probe) {
+int64_t machine_stop_grace_ms(const struct pod_machine *machine, const struct pod_probe *probe) {
   if (probe && probe->has_termination_grace_period_s)
     return probe->termination_grace_period_s * 1000;
   return machine->pod->spec.termination_grace_period_s * 1000;
@@ -298,7 +270,7 @@ static void step_delete(struct pod_machine *machine, int64_t now_ms, struct pod_
     struct pod_container_machine *item = &machine->items[i];
     // Sidecars serve the containers until the last of these has ended.
     if (!(item->sidecar && mains_left))
-      begin_stop(machine, i, now_ms, machine->grace_ms, actions);
+      machine_begin_stop(machine, i, now_ms, machine->grace_ms, actions);
     bool left = item->state != POD_EXITED;
     mains_left |= left && !item->sidecar;
     any_left |= left;
@@ -320,100 +292,8 @@ static void step_sidecars(struct pod_machine *machine, int64_t now_ms,
     if (item->sidecar && item->state == POD_WAITING)
       item->state = POD_EXITED;
     else if (item->sidecar)
-      begin_stop(machine, i, now_ms, stop_grace_ms(machine, NULL), actions);
+      machine_begin_stop(machine, i, now_ms, machine_stop_grace_ms(machine, NULL), actions);
   }
-}
-
-// --- probes ---
-
-static void step_probes(struct pod_machine *machine, size_t i, int64_t now_ms,
-                        struct pod_actions *actions) {
-  struct pod_container_machine *item = &machine->items[i];
-  for (int kind = 0; item->state == POD_RUNNING && kind < POD_PROBE_KINDS; kind++) {
-    struct pod_probe_state *state = &item->probes[kind];
-    if (state->in_flight || state->next_ms < 0 || now_ms < state->next_ms)
-      continue;
-    state->in_flight = true;
-    add_action(actions, (struct pod_action){.type = POD_DO_PROBE,
-                                            .container = i,
-                                            .probe = (enum pod_probe_kind)kind});
-  }
-}
-
-static void probe_passed(struct pod_machine *machine, struct pod_container_machine *item,
-                         enum pod_probe_kind kind, const struct pod_probe *probe, int64_t now_ms) {
-  struct pod_probe_state *state = &item->probes[kind];
-  state->failures = 0;
-  state->successes++;
-  state->ever_ok = true;
-  if (state->successes < success_limit(probe))
-    return;
-  if (kind == POD_STARTUP) {
-    enter_started(machine, item, now_ms);
-  } else if (kind == POD_READINESS && !item->ready) {
-    item->ready = true;
-    machine->changed = true;
-  }
-}
-
-static void probe_failed(struct pod_machine *machine, size_t i, enum pod_probe_kind kind,
-                         const struct pod_probe *probe, int64_t now_ms, struct str message,
-                         struct pod_actions *actions) {
-  struct pod_container_machine *item = &machine->items[i];
-  struct pod_probe_state *state = &item->probes[kind];
-  state->successes = 0;
-  // The short delays before the first success must not use up the threshold; the first one only
-  // starts the count.
-  bool counts =
-      state->ever_ok || state->counted_ms < 0 || now_ms - state->counted_ms >= period_ms(probe);
-  if (!counts)
-    return;
-  state->counted_ms = now_ms;
-  state->failures++;
-  int64_t limit = failure_limit(probe);
-  // The first refusal while a process still starts is no news.
-  if (state->failures == limit || (state->ever_ok && state->failures == 1))
-    add_event(actions, i, true, "Unhealthy",
-              arena_printf(actions->arena, "%s probe failed: %.*s", pod_probe_name(kind),
-                           STR_ARG(message)));
-  if (state->failures < limit)
-    return;
-  if (kind == POD_READINESS) {
-    machine->changed |= item->ready;
-    item->ready = false;
-    return;
-  }
-  add_event(actions, i, false, "Killing",
-            arena_printf(actions->arena, "Container %.*s failed %s probe, will be restarted",
-                         STR_ARG(item->spec->name), kind == POD_STARTUP ? "startup" : "liveness"));
-  begin_stop(machine, i, now_ms, stop_grace_ms(machine, probe), actions);
-}
-
-static int64_t next_delay(struct pod_probe_state *state, enum pod_probe_kind kind, bool ok,
-                          const struct pod_probe *probe) {
-  int64_t period = period_ms(probe);
-  if (ok || state->ever_ok || kind == POD_LIVENESS)
-    return period;
-  int64_t delay = state->fast_ms < period ? state->fast_ms : period;
-  if (state->fast_ms < period)
-    state->fast_ms *= 2;
-  return delay;
-}
-
-void pod_machine_probed(struct pod_machine *machine, size_t i, enum pod_probe_kind kind,
-                        int64_t now_ms, bool ok, struct str message, struct pod_actions *actions) {
-  struct pod_container_machine *item = &machine->items[i];
-  struct pod_probe_state *state = &item->probes[kind];
-  const struct pod_probe *probe = pod_probe_of(item->spec, kind);
-  if (item->state != POD_RUNNING || !state->in_flight || !probe)
-    return; // answered too late: it is about an earlier attempt
-  state->in_flight = false;
-  if (ok)
-    probe_passed(machine, item, kind, probe, now_ms);
-  else
-    probe_failed(machine, i, kind, probe, now_ms, message, actions);
-  if (state->next_ms >= 0)
-    state->next_ms = now_ms + next_delay(state, kind, ok, probe);
 }
 
 void pod_machine_post_started(struct pod_machine *machine, size_t i, int64_t now_ms, bool ok,
@@ -426,8 +306,8 @@ void pod_machine_post_started(struct pod_machine *machine, size_t i, int64_t now
     begin_probes(machine, item, now_ms);
     return;
   }
-  add_event(actions, i, true, "FailedPostStartHook", arena_str(actions->arena, message));
-  begin_stop(machine, i, now_ms, stop_grace_ms(machine, NULL), actions);
+  machine_add_event(actions, i, true, "FailedPostStartHook", arena_str(actions->arena, message));
+  machine_begin_stop(machine, i, now_ms, machine_stop_grace_ms(machine, NULL), actions);
 }
 
 // --- the whole ---
@@ -442,7 +322,7 @@ void pod_machine_step(struct pod_machine *machine, int64_t now_ms, struct pod_ac
   }
   for (size_t i = 0; i < machine->count; i++) {
     step_stop(machine, i, now_ms, actions);
-    step_probes(machine, i, now_ms, actions);
+    machine_step_probes(machine, i, now_ms, actions);
   }
 }
 
@@ -487,7 +367,7 @@ void pod_machine_adopt_running(struct pod_machine *machine, size_t i, int64_t at
     begin_probes(machine, item, now_ms);
     return;
   }
-  enter_started(machine, item, now_ms);
+  machine_enter_started(machine, item, now_ms);
   if (item->spec->readiness_probe && ready) {
     // Stays ready until a probe says otherwise: an adoption must not be seen from outside.
     item->ready = true;
