@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A `serin apiserver` of its own on a temporary data folder, with a raw HTTPS client and kubectl. Used by
 tests/integration/test_apiserver_*.py. A test file defines functions test_...(server) and calls main()."""
+import ctypes
 import http.client
 import json
 import os
@@ -17,6 +18,11 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("SERIN_BIN") or str(ROOT / "build" / "dev" / "serin")
 KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl")
+
+
+def die_with_parent():
+    """A test that is killed leaves no server behind (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Failure(Exception):
@@ -80,7 +86,7 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen([BIN, "apiserver", "--data", str(self.data)], stdout=subprocess.PIPE,
-                                        stderr=open(self.data / "stderr", "ab"), text=True)
+                                        stderr=open(self.data / "stderr", "ab"), text=True, preexec_fn=die_with_parent)
         line = self.process.stdout.readline()
         if not line.startswith("ready https://"):
             raise Failure(f"no ready line: {line!r} {(self.data / 'stderr').read_text()[-2000:]}")
