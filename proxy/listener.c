@@ -80,21 +80,39 @@ int listener_address(int fd, char out[64], uint16_t *ret_port, struct err *err) 
   return 0;
 }
 
-int listener_bind(struct str text, int *ret_fd, uint16_t *ret_port, struct err *err) {
+static int bind_socket(const union address *address, socklen_t len, bool shared) {
+  int on = 1;
+  int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return -1;
+  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (shared)
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+  if (bind(fd, &address->any, len) == 0)
+    return fd;
+  int error = errno;
+  (void)close(fd);
+  errno = error;
+  return -1;
+}
+
+int listener_bind(struct str text, bool shared, bool is_first, int *ret_fd, uint16_t *ret_port,
+                  struct err *err) {
   union address address;
   socklen_t len = 0;
   int rc = parse_address(text, &address, &len, err);
   if (rc != 0)
     return rc;
-  int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return err_errno(err, "cannot make a socket");
-  int on = 1;
-  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-  if (bind(fd, &address.any, len) != 0 || listen(fd, 4096) != 0) {
-    rc = err_errno(err, "cannot listen on %.*s", STR_ARG(text));
+  // SO_REUSEPORT alone would quietly share the traffic with whoever listens there already.
+  int fd = bind_socket(&address, len, shared && !is_first);
+  if (fd >= 0 && shared && is_first) {
     (void)close(fd);
+    fd = bind_socket(&address, len, true);
+  }
+  if (fd < 0 || listen(fd, 4096) != 0) {
+    rc = err_errno(err, "cannot listen on %.*s", STR_ARG(text));
+    if (fd >= 0)
+      (void)close(fd);
     return rc;
   }
   char host[64];

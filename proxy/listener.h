@@ -23,7 +23,10 @@ struct listener {
 };
 
 // Opens a listening socket on "127.0.0.1:8080", "[::1]:0", ":8080" (all addresses).
-int listener_bind(struct str address, int *ret_fd, uint16_t *ret_port, struct err *err);
+// `shared`: further sockets may be bound to the same address (SO_REUSEPORT); never with sockets
+// that another program, or another part of this one, has there already.
+int listener_bind(struct str address, bool shared, bool is_first, int *ret_fd, uint16_t *ret_port,
+                  struct err *err);
 // The address a socket is bound to, as text into out[0..64); its port.
 int listener_address(int fd, char out[64], uint16_t *ret_port, struct err *err);
 

@@ -33,7 +33,7 @@ static int open_address(struct proxy_sockets *sockets, struct str address, struc
   for (unsigned i = 0; i < worker_count; i++) {
     int fd;
     uint16_t port;
-    int rc = listener_bind(str_of(text), &fd, &port, err);
+    int rc = listener_bind(str_of(text), true, i == 0, &fd, &port, err);
     if (rc == 0)
       rc = listener_address(fd, host, &port, err);
     if (rc != 0)
@@ -114,7 +114,7 @@ int proxy_sockets_admin(const struct proxy_options *options, int *ret_fd, struct
   }
   if (str_eq(options->admin, STR("off")))
     return 0;
-  int rc = listener_bind(options->admin, ret_fd, &port, err);
+  int rc = listener_bind(options->admin, false, true, ret_fd, &port, err);
   if (rc != 0)
     return err_wrap(err, rc, "--admin");
   rc = listener_address(*ret_fd, host, &port, err);

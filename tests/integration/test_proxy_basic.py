@@ -677,6 +677,14 @@ def test_connections_have_a_limit():
         equal(fetch(p.port).status, 200, "afterwards")
 
 
+def test_a_taken_address_is_an_error():
+    with tempfile.TemporaryDirectory() as folder, listening_socket() as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for options in (["--listen", address, "--admin", "off"], ["--listen", "127.0.0.1:0", "--admin", address]):
+            got = subprocess.run([BIN, "proxy", "--manifests", folder] + options, capture_output=True, text=True, timeout=DEADLINE)
+            check(got.returncode != 0 and f"cannot listen on {address}" in got.stderr, f"{options}: {got.returncode} {got.stderr}")
+
+
 def test_wrong_options_are_explained():
     for options, words in (([], "--listen"), (["--listen", "nonsense"], "ADDRESS:PORT"), (["--listen", "127.0.0.1:0", "--reporter", "x"], "source, destination or both"),
                            (["--listen-fd", "0"], "no listening socket"), (["--listen", "127.0.0.1:0", "--manifests", "/nonexistent"], "/nonexistent")):
