@@ -139,10 +139,11 @@ static const struct field judge_fields[] = {
     F_ENUM(struct rollout_judge, type, "type", judge_values,
            .doc = "How it is judged. Left out: threshold."),
     F_INT(struct rollout_judge, failure_limit, "failureLimit", .fallback = "3", F_RANGE(0, 1000),
-          .doc = "threshold: failed checks in a release that are tolerated; one more rolls back."),
-    F_INT(struct rollout_judge, min_requests, "minRequests", .fallback = "50",
-          F_RANGE(1, 1000000000),
-          .doc = "threshold: requests of the canary before a check may pass or fail."),
+          .doc = "threshold: failed measurements in a row that are tolerated; one more is a fail."),
+    F_INT(
+        struct rollout_judge, min_requests, "minRequests", .fallback = "50", F_RANGE(1, 1000000000),
+        .doc =
+            "threshold: requests of the canary that make a measurement, and the least for a pass."),
 };
 static const struct schema judge_schema =
     SCHEMA("RolloutJudge", struct rollout_judge, judge_fields, .check = rollout_check_judge);

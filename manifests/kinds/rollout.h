@@ -99,7 +99,7 @@ enum rollout_judge_type {
 
 struct rollout_judge {
   enum rollout_judge_type type; // 0: not given, which is threshold in this version
-  int64_t failure_limit;        // failed checks that are tolerated; one more is a failure
+  int64_t failure_limit;        // failed measurements in a row that are tolerated
   int64_t min_requests;         // of the canary, before a check may pass or fail
 };
 

@@ -19,10 +19,25 @@ const char *subject_judge_name(const struct rollout *rollout) {
   return "threshold"; // also where none is named
 }
 
+#define WARMUP_MAX_MS 60000
+
+// A version that just got (more) traffic fills its caches: its latency does not count at once. A
+// minute, but no more than a quarter of the monitoring that is under way or comes next.
+static int64_t latency_warmup_ms(const struct rollout *rollout) {
+  const struct rollout_spec *spec = &rollout->spec;
+  for (int64_t i = rollout->status.step.index; i >= 0 && i < (int64_t)spec->steps_count; i++)
+    if (spec->steps[i].monitor) {
+      int64_t quarter_ms = spec->steps[i].monitor->duration_ms / 4;
+      return quarter_ms < WARMUP_MAX_MS ? quarter_ms : WARMUP_MAX_MS;
+    }
+  return 0;
+}
+
 struct judge_settings subject_judge_settings(const struct rollout *rollout) {
   const struct rollout_judge *judge = &rollout->spec.analysis.judge;
   return (struct judge_settings){.failure_limit = (int)judge->failure_limit,
-                                 .min_requests = (double)judge->min_requests};
+                                 .min_requests = (double)judge->min_requests,
+                                 .warmup_ms = latency_warmup_ms(rollout)};
 }
 
 static const struct json *subset_labels(const struct json *rule, struct str name) {

@@ -96,6 +96,21 @@ static void metrics_carry_their_limits(void **state) {
   assert_true(subject.metrics[2].kind == METRIC_CUSTOM && subject.metrics[2].limit > 39);
 }
 
+static void latency_warms_up_for_a_quarter_of_the_monitoring(void **state) {
+  (void)state;
+  struct rollout *with =
+      rollout("  steps: [{setWeight: 10}, {monitor: {duration: 20s, min: 1s}}, {setWeight: 100}, "
+              "{monitor: {duration: 10m, min: 1m}}]\n");
+  with->status.step.index = 0;
+  assert_int_equal(subject_judge_settings(with).warmup_ms, 5000);
+  with->status.step.index = 1;
+  assert_int_equal(subject_judge_settings(with).warmup_ms, 5000);
+  with->status.step.index = 2;
+  assert_int_equal(subject_judge_settings(with).warmup_ms, 60000);
+  with->status.step.index = 4;
+  assert_int_equal(subject_judge_settings(with).warmup_ms, 0);
+}
+
 static void judged_only_while_the_canary_serves(void **state) {
   (void)state;
   struct rollout_release release = {.traffic_at = 5};
@@ -119,6 +134,7 @@ int main(void) {
       TEST(versions_are_told_apart_by_label),
       TEST(versions_are_told_apart_by_workload),
       TEST(metrics_carry_their_limits),
+      TEST(latency_warms_up_for_a_quarter_of_the_monitoring),
       TEST(judged_only_while_the_canary_serves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
