@@ -128,8 +128,22 @@ static int merge_list(struct merge *m, const struct field *row, struct json *par
   return RC_OK;
 }
 
-// Sorts a merged list by the order given; items that are not in the order keep their place relative
-// to the item before.
+// Whether an entry of $setElementOrder names this item of the list.
+static bool is_named(const struct json *want, const struct json *item, const char *key) {
+  const struct json *a = key ? json_get(want, key) : NULL, *b = key ? json_get(item, key) : NULL;
+  return json_equal(a ? a : want, b ? b : item);
+}
+
+static bool is_in_order(const struct json *item, const struct json *order, const char *key) {
+  JSON_EACH(want, order)
+  if (is_named(want, item, key))
+    return true;
+  return false;
+}
+
+// Sorts a merged list by the order given; items that the order does not name are the server's and
+// keep their place among the others (kubectl's own mergeSortedSlice does so: a foreign sidecar does
+// not move at each apply).
 static void set_order(struct merge *m, const struct field *row, struct json *parent,
                       const struct json *order) {
   struct str name = str_slice(order->key, sizeof(ORDER) - 1, order->key.len);
@@ -138,27 +152,24 @@ static void set_order(struct merge *m, const struct field *row, struct json *par
     return;
   struct json *sorted = json_new_array(m->arena);
   const char *key = row && row->merge_key ? row->merge_key : NULL;
-  // Items the order does not name come first, in their own order: they are the server's.
-  JSON_EACH(item, list) {
-    bool named = false;
-    JSON_EACH(want, order)
-    named |= key ? json_equal(json_get(want, key) ? json_get(want, key) : want,
-                              json_get(item, key) ? json_get(item, key) : item)
-                 : json_equal(want, item);
-    if (!named)
-      json_append(sorted, json_dup(m->arena, item));
-  }
+  const struct json *foreign = list->child; // those before it were looked at already
   JSON_EACH(want, order) {
-    JSON_EACH(item, list) {
-      bool same = key ? (json_get(want, key) && json_get(item, key) &&
-                         json_equal(json_get(want, key), json_get(item, key)))
-                      : json_equal(want, item);
-      if (same) {
-        json_append(sorted, json_dup(m->arena, item));
-        break;
-      }
-    }
+    const struct json *item = list->child;
+    while (item && !is_named(want, item, key))
+      item = item->next;
+    if (!item)
+      continue;
+    bool ahead = false; // is `foreign` still in front of this item?
+    for (const struct json *at = foreign; at && !ahead; at = at->next)
+      ahead = at == item;
+    for (; ahead && foreign != item; foreign = foreign->next)
+      if (!is_in_order(foreign, order, key))
+        json_append(sorted, json_dup(m->arena, foreign));
+    json_append(sorted, json_dup(m->arena, item));
   }
+  for (; foreign; foreign = foreign->next)
+    if (!is_in_order(foreign, order, key))
+      json_append(sorted, json_dup(m->arena, foreign));
   json_set(m->arena, parent, arena_str(m->arena, name), sorted);
 }
 

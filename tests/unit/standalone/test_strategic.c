@@ -46,6 +46,14 @@ static void containers_merge_by_name(void **state) {
         POD("{\"$setElementOrder/containers\":[{\"name\":\"z\"},{\"name\":\"a\"}],"
             "\"containers\":[{\"name\":\"z\",\"image\":\"1\"}]}"),
         POD("{\"containers\":[{\"name\":\"z\",\"image\":\"1\"},{\"name\":\"a\"}]}"));
+  // What the order does not name keeps its place: an injected sidecar behind, another in between.
+  check(deployment_kind.schema,
+        POD("{\"containers\":[{\"name\":\"a\"},{\"name\":\"mid\"},{\"name\":\"b\"},{\"name\":"
+            "\"side\"}]}"),
+        POD("{\"$setElementOrder/containers\":[{\"name\":\"a\"},{\"name\":\"b\"}],"
+            "\"containers\":[{\"name\":\"a\",\"image\":\"1\"}]}"),
+        POD("{\"containers\":[{\"name\":\"a\",\"image\":\"1\"},{\"name\":\"mid\"},{\"name\":\"b\"},"
+            "{\"name\":\"side\"}]}"));
 }
 
 static void env_merges_within_a_container(void **state) {
