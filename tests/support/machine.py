@@ -218,9 +218,6 @@ class Machine(Cluster):
                     print(f"# {name}: " + (self.work / (name + ".out")).read_text(errors="replace")[-3000:].replace("\n", "\n# "))
             codes = [self.stop(name) for name in ("runtime", "apiserver")]
             left = self.left_over()
-            if left and not kind:  # a shim that has written down how its container ended is on its way out
-                wait_for(f"the end of {left}", lambda: not self.left_over(), seconds=5)
-                left = {}
             if not kind:
                 check(codes == [0, 0], f"runtime and API server ended with {codes}")
                 check(not left, f"processes are left after the stop: {left}")
