@@ -11,6 +11,7 @@
 #include "operator/standalone/runtime_write.h"
 #include "operator/standalone/shim_file.h"
 #include "operator/standalone/shim_mount.h"
+#include "operator/standalone/shim_wait.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 
 #define GATHER_MS 2  // events that come within this are one pass
 #define TRIM_MS 2000 // of quiet
+#define SHIMS_END_MS 15000
 
 const struct kube_resource runtime_resources[RUNTIME_KINDS] = {
     [RUNTIME_DEPLOYMENT] = {"apps", "v1", "Deployment", "deployments", true},
@@ -131,7 +133,7 @@ static void stop_all(struct runtime *runtime) {
 }
 
 static void leave_all(struct runtime *runtime) {
-  runtime->stopping = true;
+  runtime->stopping = runtime->leaving = true;
   LOG(LOG_INFO, "leaving; workloads go on");
   struct map_iter it = map_begin(&runtime->pods);
   while (map_each(&it))
@@ -330,10 +332,11 @@ int runtime_run(const struct runtime_options *options, struct err *err) {
   rc = open_signals(runtime, err);
   if (rc == RC_OK)
     rc = connect_api(runtime, options, err);
-  if (rc == RC_OK)
-    (void)uv_run(&runtime->loop, UV_RUN_DEFAULT);
   if (rc != RC_OK)
     return rc; // the process ends; nothing was started
+  (void)uv_run(&runtime->loop, UV_RUN_DEFAULT);
+  if (!runtime->leaving)
+    rc = shim_wait_all(runtime->pods_dir, SHIMS_END_MS, err);
   dispose(runtime);
-  return RC_OK;
+  return rc;
 }

@@ -55,6 +55,7 @@ struct runtime {
   int ready_fd;
   bool ready;    // all kinds are synced, leftovers are adopted
   bool stopping; // no new starts, no writes of controllers
+  bool leaving;  // stopping, but the workloads go on
   bool closing;
 };
 
