@@ -100,7 +100,7 @@ struct update {
   struct assessment *state;
   const struct subject *subject;
   const struct judge_settings *settings;
-  struct scrapes *scrapes;
+  const struct scrapes *scrapes;
   const struct prom_result *requests, *buckets;
   int64_t to_ms;
 };
@@ -188,14 +188,10 @@ static void count_new(struct update *update, const struct query_plan *plan) {
   struct arena arena;
   arena_init(&arena);
   state->answered = true;
-  const struct query_item *up = query_plan_find(plan, QUERY_SCRAPES, update->subject, 0);
-  update->scrapes = scrapes_new(&arena);
-  if (up)
-    scrapes_add_up(update->scrapes, up->result);
-  for (size_t i = 0; i < plan->count; i++)
-    if (plan->items[i].kind == QUERY_REQUESTS || plan->items[i].kind == QUERY_BUCKETS)
-      scrapes_add(update->scrapes, plan->items[i].result);
-  scrapes_seal(update->scrapes);
+  struct query_plan unsealed = *plan;
+  if (!plan->scrapes) // a caller with many subjects seals the plan once for all
+    query_plan_seal(&unsealed, &arena);
+  update->scrapes = unsealed.scrapes;
   state->scraped = !scrapes_is_empty(update->scrapes);
   int64_t from_ms = assessment_counted_until(state), to_ms = update->to_ms;
   int64_t step_ms = state->step_began_ms;

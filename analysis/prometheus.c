@@ -176,12 +176,19 @@ static struct prom_result *not_json(int http_status, struct str body, struct are
                                    shown.len ? "\"" : "it is empty", bytes, shown.len ? "\"" : ""));
 }
 
+static struct prom_result *too_large(struct arena *arena, const char *why) {
+  struct prom_result *result =
+      result_error(arena, arena_printf(arena, "Prometheus' answer is too large: %s", why));
+  result->too_large = true;
+  return result;
+}
+
 struct prom_result *prom_parse(int http_status, struct str body, struct arena *arena) {
   struct json *reply = NULL;
   struct err err = {0};
   int rc = json_parse(body, arena, &reply, &err);
   if (rc == RC_LIMIT)
-    return result_error(arena, arena_printf(arena, "Prometheus' answer is too large: %s", err.msg));
+    return too_large(arena, err.msg);
   if (rc != 0 || !json_is(reply, JSON_OBJECT))
     return not_json(http_status, body, arena);
   struct str status = json_get_string(reply, "status");
@@ -205,6 +212,39 @@ struct prom_result *prom_parse(int http_status, struct str body, struct arena *a
   if (result->type == PROM_VECTOR || result->type == PROM_MATRIX)
     return parse_list(list, result, arena);
   return parse_single(list, result, arena);
+}
+
+static int order_by(const void *a, const void *b, void *label) {
+  const struct str *name = label;
+  return str_cmp(prom_label(a, *name), prom_label(b, *name));
+}
+
+void prom_sort(struct prom_result *result, struct str label) {
+  if (result->series_count)
+    qsort_r(result->series, result->series_count, sizeof *result->series, order_by, &label);
+  result->sorted_by = label;
+}
+
+// The first series whose value is not below `value` (or, with `after`, is above it).
+static size_t bound_of(const struct prom_result *result, struct str label, struct str value,
+                       bool after) {
+  size_t low = 0, high = result->series_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = str_cmp(prom_label(&result->series[middle], label), value);
+    if (order < 0 || (after && order == 0))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+void prom_range(const struct prom_result *result, struct str label, struct str value,
+                size_t *ret_from, size_t *ret_to) {
+  bool sorted = result->sorted_by.len && str_eq(result->sorted_by, label);
+  *ret_from = sorted ? bound_of(result, label, value, false) : 0;
+  *ret_to = sorted ? bound_of(result, label, value, true) : result->series_count;
 }
 
 struct str prom_label(const struct prom_series *series, struct str name) {

@@ -31,9 +31,11 @@ struct prom_result {
   enum prom_type type;
   struct prom_series *series; // a scalar is one series without labels
   size_t series_count;
-  struct str text;     // PROM_STRING
-  struct str error;    // PROM_ERROR: one sentence
-  struct str warnings; // joined by "; ", e.g. a partial answer; empty when none
+  struct str text;      // PROM_STRING
+  struct str error;     // PROM_ERROR: one sentence
+  struct str warnings;  // joined by "; ", e.g. a partial answer; empty when none
+  bool too_large;       // PROM_ERROR: the answer was over a cap; smaller questions may do
+  struct str sorted_by; // name of the label the series are in order of; empty: any order
 };
 
 // Reads a reply's body. Never fails: whatever is wrong gives PROM_ERROR with the reason. All is in
@@ -42,6 +44,12 @@ struct prom_result *prom_parse(int http_status, struct str body, struct arena *a
 // The result of a query that got no reply: PROM_ERROR with `why` (connection refused, timed out,
 // not asked yet).
 struct prom_result *prom_failed(struct arena *arena, struct str why);
+// Puts the series in order of one label, so that prom_range finds those of one value at once.
+void prom_sort(struct prom_result *result, struct str label);
+// The series [*ret_from, *ret_to) among which all with that value of `label` are: those alone when
+// the result is sorted by it, else all.
+void prom_range(const struct prom_result *result, struct str label, struct str value,
+                size_t *ret_from, size_t *ret_to);
 // A label's value; empty when the series has none of that name.
 struct str prom_label(const struct prom_series *series, struct str name);
 

@@ -2,10 +2,10 @@
 #include "analysis/query.h"
 
 #include "analysis/template.h"
+#include "manifests/base/bug.h"
 #include "manifests/base/buf.h"
 
-#define QUERY_SUBJECTS_MAX 50u       // subjects in one query: keeps its regular expressions small
-#define QUERY_MAX_BYTES (256u << 10) // of one query; names of at most 253 bytes stay far below
+#define QUERY_MAX_BYTES (512u << 10) // of one query; names of at most 253 bytes stay far below
 #define DEFAULT_MARGIN_MS (2 * 60000)
 #define DEFAULT_LABEL STR("destination_version")
 
@@ -34,7 +34,7 @@ struct str query_regex_escape(struct str text, struct arena *arena) {
 
 // The distinct values of one label, as they go into one matcher.
 struct values {
-  struct str items[2 * QUERY_SUBJECTS_MAX + 1];
+  struct str items[2 * QUERY_BATCH + 1];
   size_t count;
 };
 
@@ -78,11 +78,53 @@ static bool wants_buckets(const struct subject *subject) {
 
 struct planner {
   const struct subject *const *subjects;
-  size_t count;
+  size_t count, batch;
   struct arena *arena;
   struct query_plan plan;
   size_t capacity;
 };
+
+// --- which item answers for whom ---
+
+static size_t slot_of(const struct query_plan *plan, enum query_kind kind,
+                      const struct subject *subject, size_t metric) {
+  uint64_t hash = (uint64_t)(uintptr_t)subject >> 4;
+  hash = (hash ^ (uint64_t)kind ^ ((uint64_t)metric << 8)) * 0x9e3779b97f4a7c15u;
+  return (size_t)(hash >> 32) & (plan->lookup_size - 1);
+}
+
+static bool answers(const struct query_plan *plan, size_t index, enum query_kind kind,
+                    const struct subject *subject, size_t metric) {
+  const struct query_item *item = &plan->items[index];
+  if (item->kind != kind)
+    return false;
+  if (kind == QUERY_CUSTOM)
+    return item->subject == subject && item->metric == metric;
+  for (size_t m = 0; m < item->member_count; m++)
+    if (item->members[m] == subject)
+      return true;
+  return false;
+}
+
+static void remember(struct planner *planner, enum query_kind kind, const struct subject *subject,
+                     size_t metric, size_t index) {
+  size_t slot = slot_of(&planner->plan, kind, subject, metric);
+  while (planner->plan.lookup[slot])
+    slot = (slot + 1) & (planner->plan.lookup_size - 1);
+  planner->plan.lookup[slot] = index + 1;
+}
+
+static void make_lookup(struct planner *planner) {
+  size_t entries = 0, size = 16;
+  for (size_t i = 0; i < planner->count; i++)
+    entries += 3 + planner->subjects[i]->metric_count;
+  while (size < 2 * entries)
+    size *= 2;
+  planner->plan.lookup = ARENA_ARRAY(planner->arena, size_t, size);
+  planner->plan.lookup_size = size;
+}
+
+// --- the questions ---
 
 static struct query_item *planner_push(struct planner *planner) {
   void *items = planner->plan.items;
@@ -92,22 +134,69 @@ static struct query_item *planner_push(struct planner *planner) {
   return item;
 }
 
+static bool is_wanted(enum query_kind kind, const struct subject *subject) {
+  return kind == QUERY_BUCKETS ? wants_buckets(subject)
+                               : kind != QUERY_HISTORY || subject->wants_history;
+}
+
+// {reporter="source",destination_service=~"...",destination_version=~"..."}
+static struct str selector_text(const struct subject *first, const struct values *services,
+                                const struct values *versions, struct arena *arena) {
+  struct buf out;
+  struct str text = STR_NULL;
+  buf_init(&out, QUERY_MAX_BYTES);
+  (void)buf_addf(&out, "{reporter=\"%.*s\",", STR_ARG(query_quote(subject_reporter(first), arena)));
+  add_matcher(&out, STR("destination_service"), services, arena);
+  (void)buf_add_char(&out, ',');
+  add_matcher(&out, subject_label(first), versions, arena);
+  (void)buf_add_char(&out, '}');
+  if (!out.failed)
+    text = arena_str(arena, buf_str(&out));
+  buf_dispose(&out);
+  return text;
+}
+
+// The increase is Prometheus' own here: an estimate will do for what only tunes the judge.
+static struct str history_text(struct str selector, struct str label, struct arena *arena) {
+  return arena_printf(
+      arena,
+      "sum by (reporter,destination_service,%.*s,response_code,grpc_response_status,"
+      "response_flags) (increase(istio_requests_total%.*s[%ds])) or "
+      "sum by (reporter,destination_service,%.*s,le) "
+      "(increase(istio_request_duration_milliseconds_bucket%.*s[%ds]))",
+      STR_ARG(label), STR_ARG(selector), QUERY_HISTORY_S, STR_ARG(label), STR_ARG(selector),
+      QUERY_HISTORY_S);
+}
+
+static struct str series_text(const struct planner *planner, enum query_kind kind,
+                              const struct subject *first, struct str selector) {
+  if (!selector.len || kind == QUERY_HISTORY)
+    return selector.len ? history_text(selector, subject_label(first), planner->arena) : selector;
+  return arena_printf(planner->arena, "%s%.*s[%llds]",
+                      kind == QUERY_REQUESTS ? "istio_requests_total"
+                                             : "istio_request_duration_milliseconds_bucket",
+                      STR_ARG(selector), (long long)(planner->plan.window_ms / 1000));
+}
+
 // One query over the subjects whose `group` is this one, starting at *at; moves *at behind the last
 // one taken.
 static void plan_series(struct planner *planner, enum query_kind kind, const size_t *groups,
                         size_t group, size_t *at) {
-  const struct subject *first = planner->subjects[group];
-  struct values services = {0}, versions = {0};
+  const struct subject *first = NULL;
+  struct values services = {.count = 0}, versions = {.count = 0};
   size_t taken = 0;
   const struct subject **members =
-      ARENA_ARRAY(planner->arena, const struct subject *, QUERY_SUBJECTS_MAX);
-  for (; *at < planner->count && taken < QUERY_SUBJECTS_MAX; (*at)++) {
+      ARENA_ARRAY(planner->arena, const struct subject *, planner->batch);
+  for (; *at < planner->count && taken < planner->batch; (*at)++) {
     const struct subject *subject = planner->subjects[*at];
-    if (groups[*at] != group || (kind == QUERY_BUCKETS && !wants_buckets(subject)))
+    if (groups[*at] != group || !is_wanted(kind, subject))
       continue;
     values_add(&services, subject->service);
-    values_add(&versions, subject->canary);
+    if (kind != QUERY_HISTORY)
+      values_add(&versions, subject->canary);
     values_add(&versions, subject->stable);
+    remember(planner, kind, subject, 0, planner->plan.count);
+    first = first ? first : subject;
     members[taken++] = subject;
   }
   if (!taken)
@@ -115,53 +204,44 @@ static void plan_series(struct planner *planner, enum query_kind kind, const siz
   // Requests for which no endpoint was found bear this version.
   if (kind == QUERY_REQUESTS)
     values_add(&versions, STR("unknown"));
-  struct arena *arena = planner->arena;
-  struct buf out;
-  buf_init(&out, QUERY_MAX_BYTES);
-  struct str reporter = query_quote(subject_reporter(first), arena);
-  (void)buf_addf(&out, "%s{reporter=\"%.*s\",",
-                 kind == QUERY_REQUESTS ? "istio_requests_total"
-                                        : "istio_request_duration_milliseconds_bucket",
-                 STR_ARG(reporter));
-  add_matcher(&out, STR("destination_service"), &services, arena);
-  (void)buf_add_char(&out, ',');
-  add_matcher(&out, subject_label(first), &versions, arena);
-  (void)buf_addf(&out, "}[%llds]", (long long)(planner->plan.window_ms / 1000));
   struct query_item *item = planner_push(planner);
   item->kind = kind;
   item->members = members;
   item->member_count = taken;
-  if (out.failed)
-    item->result = prom_failed(arena, STR("the query for these rollouts is too long"));
-  else
-    item->text = arena_str(arena, buf_str(&out));
-  buf_dispose(&out);
+  item->text =
+      series_text(planner, kind, first, selector_text(first, &services, &versions, planner->arena));
+  if (!item->text.len)
+    item->result = prom_failed(planner->arena, STR("the query for these rollouts is too long"));
 }
 
 // groups[i]: the first subject with the same label and reporter as subject i.
 static void plan_groups(struct planner *planner) {
+  static const enum query_kind KINDS[] = {QUERY_REQUESTS, QUERY_BUCKETS, QUERY_HISTORY};
   size_t *groups = ARENA_ARRAY(planner->arena, size_t, planner->count + 1);
+  size_t *leaders = ARENA_ARRAY(planner->arena, size_t, planner->count + 1);
+  size_t leader_count = 0;
   for (size_t i = 0; i < planner->count; i++) {
     const struct subject *subject = planner->subjects[i];
-    groups[i] = 0;
-    while (!str_eq(subject_label(planner->subjects[groups[i]]), subject_label(subject)) ||
-           !str_eq(subject_reporter(planner->subjects[groups[i]]), subject_reporter(subject)))
-      groups[i]++;
+    size_t g = 0;
+    while (g < leader_count &&
+           (!str_eq(subject_label(planner->subjects[leaders[g]]), subject_label(subject)) ||
+            !str_eq(subject_reporter(planner->subjects[leaders[g]]), subject_reporter(subject))))
+      g++;
+    if (g == leader_count)
+      leaders[leader_count++] = i;
+    groups[i] = leaders[g];
   }
-  for (size_t group = 0; group < planner->count; group++) {
-    if (groups[group] != group)
-      continue;
-    for (size_t at = group; at < planner->count;)
-      plan_series(planner, QUERY_REQUESTS, groups, group, &at);
-    for (size_t at = group; at < planner->count;)
-      plan_series(planner, QUERY_BUCKETS, groups, group, &at);
-  }
+  for (size_t g = 0; g < leader_count; g++)
+    for (size_t k = 0; k < ARRAY_LEN(KINDS); k++)
+      for (size_t at = leaders[g]; at < planner->count;)
+        plan_series(planner, KINDS[k], groups, leaders[g], &at);
 }
 
 static void plan_custom(struct planner *planner, const struct subject *subject) {
   for (size_t i = 0; i < subject->metric_count; i++) {
     if (subject->metrics[i].kind != METRIC_CUSTOM)
       continue;
+    remember(planner, QUERY_CUSTOM, subject, i, planner->plan.count);
     struct query_item *item = planner_push(planner);
     *item = (struct query_item){.kind = QUERY_CUSTOM, .subject = subject, .metric = i};
     struct err err = {0};
@@ -183,10 +263,14 @@ static int64_t window_ms(const struct query_options *options) {
 
 struct query_plan query_plan_make(const struct subject *const *subjects, size_t count,
                                   const struct query_options *options, struct arena *arena) {
-  struct planner planner = {.subjects = subjects, .count = count, .arena = arena};
+  struct planner planner = {
+      .subjects = subjects, .count = count, .batch = options->batch, .arena = arena};
+  if (!planner.batch || planner.batch > QUERY_BATCH)
+    planner.batch = QUERY_BATCH;
   planner.plan.window_ms = window_ms(options);
   if (!count)
     return planner.plan;
+  make_lookup(&planner);
   struct query_item *item = planner_push(&planner);
   item->kind = QUERY_SCRAPES;
   struct str match = options->scrape_match;
@@ -198,18 +282,30 @@ struct query_plan query_plan_make(const struct subject *const *subjects, size_t 
   return planner.plan;
 }
 
-const struct query_item *query_plan_find(const struct query_plan *plan, enum query_kind kind,
-                                         const struct subject *subject, size_t metric) {
+void query_plan_seal(struct query_plan *plan, struct arena *arena) {
+  struct scrapes *scrapes = scrapes_new(arena);
   for (size_t i = 0; i < plan->count; i++) {
     const struct query_item *item = &plan->items[i];
-    if (item->kind != kind)
-      continue;
-    if (kind == QUERY_SCRAPES ||
-        (kind == QUERY_CUSTOM && item->subject == subject && item->metric == metric))
-      return item;
-    for (size_t m = 0; m < item->member_count; m++)
-      if (item->members[m] == subject)
-        return item;
+    if (item->kind == QUERY_SCRAPES)
+      scrapes_add_up(scrapes, item->result);
+    else if (item->kind == QUERY_REQUESTS || item->kind == QUERY_BUCKETS)
+      scrapes_add(scrapes, item->result);
   }
+  scrapes_seal(scrapes);
+  plan->scrapes = scrapes;
+}
+
+const struct query_item *query_plan_find(const struct query_plan *plan, enum query_kind kind,
+                                         const struct subject *subject, size_t metric) {
+  if (kind == QUERY_SCRAPES)
+    return plan->count ? &plan->items[0] : NULL;
+  if (!plan->lookup_size)
+    return NULL;
+  if (kind != QUERY_CUSTOM)
+    metric = 0;
+  size_t slot = slot_of(plan, kind, subject, metric);
+  for (; plan->lookup[slot]; slot = (slot + 1) & (plan->lookup_size - 1))
+    if (answers(plan, plan->lookup[slot] - 1, kind, subject, metric))
+      return &plan->items[plan->lookup[slot] - 1];
   return NULL;
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/sample.h"
 
+#include "analysis/query.h"
+
 #include <math.h>
+
+#define SERVICE_LABEL STR("destination_service")
 
 // Flags of requests that never reached an endpoint because the chosen subset had none, or was not
 // known.
@@ -71,7 +75,7 @@ static enum side series_side(const struct prom_series *series, const struct subj
   struct str reporter = str_is_empty(subject->reporter) ? STR("source") : subject->reporter;
   struct str label = str_is_empty(subject->label) ? STR("destination_version") : subject->label;
   if (!str_eq(prom_label(series, STR("reporter")), reporter) ||
-      !str_eq(prom_label(series, STR("destination_service")), subject->service))
+      !str_eq(prom_label(series, SERVICE_LABEL), subject->service))
     return SIDE_NONE;
   struct str version = prom_label(series, label);
   if (str_eq(version, subject->canary))
@@ -102,11 +106,29 @@ static bool found_no_endpoint(const struct prom_series *series) {
   return false;
 }
 
+static void count_replica(struct request_counts *counts, const struct prom_series *series,
+                          double requests, bool bad) {
+  struct str name = prom_label(series, STR("pod"));
+  if (str_is_empty(name))
+    name = prom_label(series, STR("instance"));
+  size_t i = 0;
+  while (i < counts->replica_count && !str_eq(counts->replicas[i].name, name))
+    i++;
+  if (i == SAMPLE_REPLICAS_MAX)
+    return;
+  if (i == counts->replica_count)
+    counts->replicas[counts->replica_count++] = (struct replica_counts){.name = name};
+  counts->replicas[i].counts.total += requests;
+  counts->replicas[i].counts.bad += bad ? requests : 0;
+}
+
 struct request_counts sample_requests(const struct prom_result *result,
                                       const struct subject *subject, const struct scrapes *scrapes,
                                       struct span span) {
   struct request_counts counts = {0};
-  for (size_t i = 0; i < result->series_count; i++) {
+  size_t first = 0, end = 0;
+  prom_range(result, SERVICE_LABEL, subject->service, &first, &end);
+  for (size_t i = first; i < end; i++) {
     const struct prom_series *series = &result->series[i];
     enum side side = series_side(series, subject);
     if (side == SIDE_NONE)
@@ -126,6 +148,8 @@ struct request_counts sample_requests(const struct prom_result *result,
     version->total += more;
     if (class == REQUEST_BAD)
       version->bad += more;
+    if (side == SIDE_STABLE)
+      count_replica(&counts, series, more, class == REQUEST_BAD);
   }
   if (counts.unattributed > 0 && counts.stable.total > counts.stable.bad) {
     counts.canary.total += counts.unattributed;
@@ -148,7 +172,9 @@ void sample_latency(const struct prom_result *result, const struct subject *subj
                     struct latency_counts *ret_counts) {
   *ret_counts = (struct latency_counts){0};
   bool native = false;
-  for (size_t i = 0; i < result->series_count; i++) {
+  size_t first = 0, end = 0;
+  prom_range(result, SERVICE_LABEL, subject->service, &first, &end);
+  for (size_t i = first; i < end; i++) {
     const struct prom_series *series = &result->series[i];
     enum side side = series_side(series, subject);
     double bound = 0;
@@ -169,4 +195,31 @@ void sample_latency(const struct prom_result *result, const struct subject *subj
   histogram_seal(&ret_counts->canary);
   histogram_seal(&ret_counts->stable);
   histogram_seal(&ret_counts->stable_ever);
+}
+
+void sample_history(const struct prom_result *result, const struct subject *subject,
+                    struct stable_history *ret_history) {
+  struct stable_history history = {.seconds = QUERY_HISTORY_S};
+  size_t first = 0, end = 0;
+  if (result->status == PROM_DATA)
+    prom_range(result, SERVICE_LABEL, subject->service, &first, &end);
+  for (size_t i = first; i < end; i++) {
+    const struct prom_series *series = &result->series[i];
+    double bound = 0, value = series->point_count ? series->points[0].value : 0;
+    if (series_side(series, subject) != SIDE_STABLE || !(value > 0) || !isfinite(value))
+      continue;
+    if (!str_is_empty(prom_label(series, STR("le")))) {
+      if (bucket_bound(series, &bound))
+        histogram_add(&history.durations, bound, value);
+      continue;
+    }
+    enum request_class class = sample_classify(series);
+    if (class == REQUEST_IGNORED)
+      continue;
+    history.requests.total += value;
+    history.requests.bad += class == REQUEST_BAD ? value : 0;
+  }
+  histogram_seal(&history.durations);
+  history.known = history.requests.total > 0;
+  *ret_history = history;
 }

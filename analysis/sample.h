@@ -3,6 +3,9 @@
 // summed. Stateless: the caller keeps one number, up to where it has counted; the window of samples
 // must reach back before it.
 //
+// Results that are sorted by destination_service (prom_sort) are read without looking at the other
+// services' series.
+//
 // An increment belongs to the time of its later sample. For one series, sample after sample:
 //   no smaller than before                  the difference
 //   smaller than before                     the new value (the process started again)
@@ -34,8 +37,17 @@ enum request_class { REQUEST_GOOD, REQUEST_BAD, REQUEST_IGNORED };
 // By response_code, grpc_response_status (or grpc_status) and response_flags.
 enum request_class sample_classify(const struct prom_series *series);
 
+// One replica of stable: what the split of the errors over equal replicas says of their clustering.
+struct replica_counts {
+  struct str name; // label pod, else instance
+  struct counts counts;
+};
+#define SAMPLE_REPLICAS_MAX 64u // more are left out of the split, not of the sums
+
 struct request_counts {
   struct counts canary, stable;
+  struct replica_counts replicas[SAMPLE_REPLICAS_MAX]; // of stable, in no order
+  size_t replica_count;
   // Requests to the service for which no endpoint was found (flags UH, NC: the version is unknown).
   // They are the canary's when stable answered in the same span, and are then in `canary` already.
   double unattributed;
@@ -46,6 +58,17 @@ struct request_counts {
 struct request_counts sample_requests(const struct prom_result *result,
                                       const struct subject *subject, const struct scrapes *scrapes,
                                       struct span span);
+
+// What stable did in the hour before, by a QUERY_HISTORY: tunes the expected rate and picks the
+// boundaries of latency; evidence never rests on it.
+struct stable_history {
+  bool known; // any request was seen
+  double seconds;
+  struct counts requests;
+  struct histogram durations;
+};
+void sample_history(const struct prom_result *result, const struct subject *subject,
+                    struct stable_history *ret_history);
 
 // Durations within a span, from the result of a QUERY_BUCKETS.
 struct latency_counts {

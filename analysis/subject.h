@@ -43,6 +43,7 @@ struct subject {
   size_t metric_count;
   double weight;       // asked canary share in percent, for {{ weight }}
   int64_t interval_ms; // for {{ interval }}; 0: 5 s
+  bool wants_history;  // the next plan asks for stable's last hour, too
 };
 
 // Fills *ret_spec with name, kind, quantile, relative and the default tolerance (errors 1.25x +

@@ -44,18 +44,23 @@ static struct subject subject_of(const char *name) {
 
 static void all_rollouts_share_a_few_queries(void **state) {
   (void)state;
-  struct subject subjects[60];
-  const struct subject *list[60];
-  for (size_t i = 0; i < 60; i++) {
+  static struct subject subjects[300];
+  const struct subject *list[300];
+  for (size_t i = 0; i < 300; i++) {
     subjects[i] = subject_of(arena_printf(&arena, "svc-%zu", i).ptr);
     list[i] = &subjects[i];
   }
   struct query_options options = {
       .now_ms = 1000000, .counted_until_ms = 990000, .margin_ms = 15000};
-  struct query_plan plan = query_plan_make(list, 60, &options, &arena);
+  assert_int_equal(query_plan_make(list, 1, &options, &arena).count, 3);
+  assert_int_equal(query_plan_make(list, 200, &options, &arena).count, 3);
+  options.batch = 60; // answers were too large
+  assert_int_equal(query_plan_make(list, 200, &options, &arena).count, 9);
+  options.batch = 0;
+  struct query_plan plan = query_plan_make(list, 300, &options, &arena);
   assert_int_equal(plan.count, 5); // up, and two halves of requests and of buckets
   assert_int_equal(plan.window_ms, 25000);
-  for (size_t i = 0; i < 60; i++) {
+  for (size_t i = 0; i < 300; i++) {
     const struct query_item *requests = query_plan_find(&plan, QUERY_REQUESTS, list[i], 0);
     assert_non_null(requests);
     assert_true(str_contains(requests->text, arena_printf(&arena, "svc-%zu\\\\.", i)));
@@ -86,6 +91,29 @@ static void one_rollout_gives_exactly_these_queries(void **state) {
   assert_int_equal(plan.count, 4);
   for (size_t i = 0; i < 4; i++)
     assert_string_equal(plan.items[i].text.ptr, expected[i]);
+}
+
+static void history_is_one_query_for_all_who_want_it(void **state) {
+  (void)state;
+  struct subject subjects[3] = {subject_of("a"), subject_of("b"), subject_of("c")};
+  const struct subject *list[] = {&subjects[0], &subjects[1], &subjects[2]};
+  struct query_options options = {.now_ms = 1000000};
+  subjects[0].wants_history = subjects[2].wants_history = true;
+  struct query_plan plan = query_plan_make(list, 3, &options, &arena);
+  const struct query_item *item = query_plan_find(&plan, QUERY_HISTORY, list[2], 0);
+  assert_int_equal(plan.count, 4);
+  assert_ptr_equal(item, query_plan_find(&plan, QUERY_HISTORY, list[0], 0));
+  assert_null(query_plan_find(&plan, QUERY_HISTORY, list[1], 0));
+  assert_string_equal(
+      item->text.ptr,
+      "sum by (reporter,destination_service,destination_version,response_code,"
+      "grpc_response_status,response_flags) (increase(istio_requests_total{reporter=\"source\","
+      "destination_service=~\"a\\\\.team1\\\\.svc\\\\.cluster\\\\.local|"
+      "c\\\\.team1\\\\.svc\\\\.cluster\\\\.local\",destination_version=\"v1\"}[3600s])) or "
+      "sum by (reporter,destination_service,destination_version,le) "
+      "(increase(istio_request_duration_milliseconds_bucket{reporter=\"source\","
+      "destination_service=~\"a\\\\.team1\\\\.svc\\\\.cluster\\\\.local|"
+      "c\\\\.team1\\\\.svc\\\\.cluster\\\\.local\",destination_version=\"v1\"}[3600s]))");
 }
 
 static void hostile_values_stay_values(void **state) {
@@ -216,6 +244,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(all_rollouts_share_a_few_queries, setup, teardown),
       cmocka_unit_test_setup_teardown(one_rollout_gives_exactly_these_queries, setup, teardown),
+      cmocka_unit_test_setup_teardown(history_is_one_query_for_all_who_want_it, setup, teardown),
       cmocka_unit_test_setup_teardown(hostile_values_stay_values, setup, teardown),
       cmocka_unit_test_setup_teardown(the_window_is_bounded, setup, teardown),
       cmocka_unit_test_setup_teardown(an_unknown_variable_is_an_error_of_that_metric, setup,
