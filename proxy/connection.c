@@ -20,7 +20,8 @@ void connection_enter(struct connection *c, enum connection_state state) {
 }
 
 static int wanted_events(const struct connection *c) {
-  int events = pump_kept(&c->out) > 0 ? UV_WRITABLE : 0;
+  const struct connection_work *work = c->work;
+  int events = work && pump_kept(&work->out) > 0 ? UV_WRITABLE : 0;
   if (c->eof)
     return events;
   switch (c->state) {
@@ -30,8 +31,9 @@ static int wanted_events(const struct connection *c) {
   case CONNECTION_BUSY:
     // With the request complete one more read notices the end of the connection or holds the next
     // request; more than that waits in the kernel.
-    if (c->request_complete ? c->at == c->len
-                            : c->len < WORKER_BLOCK && exchange_wants_request(&c->run.exchange))
+    if (work->request_complete
+            ? work->at == work->len
+            : work->len < WORKER_BLOCK && exchange_wants_request(&work->run.exchange))
       events |= UV_READABLE;
     return events;
   case CONNECTION_CLOSED: return 0;
@@ -48,7 +50,7 @@ static uint64_t due_ms(const struct connection *c) {
     break;
   case CONNECTION_HEAD: after = limits->header_timeout_ms; break;
   case CONNECTION_LINGER: after = limits->linger_ms; break;
-  case CONNECTION_BUSY: return (uint64_t)exchange_deadline(&c->run.exchange);
+  case CONNECTION_BUSY: return (uint64_t)exchange_deadline(&c->work->run.exchange);
   case CONNECTION_CLOSED: return 0;
   }
   // Heads and farewells are counted from their beginning: a further byte is no new chance.
@@ -69,143 +71,162 @@ static void update_poll(struct connection *c) {
 }
 
 // Makes room behind the kept body for further bytes.
-static void make_room(struct connection *c) {
-  if (!c->run.active || c->request_complete)
+static void make_room(struct connection_work *work) {
+  if (!work->run.active || work->request_complete)
     return;
-  bool open = c->run.exchange.try == EXCHANGE_TRY_OPEN;
-  bool keeps = exchange_run_keeps_request(&c->run);
-  if (keeps && open && c->head_end + c->kept + 4096 > WORKER_BLOCK) {
-    exchange_run_event(&c->run, EXCHANGE_ON_COPY_LOST);
+  bool open = work->run.exchange.try == EXCHANGE_TRY_OPEN;
+  bool keeps = exchange_run_keeps_request(&work->run);
+  if (keeps && open && work->head_end + work->kept + 4096 > WORKER_BLOCK) {
+    exchange_run_event(&work->run, EXCHANGE_ON_COPY_LOST);
     keeps = false;
   }
   if (!keeps && open)
-    c->kept = 0; // all of it was written or is in the pump's own memory
-  size_t to = c->head_end + c->kept;
-  if (c->at > to) {
-    memmove(c->block + to, c->block + c->at, c->len - c->at);
-    c->len = to + (c->len - c->at);
-    c->at = to;
+    work->kept = 0; // all of it was written or is in the pump's own memory
+  size_t to = work->head_end + work->kept;
+  if (work->at > to) {
+    memmove(work->block + to, work->block + work->at, work->len - work->at);
+    work->len = to + (work->len - work->at);
+    work->at = to;
   }
 }
 
 void connection_update(struct connection *c) {
   if (c->state == CONNECTION_CLOSED)
     return;
-  make_room(c);
+  if (c->work)
+    make_room(c->work);
   worker_timer_set(&c->timer, due_ms(c));
   update_poll(c);
 }
 
 // Puts what is not decoded yet at the front, so that a head is always in one piece.
-static void to_front(struct connection *c) {
-  if (c->at > 0) {
-    memmove(c->block, c->block + c->at, c->len - c->at);
-    c->len -= c->at;
-    c->at = 0;
+static void to_front(struct connection_work *work) {
+  if (work->at > 0) {
+    memmove(work->block, work->block + work->at, work->len - work->at);
+    work->len -= work->at;
+    work->at = 0;
   }
-  c->head_end = c->kept = 0;
+  work->head_end = work->kept = 0;
 }
 
 static void next_request(struct connection *c) {
-  if (c->close || c->eof || !c->request_complete) {
-    if (c->run.cut_hard && c->run.exchange.cut)
+  struct connection_work *work = c->work;
+  if (c->close || c->eof || !work->request_complete) {
+    if (work->run.cut_hard && work->run.exchange.cut)
       connection_end_now(c, true);
-    else if (c->run.exchange.status == 0 || (c->run.exchange.flags & EXCHANGE_DC))
+    else if (work->run.exchange.status == 0 || (work->run.exchange.flags & EXCHANGE_DC))
       connection_end_now(c, false);
     else
       connection_end_linger(c);
     return;
   }
   connection_enter(c, CONNECTION_IDLE);
-  c->request_complete = false;
-  to_front(c);
-  if (c->len == 0)
-    connection_end_input(c);
-  http1_decoder_start(&c->decoder, &c->run.request, false);
+  if (work->at == work->len) {
+    connection_work_put(c);
+    return;
+  }
+  work->request_complete = false;
+  to_front(work);
+  http1_decoder_start(&work->decoder, &work->run.request, false);
 }
 
 static void on_request_head(struct connection *c) {
-  c->head_end = c->at;
-  c->head_bytes = c->decoder.head_len;
+  struct connection_work *work = c->work;
+  work->head_end = work->at;
+  work->head_bytes = work->decoder.head_len;
   connection_enter(c, CONNECTION_BUSY);
-  bool has_body = c->run.request.length != 0;
-  c->request_complete = false;
-  exchange_run_begin(&c->run, has_body);
+  bool has_body = work->run.request.length != 0;
+  work->request_complete = false;
+  exchange_run_begin(&work->run, has_body);
 }
 
 // A piece of the body: kept behind the head while it may be needed again, and passed on.
-static void on_request_body(struct connection *c, struct str piece) {
-  if (exchange_run_keeps_request(&c->run)) {
-    char *to = c->block + c->head_end + c->kept;
+static void on_request_body(struct connection_work *work, struct str piece) {
+  if (exchange_run_keeps_request(&work->run)) {
+    char *to = work->block + work->head_end + work->kept;
     if (to != piece.ptr)
       memmove(to, piece.ptr, piece.len);
     piece.ptr = to;
-    c->kept += piece.len;
+    work->kept += piece.len;
   }
-  exchange_run_request_body(&c->run, piece);
+  exchange_run_request_body(&work->run, piece);
+}
+
+static void on_request_fault(struct connection *c) {
+  struct connection_work *work = c->work;
+  if (c->state != CONNECTION_BUSY) {
+    connection_end_refuse(c, work->decoder.fault.status, work->decoder.fault.details);
+    return;
+  }
+  c->close = c->eof = true; // never resynchronise
+  exchange_run_event(&work->run, EXCHANGE_ON_REQUEST_FAULT);
+  work->request_complete = true;
+}
+
+// Another protocol: all bytes pass as they are.
+static void pass_on(struct connection_work *work) {
+  struct str piece = {work->block + work->at, work->len - work->at};
+  work->at = work->len;
+  if (piece.len > 0)
+    exchange_run_request_body(&work->run, piece);
+}
+
+// Part of a head is there, or what may become one.
+static void on_some_head(struct connection *c) {
+  const struct connection_work *work = c->work;
+  bool begun = http1_decoder_is_started(&work->decoder) || work->at < work->len;
+  if (c->state != CONNECTION_IDLE || !begun)
+    return;
+  connection_enter(c, CONNECTION_HEAD);
+  c->work->run.start_ns = uv_hrtime();
 }
 
 // Decodes what was read until more is needed or an exchange has all of its request.
 static void decode(struct connection *c) {
-  while (c->state != CONNECTION_LINGER && c->state != CONNECTION_CLOSED && !c->request_complete) {
+  struct connection_work *work = c->work;
+  while (!work->request_complete) {
     size_t used;
     struct str piece;
-    if (c->at == c->len && c->state != CONNECTION_BUSY)
+    if (work->at == work->len && c->state != CONNECTION_BUSY)
       return;
-    if (c->state == CONNECTION_BUSY && c->run.exchange.tunnel) {
-      piece = (struct str){c->block + c->at, c->len - c->at};
-      c->at = c->len;
-      if (piece.len > 0)
-        exchange_run_request_body(&c->run, piece);
+    if (c->state == CONNECTION_BUSY && work->run.exchange.tunnel) {
+      pass_on(work);
       return;
     }
     enum http1_event event =
-        http1_decode(&c->decoder, c->block + c->at, c->len - c->at, &used, &piece);
-    c->at += used;
+        http1_decode(&work->decoder, work->block + work->at, work->len - work->at, &used, &piece);
+    work->at += used;
     switch (event) {
-    case HTTP1_MORE:
-      if (c->state == CONNECTION_IDLE && http1_decoder_is_started(&c->decoder)) {
-        connection_enter(c, CONNECTION_HEAD);
-        c->run.start_ns = uv_hrtime();
-      }
-      return;
+    case HTTP1_MORE: on_some_head(c); return;
     case HTTP1_HEAD:
       if (c->state == CONNECTION_IDLE)
-        c->run.start_ns = uv_hrtime();
+        work->run.start_ns = uv_hrtime();
       on_request_head(c);
       break;
-    case HTTP1_BODY: on_request_body(c, piece); break;
+    case HTTP1_BODY: on_request_body(work, piece); break;
     case HTTP1_END:
-      c->request_complete = true;
-      exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_END);
+      work->request_complete = true;
+      exchange_run_event(&work->run, EXCHANGE_ON_REQUEST_END);
       break;
-    case HTTP1_FAULT:
-      if (c->state != CONNECTION_BUSY) {
-        connection_end_refuse(c, c->decoder.fault.status, c->decoder.fault.details);
-      } else {
-        c->close = c->eof = true; // never resynchronise
-        exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_FAULT);
-        c->request_complete = true;
-      }
-      return;
+    case HTTP1_FAULT: on_request_fault(c); return;
     }
   }
 }
 
 // Decodes, performs and writes until nothing can go on without the network.
 static void turn(struct connection *c) {
-  while (c->state != CONNECTION_CLOSED && c->state != CONNECTION_LINGER) {
-    if (c->block)
+  while (c->state != CONNECTION_CLOSED && c->state != CONNECTION_LINGER && c->work) {
+    if (c->work->block)
       decode(c);
     if (c->state != CONNECTION_BUSY)
       break;
-    exchange_run_write(&c->run);
-    if (!c->run.active) {
-      next_request(c);
-      continue;
-    }
-    break;
+    exchange_run_write(&c->work->run);
+    if (c->work->run.active)
+      break;
+    next_request(c);
   }
+  if (c->state == CONNECTION_IDLE && c->work && c->work->at == c->work->len)
+    connection_work_put(c); // there was nothing to read, or nothing but empty lines
   connection_update(c);
 }
 
@@ -229,10 +250,10 @@ static void on_eof(struct connection *c, bool broken) {
   case CONNECTION_BUSY:
     c->close = true;
     // A client that only ended its side still gets its answer.
-    if (!broken && c->run.exchange.tunnel)
-      exchange_run_event(&c->run, EXCHANGE_ON_REQUEST_END);
-    else if (broken || !c->request_complete)
-      exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
+    if (!broken && c->work->run.exchange.tunnel)
+      exchange_run_event(&c->work->run, EXCHANGE_ON_REQUEST_END);
+    else if (broken || !c->work->request_complete)
+      exchange_run_event(&c->work->run, EXCHANGE_ON_CLIENT_GONE);
     return;
   case CONNECTION_CLOSED: return;
   }
@@ -240,7 +261,7 @@ static void on_eof(struct connection *c, bool broken) {
 
 static void drop_input(struct connection *c) {
   char *block = c->worker->request_text;
-  ssize_t n = recv(c->out.fd, block, HTTP1_HEAD_ROOM, 0);
+  ssize_t n = recv(c->fd, block, HTTP1_HEAD_ROOM, 0);
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
     connection_end_now(c, false);
 }
@@ -250,13 +271,16 @@ static void on_readable(struct connection *c) {
     drop_input(c);
     return;
   }
-  if (!c->block)
-    c->block = worker_block_get(c->worker);
-  if (c->len == WORKER_BLOCK)
+  if (!c->work)
+    connection_work_take(c);
+  struct connection_work *work = c->work;
+  if (!work->block)
+    work->block = worker_block_get(c->worker);
+  if (work->len == WORKER_BLOCK)
     return;
   ssize_t n;
   do
-    n = recv(c->out.fd, c->block + c->len, WORKER_BLOCK - c->len, 0);
+    n = recv(c->fd, work->block + work->len, WORKER_BLOCK - work->len, 0);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN)
     return;
@@ -264,7 +288,7 @@ static void on_readable(struct connection *c) {
     on_eof(c, n < 0);
     return;
   }
-  c->len += (size_t)n;
+  work->len += (size_t)n;
   c->received += (uint64_t)n;
 }
 
@@ -277,7 +301,7 @@ static void on_event(uv_poll_t *handle, int status, int events) {
   if ((events & UV_READABLE) && !c->eof)
     on_readable(c);
   if (c->state == CONNECTION_LINGER && (events & UV_WRITABLE)) {
-    if (pump_flush(&c->out) != 0)
+    if (c->work && pump_flush(&c->work->out) != 0)
       connection_end_now(c, false);
     else
       connection_end_writing(c);
@@ -298,7 +322,7 @@ static void on_timer(struct worker_timer *timer) {
     return;
   case CONNECTION_LINGER: connection_end_now(c, false); return;
   case CONNECTION_BUSY:
-    exchange_run_event(&c->run, EXCHANGE_ON_TIMER);
+    exchange_run_event(&c->work->run, EXCHANGE_ON_TIMER);
     turn(c);
     return;
   case CONNECTION_CLOSED: return;
@@ -307,11 +331,8 @@ static void on_timer(struct worker_timer *timer) {
 
 static struct connection *alloc(struct worker *worker) {
   struct connection *c = worker->free_connections;
-  if (!c) {
-    c = XNEW(struct connection);
-    http1_decoder_init(&c->decoder, false);
-    return c;
-  }
+  if (!c)
+    return XNEW(struct connection);
   worker->free_connections = c->next;
   worker->free_connection_count--;
   return c;
@@ -322,15 +343,12 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   int on = 1;
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   c->worker = worker;
+  c->work = NULL;
+  c->fd = fd;
   c->polled = 0;
   c->port = port;
-  c->eof = c->close = c->request_complete = false;
-  c->received = 0;
-  c->block = NULL;
-  c->at = c->len = c->head_end = c->kept = 0;
-  c->run.connection = c;
-  c->run.worker = worker;
-  c->run.active = false;
+  c->eof = c->close = false;
+  c->received = c->sent = 0;
   if (peer->sa_family == AF_INET6)
     memcpy(&c->peer.v6, peer, sizeof(c->peer.v6));
   else
@@ -343,9 +361,6 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   worker->connection_count++;
   stats_add(&worker->stats->downstream_cx_active, 1);
   stats_add(&worker->stats->downstream_cx_total, 1);
-  pump_init(&c->out, fd);
-  http1_body_init(&c->body, &c->out, false);
-  http1_decoder_start(&c->decoder, &c->run.request, false);
   (void)uv_poll_init(&worker->loop, &c->poll, fd);
   worker_timer_init(&c->timer, &worker->loop, on_timer);
   c->open_handles = 2;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTP/1 client connection: reads requests one after the other, hands each to its exchange, and
-// answers itself only what is no request at all. Its read block holds the head of the running
-// request, behind it what is kept of the body for another try, behind that what is not decoded yet.
+// answers itself only what is no request at all. Between requests it is no more than this struct;
+// what a request needs is in its work (connection_work.h). The read block there holds the head of
+// the running request, behind it what is kept of the body for another try, behind that what is not
+// decoded yet.
 #pragma once
 
-#include "proxy/exchange_run.h"
-#include "proxy/http1.h"
-#include "proxy/http1_body.h"
+#include "manifests/base/str.h"
+#include "proxy/connection_work.h"
 #include "proxy/worker_timer.h"
 
 #include <netinet/in.h>
@@ -24,24 +25,17 @@ enum connection_state {
 struct connection {
   struct worker *worker;
   struct connection *next, *prev;
+  struct connection_work
+      *work; // NULL while it waits for a request, and in a farewell without bytes
+  uv_poll_t poll;
+  struct worker_timer timer;
+  int fd, polled;
   enum connection_state state;
   unsigned open_handles;
-  uv_poll_t poll;
-  int polled;
-  struct worker_timer timer;
-  uint16_t port; // of the listener
-  bool eof;      // the client will send no more
-  bool close;    // after this exchange
-  bool request_complete;
-  struct pump out;
-  struct http1_body body; // of the response
-  struct http1_decoder decoder;
-  struct exchange_run run;
-  char *block;
-  size_t head_end; // offset behind the running request's head
-  size_t kept;     // bytes of its body, decoded, from head_end on
-  size_t at, len;  // not decoded yet
-  uint64_t received, head_bytes;
+  uint16_t port;           // of the listener
+  bool eof;                // the client will send no more
+  bool close;              // after this exchange
+  uint64_t received, sent; // bytes; `sent` without those of the present work
   union {
     struct sockaddr any;
     struct sockaddr_in v4;

@@ -14,18 +14,11 @@
 
 #define FREE_KEPT 256u
 
-void connection_end_input(struct connection *c) {
-  worker_block_put(c->worker, c->block);
-  c->block = NULL;
-  c->at = c->len = c->head_end = c->kept = 0;
-}
-
 static void on_handle_closed(struct connection *c) {
   if (--c->open_handles > 0)
     return;
   struct worker *worker = c->worker;
   if (worker->free_connection_count >= FREE_KEPT) {
-    http1_decoder_dispose(&c->decoder);
     xfree(c);
     return;
   }
@@ -45,14 +38,14 @@ static void on_timer_closed(uv_handle_t *handle) {
 void connection_end_now(struct connection *c, bool reset) {
   if (c->state == CONNECTION_CLOSED)
     return;
-  BUG_ON(c->run.active);
+  BUG_ON(c->work && c->work->run.active);
   struct worker *worker = c->worker;
   c->state = CONNECTION_CLOSED;
   stats_add(&worker->stats->downstream_cx_active, (uint64_t)-1);
   stats_add(&worker->stats->downstream_cx_destroy, 1);
   stats_add(&worker->stats->downstream_cx_rx_bytes_total, c->received);
-  stats_add(&worker->stats->downstream_cx_tx_bytes_total, c->out.written);
-  connection_end_input(c);
+  connection_work_put(c);
+  stats_add(&worker->stats->downstream_cx_tx_bytes_total, c->sent);
   if (c->prev)
     c->prev->next = c->next;
   else
@@ -60,21 +53,21 @@ void connection_end_now(struct connection *c, bool reset) {
   if (c->next)
     c->next->prev = c->prev;
   worker->connection_count--;
-  int fd = c->out.fd;
-  pump_dispose(&c->out);
   if (reset) {
     struct linger now = {.l_onoff = 1};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   }
   uv_close((uv_handle_t *)&c->poll, on_poll_closed);
   worker_timer_close(&c->timer, on_timer_closed);
-  (void)close(fd);
+  (void)close(c->fd);
   worker_check_drained(worker);
 }
 
 void connection_end_writing(struct connection *c) {
-  if (pump_kept(&c->out) == 0)
-    (void)shutdown(c->out.fd, SHUT_WR);
+  if (c->work && pump_kept(&c->work->out) > 0)
+    return;
+  connection_work_put(c);
+  (void)shutdown(c->fd, SHUT_WR);
 }
 
 void connection_end_linger(struct connection *c) {
@@ -83,7 +76,8 @@ void connection_end_linger(struct connection *c) {
     return;
   }
   connection_enter(c, CONNECTION_LINGER);
-  connection_end_input(c);
+  if (c->work)
+    connection_work_drop_input(c);
   connection_end_writing(c);
   connection_update(c);
 }
@@ -101,9 +95,9 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   struct http1_write_options options = {.framing = HTTP1_LENGTH, .close = true};
   char *text = worker->response_text;
   size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &head, &options);
-  pump_add(&c->out, text, len);
-  pump_add(&c->out, body.ptr, body.len);
-  (void)pump_flush(&c->out);
+  pump_add(&c->work->out, text, len);
+  pump_add(&c->work->out, body.ptr, body.len);
+  (void)pump_flush(&c->work->out);
   stats_add(&worker->stats->downstream_cx_protocol_error, 1);
   stats_add(&worker->stats->downstream_rq_4xx, 1);
   if (worker->access_log) {
@@ -149,8 +143,8 @@ void connection_end_all(struct worker *worker) {
   while (worker->connections) {
     struct connection *c = worker->connections;
     c->eof = c->close = true;
-    if (c->run.active)
-      exchange_run_event(&c->run, EXCHANGE_ON_CLIENT_GONE);
+    if (c->work && c->work->run.active)
+      exchange_run_event(&c->work->run, EXCHANGE_ON_CLIENT_GONE);
     connection_end_now(c, false);
   }
 }
@@ -159,7 +153,7 @@ void connection_end_free(struct worker *worker) {
   while (worker->free_connections) {
     struct connection *c = worker->free_connections;
     worker->free_connections = c->next;
-    http1_decoder_dispose(&c->decoder);
     xfree(c);
   }
+  connection_work_free_all(worker);
 }

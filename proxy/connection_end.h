@@ -18,8 +18,6 @@ void connection_end_linger(struct connection *connection);
 void connection_end_writing(struct connection *connection);
 // Answers what is no request (there is no exchange and no route) and ends.
 void connection_end_refuse(struct connection *connection, int status, struct str details);
-// Gives the read block back.
-void connection_end_input(struct connection *connection);
 
 // Drain: idle connections end (`now`), or soon; others end with their next answer.
 void connection_end_drain(struct worker *worker, bool now);

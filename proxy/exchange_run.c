@@ -132,7 +132,7 @@ static void act_forward_response(struct exchange_run *run) {
   if (run->request.is_head)
     return;
   // A failed write shows again in the flush that ends this turn.
-  (void)http1_body_add(&run->connection->body, run->piece);
+  (void)http1_body_add(&run->connection->work->body, run->piece);
 }
 
 static void act_reset_client(struct exchange_run *run) {
@@ -271,7 +271,7 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
   struct head *head = &run->request;
   reset_run(run);
   run->table = worker_table_ref(worker);
-  run->client_mark = run->connection->out.written;
+  run->client_mark = run->connection->work->out.written;
   if (worker->access_log)
     run->start_wall_ms = exchange_send_wall_ms();
   const struct head_field *proto = head_find(head, HEAD_X_FORWARDED_PROTO);
@@ -402,14 +402,15 @@ static void write_upstream(struct exchange_run *run) {
 
 static void write_client(struct exchange_run *run) {
   struct connection *connection = run->connection;
-  http1_body_close_chunk(&connection->body);
-  if (!pump_is_empty(&connection->out) && pump_flush(&connection->out) != 0) {
+  struct pump *out = &connection->work->out;
+  http1_body_close_chunk(&connection->work->body);
+  if (!pump_is_empty(out) && pump_flush(out) != 0) {
     connection->close = true;
     connection->eof = true;
     exchange_run_event(run, EXCHANGE_ON_CLIENT_GONE);
     return;
   }
-  size_t kept = pump_kept(&connection->out);
+  size_t kept = pump_kept(out);
   if (kept == 0 && run->exchange.response == EXCHANGE_CLOSED)
     exchange_run_event(run, EXCHANGE_ON_CLIENT_DRAINED);
   else if (!run->exchange.client_full && kept > PUMP_HIGH)

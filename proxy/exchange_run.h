@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Performs what exchange.c decides for one request of one client connection: routes it, gets
 // upstream connections, writes heads and bodies, and turns what happens into events. One is
-// embedded in each HTTP/1 connection and used again for its next request; a head of 4 KB and the
-// texts below are all it needs, so a request allocates nothing.
+// embedded in the work of each busy HTTP/1 connection and used again for the next request of any; a
+// head of 6 KB and the texts below are all it needs, so a request allocates nothing.
 #pragma once
 
 #include "proxy/exchange.h"

@@ -93,7 +93,7 @@ static enum http1_framing request_framing(struct head *head) {
 
 void exchange_send_request(struct exchange_run *run) {
   struct upstream *upstream = run->upstream;
-  struct connection *connection = run->connection;
+  struct connection_work *work = run->connection->work;
   struct head *head = &run->request;
   if (!run->prepared)
     prepare_request(run);
@@ -113,9 +113,8 @@ void exchange_send_request(struct exchange_run *run) {
     (void)shutdown(upstream->out.fd, SHUT_RDWR);
   if (run->worker->access_log)
     (void)upstream_socket_text(upstream->out.fd, run->upstream_local);
-  if (connection->kept > 0)
-    (void)http1_body_add(&upstream->body,
-                         (struct str){connection->block + connection->head_end, connection->kept});
+  if (work->kept > 0)
+    (void)http1_body_add(&upstream->body, (struct str){work->block + work->head_end, work->kept});
   if (run->exchange.request == EXCHANGE_CLOSED)
     http1_body_end(&upstream->body);
 }
@@ -148,23 +147,24 @@ static void write_head(struct exchange_run *run, const struct head *head,
                                         .close = close,
                                         .keep = run->request.minor == 0 && !close,
                                         .upgrade = run->exchange.tunnel};
-  if (connection->out.count > 0) // an interim head of this turn uses the same memory
-    (void)pump_flush(&connection->out);
+  struct pump *out = &connection->work->out;
+  if (out->count > 0) // an interim head of this turn uses the same memory
+    (void)pump_flush(out);
   char *text = run->worker->response_text;
   size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, head, &options);
   if (len == 0)
-    (void)shutdown(connection->out.fd, SHUT_RDWR);
-  pump_add(&connection->out, text, len);
-  http1_body_init(&connection->body, &connection->out, framing == HTTP1_CHUNKED);
+    (void)shutdown(connection->fd, SHUT_RDWR);
+  pump_add(out, text, len);
+  http1_body_init(&connection->work->body, out, framing == HTTP1_CHUNKED);
 }
 
 void exchange_send_interim(struct exchange_run *run) {
-  struct connection *connection = run->connection;
+  struct pump *out = &run->connection->work->out;
   struct http1_write_options options = {.framing = HTTP1_NO_BODY};
   char *text = run->worker->response_text;
   size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &run->upstream->head, &options);
-  pump_add(&connection->out, text, len);
-  (void)pump_flush(&connection->out);
+  pump_add(out, text, len);
+  (void)pump_flush(out);
 }
 
 static enum http1_framing response_framing(const struct exchange_run *run,
@@ -202,12 +202,12 @@ void exchange_send_response(struct exchange_run *run) {
   write_head(run, head, framing);
   if (run->exchange.tunnel) {
     run->upstream->raw = true;
-    run->connection->request_complete = false;
+    run->connection->work->request_complete = false;
   }
 }
 
 void exchange_send_response_end(struct exchange_run *run) {
-  http1_body_end(&run->connection->body);
+  http1_body_end(&run->connection->work->body);
 }
 
 void exchange_send_reply(struct exchange_run *run) {
@@ -237,7 +237,7 @@ void exchange_send_reply(struct exchange_run *run) {
   write_head(run, &head, empty ? HTTP1_NO_BODY : HTTP1_LENGTH);
   if (!run->request.is_head && !empty) {
     run->response_body_bytes = reply->body.len;
-    pump_add(&run->connection->out, reply->body.ptr, reply->body.len);
+    pump_add(&run->connection->work->out, reply->body.ptr, reply->body.len);
   }
   buf_dispose(&location);
 }
@@ -342,7 +342,7 @@ static void log_access(struct exchange_run *run, uint64_t duration_ms) {
       .upstream_host = run->endpoint ? run->endpoint->key : STR_NULL,
       .upstream_cluster = run->decision.cluster_name,
       .upstream_local = str_of(run->upstream_local),
-      .downstream_local = upstream_socket_text(run->connection->out.fd, local),
+      .downstream_local = upstream_socket_text(run->connection->fd, local),
       .downstream_remote = connection_peer_text(run->connection, peer),
       .route_name = run->decision.route_name,
   };
@@ -350,7 +350,7 @@ static void log_access(struct exchange_run *run, uint64_t duration_ms) {
 }
 
 void exchange_send_record(struct exchange_run *run) {
-  struct connection *connection = run->connection;
+  struct connection_work *work = run->connection->work;
   uint64_t duration_ms = (uv_hrtime() - run->start_ns) / 1000000;
   count_response(run);
   if (run->decision.kind == ROUTE_FORWARD && run->decision.cluster)
@@ -360,9 +360,8 @@ void exchange_send_record(struct exchange_run *run) {
                                 .is_grpc = run->is_grpc,
                                 .flags = run->exchange.flags,
                                 .duration_ms = duration_ms,
-                                .request_bytes =
-                                    connection->head_bytes + connection->decoder.wire_bytes,
-                                .response_bytes = connection->out.written - run->client_mark};
+                                .request_bytes = work->head_bytes + work->decoder.wire_bytes,
+                                .response_bytes = work->out.written - run->client_mark};
   stats_record(run->worker->stats, run->base ? run->base : local_base(run), &sample);
   if (run->worker->access_log)
     log_access(run, duration_ms);

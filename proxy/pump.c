@@ -9,12 +9,17 @@
 #include <sys/socket.h>
 
 void pump_init(struct pump *pump, int fd) {
-  *pump = (struct pump){.fd = fd};
+  // The pieces need no clearing: count says which are there.
+  pump->fd = fd;
+  pump->count = 0;
+  pump->kept = NULL;
+  pump->kept_at = pump->kept_len = pump->kept_cap = 0;
+  pump->written = 0;
 }
 
 void pump_dispose(struct pump *pump) {
   xfree(pump->kept);
-  *pump = (struct pump){.fd = -1};
+  pump_init(pump, -1);
 }
 
 void pump_add(struct pump *pump, const void *ptr, size_t len) {

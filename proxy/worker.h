@@ -13,13 +13,14 @@
 
 struct access_log_ring;
 struct connection;
+struct connection_work;
 struct listener;
 struct upstream;
 struct upstream_pool;
 
 // One block holds a request head, what is kept of its body, and bytes just read.
 #define WORKER_BLOCK (80u * 1024)
-#define WORKER_BLOCKS_KEPT 256u
+#define WORKER_BLOCKS_KEPT 1024u
 
 // A table with the number of this worker's requests that use it: taking one costs no atomic
 // operation.
@@ -78,6 +79,8 @@ struct worker {
   struct listener *listeners;
   struct connection *connections, *free_connections;
   unsigned connection_count, free_connection_count;
+  struct connection_work *free_works;
+  unsigned free_work_count;
   struct upstream *upstreams, *free_upstreams;
   unsigned free_upstream_count;
   struct upstream_pool **pools; // by endpoint slot

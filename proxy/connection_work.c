@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/connection_work.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "proxy/connection.h"
+#include "proxy/worker.h"
+
+#define FREE_KEPT 1024u
+
+void connection_work_take(struct connection *c) {
+  struct worker *worker = c->worker;
+  struct connection_work *work = worker->free_works;
+  if (work) {
+    worker->free_works = work->next;
+    worker->free_work_count--;
+  } else {
+    work = XNEW(struct connection_work);
+    http1_decoder_init(&work->decoder, false);
+  }
+  c->work = work;
+  pump_init(&work->out, c->fd);
+  http1_body_init(&work->body, &work->out, false);
+  work->request_complete = false;
+  work->block = NULL;
+  work->at = work->len = work->head_end = work->kept = 0;
+  work->run.connection = c;
+  work->run.worker = worker;
+  work->run.active = false;
+  http1_decoder_start(&work->decoder, &work->run.request, false);
+}
+
+void connection_work_drop_input(struct connection *c) {
+  struct connection_work *work = c->work;
+  worker_block_put(c->worker, work->block);
+  work->block = NULL;
+  work->at = work->len = work->head_end = work->kept = 0;
+}
+
+static void free_work(struct connection_work *work) {
+  http1_decoder_dispose(&work->decoder);
+  xfree(work);
+}
+
+void connection_work_put(struct connection *c) {
+  struct worker *worker = c->worker;
+  struct connection_work *work = c->work;
+  if (!work)
+    return;
+  BUG_ON(work->run.active);
+  connection_work_drop_input(c);
+  c->sent += work->out.written;
+  pump_dispose(&work->out);
+  c->work = NULL;
+  if (worker->free_work_count >= FREE_KEPT) {
+    free_work(work);
+    return;
+  }
+  work->next = worker->free_works;
+  worker->free_works = work;
+  worker->free_work_count++;
+}
+
+void connection_work_free_all(struct worker *worker) {
+  while (worker->free_works) {
+    struct connection_work *work = worker->free_works;
+    worker->free_works = work->next;
+    free_work(work);
+  }
+}
