@@ -152,7 +152,6 @@ static void config_copy_settings(struct proxy_config *config, const struct table
   for (size_t i = 0; i < from->listener_count; i++) {
     listeners[i] = from->listeners[i];
     listeners[i].address = arena_str(arena, from->listeners[i].address);
-    listeners[i].persona = arena_str(arena, from->listeners[i].persona);
   }
   config->settings = (struct table_settings){
       .name = arena_str(arena, from->name),

@@ -338,7 +338,8 @@ static struct connection *alloc(struct worker *worker) {
   return c;
 }
 
-void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port) {
+void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port,
+                     struct table_slot listener) {
   struct connection *c = alloc(worker);
   int on = 1;
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -347,6 +348,7 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   c->fd = fd;
   c->polled = 0;
   c->port = port;
+  c->listener = listener;
   c->eof = c->close = false;
   c->received = c->sent = 0;
   if (peer->sa_family == AF_INET6)

@@ -32,10 +32,11 @@ struct connection {
   int fd, polled;
   enum connection_state state;
   unsigned open_handles;
-  uint16_t port;           // of the listener
-  bool eof;                // the client will send no more
-  bool close;              // after this exchange
-  uint64_t received, sent; // bytes; `sent` without those of the present work
+  struct table_slot listener; // where it came in
+  uint16_t port;              // of the listener
+  bool eof;                   // the client will send no more
+  bool close;                 // after this exchange
+  uint64_t received, sent;    // bytes; `sent` without those of the present work
   union {
     struct sockaddr any;
     struct sockaddr_in v4;
@@ -44,7 +45,8 @@ struct connection {
 };
 
 // Takes over an accepted non-blocking socket.
-void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port);
+void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port,
+                     struct table_slot listener);
 // The exchange has finished (its last byte is written): the next request or the end.
 void connection_finish(struct connection *connection);
 // Another protocol has begun: takes up bytes that were waiting.

@@ -91,7 +91,9 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   head.length = (int64_t)body.len;
   head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
   head_add(&head, HEAD_DATE, worker_date(worker));
-  head_add(&head, HEAD_SERVER, worker->settings.server);
+  const struct table_listener *listener =
+      worker->table ? table_listener_at(worker->table, c->listener) : NULL;
+  head_add(&head, HEAD_SERVER, table_persona_server(listener ? listener->persona : TABLE_MESH));
   struct http1_write_options options = {.framing = HTTP1_LENGTH, .close = true};
   char *text = worker->response_text;
   size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &head, &options);

@@ -74,8 +74,8 @@ int dump_listeners(struct buf *out, const struct proxy_table *table, bool json) 
     return dump_write(out, table, dump_json_listeners);
   for (size_t i = 0; i < table->listener_count; i++) {
     const struct table_listener *listener = &table->listeners[i];
-    (void)buf_addf(out, "%.*s::%.*s:%u\n", STR_ARG(listener->persona), STR_ARG(listener->address),
-                   listener->port);
+    (void)buf_addf(out, "%s::%.*s:%u\n", table_persona_name(listener->persona),
+                   STR_ARG(listener->address), listener->port);
   }
   return out->failed ? RC_LIMIT : 0;
 }

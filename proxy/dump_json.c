@@ -10,7 +10,9 @@ void dump_json_listeners(struct arena *arena, struct json *root, const struct pr
     struct json *item = json_new_object(arena);
     json_put_string(arena, item, "address", table->listeners[i].address);
     json_put_int(arena, item, "port", table->listeners[i].port);
-    json_put_string(arena, item, "persona", table->listeners[i].persona);
+    json_put_z(arena, item, "persona", table_persona_name(table->listeners[i].persona));
+    if (table->listeners[i].source.len)
+      json_put_string(arena, item, "source", table->listeners[i].source);
     json_append(list, item);
   }
 }

@@ -10,6 +10,7 @@ static struct json *dump_string_match(struct arena *arena, const struct string_m
   case STRING_MATCH_PRESENT: break;
   case STRING_MATCH_EXACT: json_put_string(arena, item, "exact", match->value); break;
   case STRING_MATCH_PREFIX: json_put_string(arena, item, "prefix", match->value); break;
+  case STRING_MATCH_PATH_PREFIX: json_put_string(arena, item, "pathPrefix", match->value); break;
   case STRING_MATCH_REGEX: json_put_string(arena, item, "regex", match->value); break;
   }
   return item;

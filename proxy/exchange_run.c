@@ -205,7 +205,7 @@ static struct exchange_policy policy_of(struct exchange_run *run) {
                                    .retry = decision->retry,
                                    .is_idempotent = head->is_idempotent,
                                    .may_tunnel = run->upgrade};
-  if (run->worker->settings.is_gateway)
+  if (run->is_gateway)
     return policy;
   policy.timeout_ms = head_rules_number(head, HEAD_X_ENVOY_TIMEOUT, policy.timeout_ms);
   policy.per_try_timeout_ms =
@@ -275,8 +275,12 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
   if (worker->access_log)
     run->start_wall_ms = exchange_send_wall_ms();
   const struct head_field *proto = head_find(head, HEAD_X_FORWARDED_PROTO);
-  struct str scheme = proto && !worker->settings.is_gateway ? proto->value : STR("http");
-  struct route_request request = {.listener_port = run->connection->port,
+  const struct table_listener *listener =
+      table_listener_at(run->table->table, run->connection->listener);
+  run->is_gateway = listener && listener->persona == TABLE_GATEWAY;
+  struct str scheme = proto && !run->is_gateway ? proto->value : STR("http");
+  struct route_request request = {.listener = listener,
+                                  .listener_port = run->connection->port,
                                   .authority = head->authority,
                                   .method = head->method,
                                   .scheme = scheme,

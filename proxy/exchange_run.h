@@ -27,10 +27,11 @@ struct exchange_run {
   struct exchange_event next; // what an action led to
   struct str piece;           // of the present event
   bool has_next;
-  bool active;   // an exchange runs
-  bool prepared; // the request's head has what the proxy adds
-  bool upgrade;  // the client asks for WebSocket
-  bool cut_hard; // the end of the connection is the end of the body: a cut must be a reset
+  bool active;     // an exchange runs
+  bool prepared;   // the request's head has what the proxy adds
+  bool upgrade;    // the client asks for WebSocket
+  bool is_gateway; // the listener's persona: overwrite what an outside client claims
+  bool cut_hard;   // the end of the connection is the end of the body: a cut must be a reset
   struct route_decision decision;
   struct retry_policy retry;             // when control headers change the route's own
   const struct table_endpoint *endpoint; // of the last try
@@ -43,6 +44,7 @@ struct exchange_run {
   int16_t grpc_status;
   bool is_grpc;
   uint64_t request_body_bytes, response_body_bytes, client_mark;
+  char peer_text[64];
   char id_text[40], attempt_text[12], timeout_text[24], service_text[24], upstream_local[64];
   struct head request;
 };

@@ -6,6 +6,7 @@
 #include "proxy/connection.h"
 #include "proxy/exchange_run.h"
 #include "proxy/head_rules.h"
+#include "proxy/host.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -46,9 +47,19 @@ static struct str new_id(struct exchange_run *run) {
   return (struct str){run->id_text, at};
 }
 
+// The client's address without its port; the text lives as long as the request.
+static struct str peer_ip(struct exchange_run *run) {
+  struct str text = connection_peer_text(run->connection, run->peer_text), name;
+  uint16_t port;
+  host_split(text, &name, &port);
+  return name;
+}
+
 static void prepare_request(struct exchange_run *run) {
-  bool is_gateway = run->worker->settings.is_gateway;
+  bool is_gateway = run->is_gateway;
   struct head_rules_request rules = {.is_gateway = is_gateway};
+  if (is_gateway)
+    rules.peer = peer_ip(run);
   const struct head_field *id = head_find(&run->request, HEAD_X_REQUEST_ID);
   if (is_gateway || !id || id->value.len == 0)
     rules.new_id = new_id(run);
@@ -180,9 +191,10 @@ static enum http1_framing response_framing(const struct exchange_run *run,
 
 static void apply_response_rules(struct exchange_run *run, struct head *head,
                                  struct str service_time) {
-  struct head_rules_response rules = {.server = run->worker->settings.server,
-                                      .date = worker_date(run->worker),
-                                      .service_time = service_time};
+  struct head_rules_response rules = {
+      .server = table_persona_server(run->is_gateway ? TABLE_GATEWAY : TABLE_MESH),
+      .date = worker_date(run->worker),
+      .service_time = service_time};
   head_rules_response(head, &rules);
   const struct table_header_ops *ops[2];
   size_t count = route_header_ops(&run->decision, true, ops);

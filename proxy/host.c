@@ -54,7 +54,7 @@ bool host_index_find(const struct host_index *index, struct str authority, uint3
   host_split(authority, &name, &port);
   if (name.len > 1 && name.ptr[name.len - 1] == '.')
     name.len--; // a fully qualified name as resolvers write it
-  if (name.len == 0 || name.len > sizeof lower)
+  if (!index || name.len == 0 || name.len > sizeof lower)
     return false;
   for (size_t i = 0; i < name.len; i++)
     lower[i] = host_lower(name.ptr[i]);

@@ -19,7 +19,7 @@ struct host_entry {
 // `entries` must have different names; they are kept by reference.
 const struct host_index *host_index_new(struct arena *arena, const struct host_entry *entries,
                                         size_t count);
-// `authority` as sent. False when none answers.
+// `authority` as sent. False when none answers; an index that is NULL knows no name.
 bool host_index_find(const struct host_index *index, struct str authority, uint32_t *ret_value);
 // Splits "name:port", "[::1]:port"; *ret_port 0 when there is none or it is no port.
 void host_split(struct str authority, struct str *ret_name, uint16_t *ret_port);

@@ -121,11 +121,12 @@ int listener_bind(struct str text, bool shared, bool is_first, int *ret_fd, uint
   return rc;
 }
 
-struct listener *listener_new(struct worker *worker, int fd, uint16_t port) {
+struct listener *listener_new(struct worker *worker, int fd, const char *address, uint16_t port) {
   struct listener *listener = XNEW(struct listener);
   listener->worker = worker;
   listener->fd = fd;
   listener->port = port;
+  (void)snprintf(listener->address, sizeof(listener->address), "%s", address);
   return listener;
 }
 
@@ -136,7 +137,7 @@ static bool accept_one(struct listener *listener) {
   socklen_t len = sizeof(peer);
   int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
-    connection_open(listener->worker, fd, &peer.any, listener->port);
+    connection_open(listener->worker, fd, &peer.any, listener->port, listener->slot);
     return true;
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -175,7 +176,7 @@ static void on_pause_over(uv_timer_t *timer) {
   (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
-void listener_start(struct listener *listener) {
+static void start(struct listener *listener) {
   if (listener->started)
     return;
   listener->started = true;
@@ -183,6 +184,14 @@ void listener_start(struct listener *listener) {
   (void)uv_poll_init(loop, &listener->poll, listener->fd);
   (void)uv_timer_init(loop, &listener->pause);
   (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+void listener_take_table(struct listener *listener, const struct proxy_table *table) {
+  const struct table_listener *declared =
+      table_find_listener(table, str_of(listener->address), listener->port);
+  if (declared)
+    listener->slot = declared->slot;
+  start(listener);
 }
 
 void listener_stop(struct listener *listener, bool inherited) {

@@ -6,6 +6,7 @@
 
 #include "manifests/base/err.h"
 #include "manifests/base/str.h"
+#include "proxy/table.h"
 
 #include <uv.h>
 
@@ -18,6 +19,8 @@ struct listener {
   uv_timer_t pause; // out of descriptors: wait before the next try
   int fd;
   uint16_t port;
+  char address[48];       // as inet_ntop writes it
+  struct table_slot slot; // in the newest table
   unsigned open_handles;
   bool started, closed;
 };
@@ -30,8 +33,10 @@ int listener_bind(struct str address, bool shared, bool is_first, int *ret_fd, u
 // The address a socket is bound to, as text into out[0..64); its port.
 int listener_address(int fd, char out[64], uint16_t *ret_port, struct err *err);
 
-struct listener *listener_new(struct worker *worker, int fd, uint16_t port);
-void listener_start(struct listener *listener);
+struct listener *listener_new(struct worker *worker, int fd, const char *address, uint16_t port);
+// Connections accepted from now on belong to the table's listener of this address; the first table
+// starts the accepting.
+void listener_take_table(struct listener *listener, const struct proxy_table *table);
 // Accepts no more. What the kernel has queued is answered first when the queue dies with this
 // socket; an inherited socket lives on elsewhere and its queue waits there.
 void listener_stop(struct listener *listener, bool inherited);

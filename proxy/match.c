@@ -19,6 +19,9 @@ enum match_result string_match_value(const struct string_matcher *match, struct 
     if (!match->ignore_case)
       return match_of(str_starts(value, want));
     return match_of(value.len >= want.len && str_eq_nocase(str_slice(value, 0, want.len), want));
+  case STRING_MATCH_PATH_PREFIX:
+    return match_of(str_starts(value, want) &&
+                    (want.len <= 1 || value.len == want.len || value.ptr[want.len] == '/'));
   case STRING_MATCH_REGEX:
     switch (regex_match(match->regex, value, worker)) {
     case REGEX_NO: return MATCH_NO;
@@ -146,6 +149,7 @@ static bool match_covers_all(const struct string_matcher *match) {
   case STRING_MATCH_NONE:
   case STRING_MATCH_PRESENT: return true;
   case STRING_MATCH_EXACT: return false;
+  case STRING_MATCH_PATH_PREFIX:
   case STRING_MATCH_PREFIX: return match->value.len == 0 || str_eq(match->value, STR("/"));
   case STRING_MATCH_REGEX: return str_eq(match->value, STR(".*"));
   }

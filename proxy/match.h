@@ -11,9 +11,11 @@
 
 struct regex;
 struct regex_worker;
+struct table_listener;
 
 // A request as routing sees it: views into the head that the connection keeps.
 struct route_request {
+  const struct table_listener *listener; // where it came in; NULL: the mesh hosts answer
   uint16_t listener_port;
   struct str authority; // Host or :authority as sent, with its port if it has one
   struct str method;
@@ -31,7 +33,9 @@ enum string_match_kind {
   STRING_MATCH_PRESENT, // any value
   STRING_MATCH_EXACT,
   STRING_MATCH_PREFIX,
-  STRING_MATCH_REGEX, // the whole value
+  STRING_MATCH_PATH_PREFIX, // by path element: "/a" meets "/a" and "/a/b", not "/ab"; no '/' at the
+                            // end but for "/" itself
+  STRING_MATCH_REGEX,       // the whole value
 };
 
 struct string_matcher {

@@ -138,7 +138,6 @@ static int make_workers(struct proxy *proxy, struct err *err) {
   const struct proxy_options *options = proxy->options;
   struct worker_settings settings = {.limits = &proxy->limits,
                                      .load = proxy->load,
-                                     .server = STR("envoy"),
                                      .inherited = options->listen_fd_count > 0,
                                      .close_hint = &proxy->unhealthy};
   struct stats_source source = {

@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void note(struct proxy_sockets *sockets, const char *host, uint16_t port) {
+static void note(struct proxy_sockets *sockets, const char *host, uint16_t port,
+                 enum table_persona persona) {
   for (size_t i = 0; i < sockets->listener_count; i++) {
     if (sockets->listeners[i].port == port && str_eq_z(sockets->listeners[i].address, host))
       return;
@@ -21,14 +22,38 @@ static void note(struct proxy_sockets *sockets, const char *host, uint16_t port)
   sockets->listeners = items;
   listener->address = arena_strz(&sockets->arena, host);
   listener->port = port;
-  listener->persona = STR("mesh");
+  listener->persona = persona;
+  listener->is_fixed = true;
   LOG(LOG_INFO, "listening", LOG_Z("address", host), LOG_I("port", port));
 }
 
+// "ADDRESS,persona=gateway" or "7,persona=mesh": what stands before the comma and the persona.
+static int parse_listen(struct str text, struct str *ret_where, enum table_persona *ret_persona,
+                        struct err *err) {
+  struct str rest = text, word;
+  *ret_persona = TABLE_MESH;
+  (void)str_next(&rest, ',', ret_where);
+  while (rest.len > 0 && str_next(&rest, ',', &word)) {
+    if (str_eq(word, STR("persona=gateway")))
+      *ret_persona = TABLE_GATEWAY;
+    else if (!str_eq(word, STR("persona=mesh")))
+      return err_set(err, RC_USAGE,
+                     "--listen: expected persona=mesh or persona=gateway behind the comma, found "
+                     "\"%.*s\"",
+                     STR_ARG(word));
+  }
+  return 0;
+}
+
 // One socket for each worker: SO_REUSEPORT lets the kernel share out the connections.
-static int open_address(struct proxy_sockets *sockets, struct str address, struct worker **workers,
+static int open_address(struct proxy_sockets *sockets, struct str option, struct worker **workers,
                         unsigned worker_count, struct err *err) {
   char text[128], host[64];
+  struct str address;
+  enum table_persona persona;
+  int parsed = parse_listen(option, &address, &persona, err);
+  if (parsed != 0)
+    return parsed;
   (void)snprintf(text, sizeof(text), "%.*s", STR_ARG(address));
   for (unsigned i = 0; i < worker_count; i++) {
     int fd;
@@ -38,8 +63,8 @@ static int open_address(struct proxy_sockets *sockets, struct str address, struc
       rc = listener_address(fd, host, &port, err);
     if (rc != 0)
       return rc;
-    worker_listen(workers[i], fd, port);
-    note(sockets, host, port);
+    worker_listen(workers[i], fd, host, port);
+    note(sockets, host, port, persona);
     // With port 0 the kernel chose one for the first; the others share it.
     (void)snprintf(text, sizeof(text), str_find_char(str_of(host), ':') >= 0 ? "[%s]:%u" : "%s:%u",
                    host, port);
@@ -72,7 +97,11 @@ static int share_inherited(struct proxy_sockets *sockets, const struct proxy_opt
     int fd;
     uint16_t port;
     char host[64];
-    int rc = take_fd(options->listen_fds[i % count], &fd, err);
+    struct str number;
+    enum table_persona persona;
+    int rc = parse_listen(options->listen_fds[i % count], &number, &persona, err);
+    if (rc == 0)
+      rc = take_fd(number, &fd, err);
     if (rc == 0)
       rc = listener_address(fd, host, &port, err);
     if (rc != 0)
@@ -82,8 +111,8 @@ static int share_inherited(struct proxy_sockets *sockets, const struct proxy_opt
       if (fd < 0)
         return err_errno(err, "cannot share a listening socket");
     }
-    worker_listen(workers[i % worker_count], fd, port);
-    note(sockets, host, port);
+    worker_listen(workers[i % worker_count], fd, host, port);
+    note(sockets, host, port, persona);
   }
   return 0;
 }

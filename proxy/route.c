@@ -13,6 +13,13 @@
 // Above any head that is taken, so that only the growth of a rewrite can fail.
 #define ROUTE_PATH_MAX (256u << 10)
 
+// httpsRedirect: the same URL with https and without a port. Plain HTTP is all that is spoken, so
+// every request of such a host is one to redirect.
+static const struct table_route route_to_https = {
+    .name = STR("-"),
+    .action = TABLE_REDIRECT,
+    .redirect = {.scheme = STR("https"), .port_protocol_default = true, .status = 301}};
+
 static const struct retry_policy route_no_retry = {.backoff_ms = RETRY_DEFAULT_BACKOFF_MS};
 
 void route_worker_init(struct route_worker *worker, uint64_t seed) {
@@ -72,7 +79,13 @@ static bool route_service_port(const struct table_service *service,
   return true;
 }
 
+static bool route_is_gateway(const struct route_request *request) {
+  return request->listener && request->listener->persona == TABLE_GATEWAY;
+}
+
 static uint16_t route_port(const struct table_host *host, const struct route_request *request) {
+  if (route_is_gateway(request))
+    return request->listener_port;
   struct str name;
   uint16_t asked;
   size_t index;
@@ -163,6 +176,37 @@ static void route_take(const struct table_route *route, const struct route_reque
   }
 }
 
+static void route_unknown_host(const struct route_request *request,
+                               struct route_decision *decision) {
+  if (route_is_gateway(request)) {
+    route_reply_with(decision, 404, STR("NR"), STR("route_not_found"));
+    return;
+  }
+  // As Istio's REGISTRY_ONLY: its virtual host block_all answers directly.
+  route_reply_with(decision, 502, STR(""), STR("direct_response"));
+  decision->route_name = STR("block_all");
+  decision->cluster_name = STR("BlackHoleCluster");
+  decision->service_name = STR("BlackHoleCluster");
+}
+
+// The first route of one virtual host that the request meets; false when there is none.
+static bool route_search(const struct table_host *host, const struct route_request *request,
+                         struct route_worker *worker, struct route_decision *decision) {
+  for (size_t i = 0; i < host->route_count; i++) {
+    const struct table_route *route = &host->routes[i];
+    switch (match_request(&route->match, request, decision->port, &worker->regex)) {
+    case MATCH_NO: continue;
+    case MATCH_YES: route_take(route, request, worker, decision); return true;
+    case MATCH_LIMIT:
+      // To go on would let a crafted request choose another route; and only one pattern may cost
+      // this much.
+      route_reply_with(decision, 500, STR(""), STR("route_pattern_limit"));
+      return true;
+    }
+  }
+  return false;
+}
+
 void route_match(const struct proxy_table *table, const struct route_request *request,
                  struct route_worker *worker, struct route_decision *ret_decision) {
   struct route_decision *decision = ret_decision;
@@ -175,29 +219,21 @@ void route_match(const struct proxy_table *table, const struct route_request *re
       .cluster_name = STR("-"),
       .port = request->listener_port,
   };
+  const struct host_index *hosts = request->listener ? request->listener->index : table->mesh;
   uint32_t index;
-  if (!host_index_find(table->index, request->authority, &index)) {
-    // As Istio's REGISTRY_ONLY: its virtual host block_all answers directly.
-    route_reply_with(decision, 502, STR(""), STR("direct_response"));
-    decision->route_name = STR("block_all");
-    decision->cluster_name = STR("BlackHoleCluster");
-    decision->service_name = STR("BlackHoleCluster");
+  if (!host_index_find(hosts, request->authority, &index)) {
+    route_unknown_host(request, decision);
     return;
   }
-  const struct table_host *host = &table->hosts[index];
-  decision->host = host;
-  decision->port = route_port(host, request);
-  for (size_t i = 0; i < host->route_count; i++) {
-    const struct table_route *route = &host->routes[i];
-    switch (match_request(&route->match, request, decision->port, &worker->regex)) {
-    case MATCH_NO: continue;
-    case MATCH_YES: route_take(route, request, worker, decision); return;
-    case MATCH_LIMIT:
-      // To go on would let a crafted request choose another route; and only one pattern may cost
-      // this much.
-      route_reply_with(decision, 500, STR(""), STR("route_pattern_limit"));
+  decision->host = &table->hosts[index];
+  decision->port = route_port(decision->host, request);
+  if (decision->host->redirect_https) {
+    route_take(&route_to_https, request, worker, decision);
+    return;
+  }
+  for (const struct table_host *host = decision->host; host; host = host->next) {
+    if (route_search(host, request, worker, decision))
       return;
-    }
   }
   route_reply_with(decision, 404, STR("NR"), STR("route_not_found"));
 }

@@ -5,12 +5,31 @@
 #include "proxy/route.h"
 #include "proxy/route_path.h"
 
+// ReplacePrefixMatch of the Gateway API (docs/dataplane.md 4.4): element by element, so that a '/'
+// at the end of prefix or replacement makes no difference. Never an empty path.
+static void route_replace_elements(struct str path, struct str prefix, struct str with,
+                                   struct buf *out) {
+  struct str rest = str_slice(path, prefix.len <= 1 ? 0 : prefix.len, path.len);
+  while (with.len > 0 && with.ptr[with.len - 1] == '/')
+    with.len--;
+  (void)buf_add_str(out, with);
+  if (with.len == 0 && (rest.len == 0 || rest.ptr[0] != '/'))
+    (void)buf_add_char(out, '/');
+  // "/foo" under "/": the whole path is what stands behind the prefix; "/" alone adds nothing.
+  if (!(prefix.len <= 1 && with.len > 0 && str_eq(rest, STR("/"))))
+    (void)buf_add_str(out, rest);
+}
+
 // `path` with what the route's uri matched replaced by `with`; a plain substitution of text, as
 // VirtualService has it.
 static void route_replace_matched(const struct table_route *route, struct str path, struct str with,
                                   struct buf *out) {
   const struct string_matcher *uri = &route->match.uri;
   size_t matched = path.len; // exact and regex match all of it
+  if (uri->kind == STRING_MATCH_PATH_PREFIX) {
+    route_replace_elements(path, uri->value, with, out);
+    return;
+  }
   if (uri->kind == STRING_MATCH_PREFIX)
     matched = uri->value.len;
   else if (uri->kind == STRING_MATCH_NONE || uri->kind == STRING_MATCH_PRESENT)

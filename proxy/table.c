@@ -23,10 +23,43 @@ void table_unref(struct proxy_table *table) {
       table_ids_release(table->ids, TABLE_IDS_ENDPOINT, cluster->endpoints[j].slot);
     table_ids_release(table->ids, TABLE_IDS_CLUSTER, cluster->slot);
   }
+  for (size_t i = 0; i < table->listener_count; i++)
+    table_ids_release(table->ids, TABLE_IDS_LISTENER, table->listeners[i].slot);
   table_ids_unref(table->ids);
   regex_free_list(table->regexes);
   arena_dispose(&table->arena);
   xfree(table);
+}
+
+const char *table_persona_name(enum table_persona persona) {
+  switch (persona) {
+  case TABLE_MESH: return "mesh";
+  case TABLE_GATEWAY: return "gateway";
+  }
+  return "";
+}
+
+struct str table_persona_server(enum table_persona persona) {
+  return persona == TABLE_GATEWAY ? STR("istio-envoy") : STR("envoy");
+}
+
+const struct table_listener *table_listener_at(const struct proxy_table *table,
+                                               struct table_slot slot) {
+  static const struct table_listener gone = {.address = STR("-"), .persona = TABLE_GATEWAY};
+  if (slot.generation == 0)
+    return NULL;
+  const struct table_listener *listener =
+      slot.index < table->listener_slots ? table->listener_at[slot.index] : NULL;
+  return listener && listener->slot.generation == slot.generation ? listener : &gone;
+}
+
+const struct table_listener *table_find_listener(const struct proxy_table *table,
+                                                 struct str address, uint16_t port) {
+  for (size_t i = 0; i < table->listener_count; i++) {
+    if (table->listeners[i].port == port && str_eq(table->listeners[i].address, address))
+      return &table->listeners[i];
+  }
+  return NULL;
 }
 
 const struct table_cluster *table_find_cluster(const struct proxy_table *table, struct str id) {

@@ -164,6 +164,7 @@ struct table_route {
   struct str reply_body;
 };
 
+// A virtual host: the routes of one name or pattern on one set of listeners.
 struct table_host {
   struct str name;           // the first host name it answers to
   const struct str *domains; // all, lower-case; "*.suffix" too
@@ -174,12 +175,31 @@ struct table_host {
       *service; // whose ports the request's port is taken from; NULL for a foreign name
   const struct table_route *routes;
   size_t route_count;
+  // Where to go on when none of the routes matches: the less specific host name of the same Gateway
+  // listener (docs/dataplane.md 4.2, first rule). NULL: nowhere, as Envoy has it.
+  const struct table_host *next;
+  bool redirect_https; // httpsRedirect of an Istio Gateway server: plain requests get 301
 };
 
+// What a listener is to its clients; a dozen defaults follow from it (docs/dataplane.md,
+// "Listeners and personas").
+enum table_persona {
+  TABLE_MESH,    // as a sidecar's outbound listener: clients are trusted, Services have names
+  TABLE_GATEWAY, // as an ingress gateway: clients are strangers, only declared hosts are served
+};
+const char *table_persona_name(enum table_persona persona);
+// The server header of responses.
+struct str table_persona_server(enum table_persona persona);
+
+// An address where connections are accepted, and the virtual hosts that answer there.
 struct table_listener {
-  struct str address; // "127.0.0.1"
+  struct table_slot slot;
+  struct str address; // "127.0.0.1", "::1", as inet_ntop writes it
   uint16_t port;
-  struct str persona; // "mesh"
+  enum table_persona persona;
+  bool is_fixed;                  // of the command line: open as long as the process lives
+  struct str source;              // "Gateway/istio-system/public"; "" when of the command line only
+  const struct host_index *index; // values: indexes into table.hosts
 };
 
 // An object this table was made from, for the Lease: kind/namespace/name and its resourceVersion.
@@ -197,7 +217,9 @@ struct proxy_table {
 
   const struct table_listener *listeners;
   size_t listener_count;
-  const struct host_index *index;
+  const struct table_listener *const *listener_at; // by slot.index, NULL: none
+  uint32_t listener_slots;
+  const struct host_index *mesh; // the virtual hosts of every mesh listener
   const struct table_host *hosts;
   size_t host_count;
   const struct table_service *services;
@@ -219,6 +241,14 @@ struct proxy_table {
 struct proxy_table *table_ref(struct proxy_table *table);
 // Gives one reference back; the last one frees the table, on the thread that gave it. NULL is fine.
 void table_unref(struct proxy_table *table);
+
+// The listener of a connection. NULL for a slot of generation 0 (no listener at all: the mesh hosts
+// answer); a listener that knows no host when it is not declared any more.
+const struct table_listener *table_listener_at(const struct proxy_table *table,
+                                               struct table_slot slot);
+// The listener of this address and port, or NULL.
+const struct table_listener *table_find_listener(const struct proxy_table *table,
+                                                 struct str address, uint16_t port);
 
 // The cluster with this id string, or NULL.
 const struct table_cluster *table_find_cluster(const struct proxy_table *table, struct str id);

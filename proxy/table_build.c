@@ -19,6 +19,8 @@ void table_finding(struct builder *builder, enum finding_level level,
                    const char *format, ...) {
   va_list args;
   struct buf text;
+  if (builder->is_quiet)
+    return;
   buf_init(&text, 4096);
   (void)buf_addf(&text, "%s %.*s/%.*s: ", object->from->kind->kind,
                  STR_ARG(object->meta->namespace_), STR_ARG(object->meta->name));
@@ -143,19 +145,6 @@ static void builder_sort_objects(struct builder *builder) {
   part_list_sort(&builder->slices);
 }
 
-static void builder_add_listeners(struct builder *builder) {
-  const struct table_settings *settings = builder->input->settings;
-  struct table_listener *listeners =
-      ARENA_ARRAY(builder->arena, struct table_listener, settings->listener_count);
-  for (size_t i = 0; i < settings->listener_count; i++) {
-    listeners[i] = settings->listeners[i];
-    listeners[i].address = arena_str(builder->arena, listeners[i].address);
-    listeners[i].persona = arena_str(builder->arena, listeners[i].persona);
-  }
-  builder->table->listeners = listeners;
-  builder->table->listener_count = settings->listener_count;
-}
-
 static void builder_init(struct builder *builder, const struct table_input *input) {
   struct proxy_table *table = XNEW(struct proxy_table);
   atomic_init(&table->refs, 1);
@@ -169,7 +158,7 @@ static void builder_init(struct builder *builder, const struct table_input *inpu
   builder->domain = input->settings->domain.len ? input->settings->domain : STR("cluster.local");
   arena_init(&builder->scratch);
   struct map *maps[] = {&builder->service_by_name, &builder->pod_by_name, &builder->pod_by_ip,
-                        &builder->rule_by_host, &builder->host_by_domain};
+                        &builder->rule_by_host};
   for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
     map_init(maps[i]);
 }
@@ -179,7 +168,8 @@ static void builder_dispose(struct builder *builder) {
   map_dispose(&builder->pod_by_name);
   map_dispose(&builder->pod_by_ip);
   map_dispose(&builder->rule_by_host);
-  map_dispose(&builder->host_by_domain);
+  for (size_t i = 0; i < builder->scope_count; i++)
+    map_dispose(&builder->scopes[i]->by_domain);
   arena_dispose(&builder->scratch);
 }
 
@@ -187,11 +177,12 @@ struct proxy_table *table_build(const struct table_input *input) {
   struct builder builder;
   builder_init(&builder, input);
   builder_sort_objects(&builder);
-  builder_add_listeners(&builder);
   table_add_services(&builder);
   table_add_endpoints(&builder);
   table_add_clusters(&builder);
+  table_add_listeners(&builder);
   table_add_hosts(&builder);
+  table_finish_hosts(&builder);
   struct proxy_table *table = builder.table;
   table->sources = builder.sources;
   table->source_count = builder.source_count;

@@ -1,33 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Last step of table_build: which virtual host answers to which name (docs/dataplane.md 1.1
-// and 1.4, mesh persona).
+// Step 6 of table_build: which virtual host of the mesh answers to which name, and which
+// VirtualServices the gateways without a declared Gateway serve (docs/dataplane.md, "Listeners and
+// personas").
 #include "proxy/host.h"
 #include "proxy/table_parts.h"
 
-static bool hosts_take_domain(struct builder *builder, uint32_t index, struct str domain) {
-  if (domain.len == 0 || map_get(&builder->host_by_domain, domain))
-    return false;
-  (void)map_put(&builder->host_by_domain, domain, (void *)(uintptr_t)(index + 1));
-  struct part_host *host = &builder->hosts[index];
-  struct str *place = arena_push(builder->arena, (void **)&host->domains, &host->domain_count,
-                                 &host->domain_capacity, sizeof *place);
-  *place = domain;
-  return true;
-}
+static const struct part_context hosts_mesh = {.persona = TABLE_MESH, .gateway = STR("")};
 
-static uint32_t hosts_new(struct builder *builder, struct str name, struct str source) {
-  struct part_host *host = arena_push(&builder->scratch, (void **)&builder->hosts,
-                                      &builder->host_count, &builder->host_capacity, sizeof *host);
-  host->name = name;
-  host->source = source;
-  return (uint32_t)(builder->host_count - 1);
-}
-
-// Index of the virtual host that has this very name or pattern; -1 when there is none.
-static int64_t hosts_find(const struct builder *builder, struct str domain) {
-  return (int64_t)(uintptr_t)map_get(&builder->host_by_domain, domain) - 1;
-}
-
+// A VirtualService with routes of its own that belongs to the mesh.
 static bool hosts_in_mesh(const struct virtual_service *declared) {
   for (size_t i = 0; i < declared->spec.gateways_count; i++) {
     if (str_eq(declared->spec.gateways[i], STR("mesh")))
@@ -39,7 +19,7 @@ static bool hosts_in_mesh(const struct virtual_service *declared) {
 static void hosts_add_name(struct builder *builder, const struct part_object *object,
                            struct str host, struct str source, struct table_route *routes,
                            size_t route_count, bool *ret_in_force) {
-  int64_t taken = hosts_find(builder, host);
+  int64_t taken = table_host_find(builder->mesh, host);
   if (taken >= 0) {
     struct str owner = builder->hosts[taken].source;
     if (!str_eq(owner, source))
@@ -48,8 +28,8 @@ static void hosts_add_name(struct builder *builder, const struct part_object *ob
                     STR_ARG(host), STR_ARG(owner));
     return;
   }
-  uint32_t index = hosts_new(builder, host, source);
-  (void)hosts_take_domain(builder, index, host);
+  uint32_t index = table_host_new(builder, builder->mesh, host, source);
+  (void)table_host_take(builder, index, host);
   builder->hosts[index].routes = routes;
   builder->hosts[index].route_count = route_count;
   struct part_service *service = map_get(&builder->service_by_name, host);
@@ -61,35 +41,110 @@ static void hosts_add_name(struct builder *builder, const struct part_object *ob
   *ret_in_force = true;
 }
 
-static void hosts_add_virtual_service(struct builder *builder, const struct part_object *object) {
+static void hosts_add_to_mesh(struct builder *builder, const struct part_object *object,
+                              struct table_route *routes, size_t route_count, bool *ret_in_force) {
   const struct virtual_service *declared = object->from->object;
-  struct table_route *routes;
-  size_t route_count;
-  bool in_force = false;
-  if (declared->spec.hosts_count == 0 || declared->spec.http_count == 0)
-    return; // a delegate, or only tls and tcp routes: reported as not enforced
-  if (!hosts_in_mesh(declared)) {
-    table_finding(builder, FINDING_WARNING, object, STR("spec.gateways"), "not-enforced",
-                  "only for gateways; this proxy opens none yet");
-    return;
-  }
-  if (!table_make_routes(builder, object, &routes, &route_count)) {
-    table_finding(builder, FINDING_ERROR, object, STR("spec.http"), "not-in-force",
-                  "left out as a whole because of the errors above");
-    return;
-  }
   struct str source = table_object_key(builder->arena, object);
   for (size_t i = 0; i < declared->spec.hosts_count; i++) {
     struct str host = host_expand(builder->arena, declared->spec.hosts[i], object->meta->namespace_,
                                   builder->domain);
-    hosts_add_name(builder, object, host, source, routes, route_count, &in_force);
+    hosts_add_name(builder, object, host, source, routes, route_count, ret_in_force);
   }
+}
+
+// VirtualServices of one host on one gateway are one virtual host: the oldest one's routes first.
+static void hosts_merge(struct builder *builder, struct part_scope *scope, struct str host,
+                        struct str source, const struct table_route *routes, size_t count) {
+  int64_t index = table_host_find(scope, host);
+  if (index < 0) {
+    index = table_host_new(builder, scope, host, source);
+    (void)table_host_take(builder, (uint32_t)index, host);
+  } else if (!str_contains(builder->hosts[index].source, source)) {
+    builder->hosts[index].source =
+        TABLE_CONCAT(builder->arena, builder->hosts[index].source,
+                     builder->hosts[index].source.len ? STR(", ") : STR(""), source);
+  }
+  table_host_append(builder, (uint32_t)index, routes, count);
+}
+
+// "public" -> "team1/public".
+static struct str hosts_gateway_name(struct arena *arena, struct str name, struct str namespace_) {
+  return str_find_char(name, '/') >= 0 ? arena_str(arena, name)
+                                       : TABLE_CONCAT(arena, namespace_, STR("/"), name);
+}
+
+// To the gateway listeners of the command line, for a Gateway that is not declared.
+static void hosts_add_to_edge(struct builder *builder, const struct part_object *object,
+                              const struct part_context *context, bool *ret_in_force) {
+  const struct virtual_service *declared = object->from->object;
+  struct table_route *routes;
+  size_t count;
+  builder->is_quiet = true; // all was said when it was made first
+  bool ok = table_make_routes(builder, object, context, &routes, &count);
+  builder->is_quiet = false;
+  if (!ok)
+    return;
+  struct str source = table_object_key(builder->arena, object);
+  for (size_t i = 0; i < declared->spec.hosts_count; i++) {
+    struct str host = host_expand(builder->arena, declared->spec.hosts[i], object->meta->namespace_,
+                                  builder->domain);
+    hosts_merge(builder, builder->edge, host, source, routes, count);
+  }
+  table_finding(builder, FINDING_INFO, object, STR("spec.gateways"), "assumed-gateway",
+                "Gateway %.*s is not declared; served on the gateway listeners of the command line",
+                STR_ARG(context->gateway));
+  *ret_in_force = true;
+}
+
+static struct part_context hosts_context(struct builder *builder, const struct part_object *object,
+                                         struct str gateway) {
+  if (str_eq(gateway, STR("mesh")))
+    return hosts_mesh;
+  return (struct part_context){
+      .persona = TABLE_GATEWAY,
+      .gateway = hosts_gateway_name(&builder->scratch, gateway, object->meta->namespace_)};
+}
+
+static void hosts_add_to_gateways(struct builder *builder, const struct part_object *object,
+                                  bool *ret_in_force) {
+  const struct virtual_service *declared = object->from->object;
+  for (size_t i = 0; i < declared->spec.gateways_count; i++) {
+    struct part_context context = hosts_context(builder, object, declared->spec.gateways[i]);
+    if (context.persona == TABLE_MESH)
+      continue;
+    if (builder->edge)
+      hosts_add_to_edge(builder, object, &context, ret_in_force);
+    else
+      table_finding(builder, FINDING_WARNING, object, STR("spec.gateways"), "not-enforced",
+                    "Gateway %.*s is not open here: it is not declared, and no listener of the "
+                    "command line has persona=gateway",
+                    STR_ARG(context.gateway));
+  }
+}
+
+static void hosts_add_virtual_service(struct builder *builder, const struct part_object *object) {
+  const struct virtual_service *declared = object->from->object;
+  struct table_route *routes;
+  size_t route_count;
+  bool in_force = false, in_mesh = hosts_in_mesh(declared);
+  if (declared->spec.hosts_count == 0 || declared->spec.http_count == 0)
+    return; // a delegate, or only tls and tcp routes: reported as not enforced
+  struct part_context first =
+      in_mesh ? hosts_mesh : hosts_context(builder, object, declared->spec.gateways[0]);
+  if (!table_make_routes(builder, object, &first, &routes, &route_count)) {
+    table_finding(builder, FINDING_ERROR, object, STR("spec.http"), "not-in-force",
+                  "left out as a whole because of the errors above");
+    return;
+  }
+  if (in_mesh)
+    hosts_add_to_mesh(builder, object, routes, route_count, &in_force);
+  hosts_add_to_gateways(builder, object, &in_force);
   if (in_force)
     table_add_source(builder, object);
 }
 
-static const struct table_route *hosts_default_route(struct builder *builder,
-                                                     const struct part_service *service) {
+static struct table_route *hosts_default_route(struct builder *builder,
+                                               const struct part_service *service) {
   struct table_route *route = ARENA_NEW(builder->arena, struct table_route);
   struct table_destination *destination = ARENA_NEW(builder->arena, struct table_destination);
   destination->weight = 1;
@@ -112,14 +167,14 @@ static uint32_t hosts_add_service(struct builder *builder, const struct part_ser
   int64_t pattern = -1;
   for (size_t i = 1; pattern < 0 && i < fqdn.len; i++) {
     if (fqdn.ptr[i] == '.')
-      pattern = hosts_find(builder,
-                           TABLE_CONCAT(&builder->scratch, STR("*"), str_slice(fqdn, i, fqdn.len)));
+      pattern = table_host_find(
+          builder->mesh, TABLE_CONCAT(&builder->scratch, STR("*"), str_slice(fqdn, i, fqdn.len)));
   }
   if (pattern < 0)
-    pattern = hosts_find(builder, STR("*"));
+    pattern = table_host_find(builder->mesh, STR("*"));
   struct str source = TABLE_CONCAT(builder->arena, STR("Service/"), service->service->namespace_,
                                    STR("/"), service->service->name);
-  uint32_t index = hosts_new(builder, fqdn, source);
+  uint32_t index = table_host_new(builder, builder->mesh, fqdn, source);
   struct part_host *host = &builder->hosts[index];
   host->service = service;
   if (pattern >= 0) {
@@ -130,7 +185,7 @@ static uint32_t hosts_add_service(struct builder *builder, const struct part_ser
     host->routes = hosts_default_route(builder, service);
     host->route_count = 1;
   }
-  (void)hosts_take_domain(builder, index, fqdn);
+  (void)table_host_take(builder, index, fqdn);
   return index;
 }
 
@@ -138,18 +193,18 @@ static void hosts_add_aliases(struct builder *builder, uint32_t index,
                               const struct part_service *service) {
   struct arena *arena = builder->arena;
   const struct table_service *s = service->service;
-  (void)hosts_take_domain(builder, index,
-                          table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."),
-                                                          s->namespace_, STR(".svc"))));
-  (void)hosts_take_domain(
+  (void)table_host_take(builder, index,
+                        table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."),
+                                                        s->namespace_, STR(".svc"))));
+  (void)table_host_take(
       builder, index,
       table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."), s->namespace_)));
   const struct service_spec *spec = &service->declared->spec;
   if (!str_eq(spec->cluster_ip, STR("None")))
-    (void)hosts_take_domain(builder, index, table_lower(arena, spec->cluster_ip));
+    (void)table_host_take(builder, index, table_lower(arena, spec->cluster_ip));
   for (size_t i = 0; i < spec->cluster_ips_count; i++) {
     if (!str_eq(spec->cluster_ips[i], STR("None")))
-      (void)hosts_take_domain(builder, index, table_lower(arena, spec->cluster_ips[i]));
+      (void)table_host_take(builder, index, table_lower(arena, spec->cluster_ips[i]));
   }
 }
 
@@ -163,42 +218,16 @@ static void hosts_add_short_names(struct builder *builder) {
     struct part_service *service = &builder->parts[i];
     struct str name = table_lower(&builder->scratch, service->service->name);
     if (str_eq(service->service->namespace_, builder->input->settings->namespace_))
-      (void)hosts_take_domain(builder, service->host_index, arena_str(builder->arena, name));
+      (void)table_host_take(builder, service->host_index, arena_str(builder->arena, name));
     (void)map_put(&by_name, name, map_get(&by_name, name) ? (void *)&several : (void *)service);
   }
   struct map_iter it = map_begin(&by_name);
   while (map_each(&it)) {
     const struct part_service *service = it.value;
     if (it.value != &several)
-      (void)hosts_take_domain(builder, service->host_index, arena_str(builder->arena, it.key));
+      (void)table_host_take(builder, service->host_index, arena_str(builder->arena, it.key));
   }
   map_dispose(&by_name);
-}
-
-static void hosts_finish(struct builder *builder) {
-  struct table_host *hosts = ARENA_ARRAY(builder->arena, struct table_host, builder->host_count);
-  size_t entry_count = 0;
-  for (size_t i = 0; i < builder->host_count; i++)
-    entry_count += builder->hosts[i].domain_count;
-  struct host_entry *entries = ARENA_ARRAY(builder->arena, struct host_entry, entry_count);
-  size_t at = 0;
-  for (uint32_t i = 0; i < builder->host_count; i++) {
-    const struct part_host *from = &builder->hosts[i];
-    hosts[i] = (struct table_host){
-        .name = from->name,
-        .domains = from->domains,
-        .domain_count = from->domain_count,
-        .source = from->source,
-        .service = from->service ? from->service->service : NULL,
-        .routes = from->routes,
-        .route_count = from->route_count,
-    };
-    for (size_t j = 0; j < from->domain_count; j++)
-      entries[at++] = (struct host_entry){from->domains[j], i};
-  }
-  builder->table->hosts = hosts;
-  builder->table->host_count = builder->host_count;
-  builder->table->index = host_index_new(builder->arena, entries, entry_count);
 }
 
 void table_add_hosts(struct builder *builder) {
@@ -211,5 +240,4 @@ void table_add_hosts(struct builder *builder) {
     hosts_add_aliases(builder, service->host_index, service);
   }
   hosts_add_short_names(builder);
-  hosts_finish(builder);
 }

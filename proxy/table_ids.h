@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives clusters and endpoints their slots (the rule is in table.h, struct table_slot). Used by
-// table_build and by the end of a table; nobody else takes or gives back slots. Thread-safe: the
-// last reference to a table may be a worker's.
+// Gives clusters, endpoints and listeners their slots (the rule is in table.h, struct table_slot).
+// Used by table_build and by the end of a table; nobody else takes or gives back slots.
+// Thread-safe: the last reference to a table may be a worker's.
 #pragma once
 
 #include "proxy/table.h"
 
-enum table_ids_kind { TABLE_IDS_CLUSTER, TABLE_IDS_ENDPOINT };
-#define TABLE_IDS_KINDS 2
+enum table_ids_kind { TABLE_IDS_CLUSTER, TABLE_IDS_ENDPOINT, TABLE_IDS_LISTENER };
+#define TABLE_IDS_KINDS 3
 
 void table_ids_ref(struct table_ids *ids);
 // The slot of a key, counted: each call needs one release.

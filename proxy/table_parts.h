@@ -62,14 +62,36 @@ struct part_service {
   uint32_t host_index; // then: which
 };
 
+// One set of virtual hosts: that of the mesh, that of one gateway address.
+struct part_scope {
+  enum table_persona persona;
+  struct map by_domain; // name or pattern -> index + 1 into builder.hosts
+  size_t domain_count, number;
+  const struct host_index *index; // when all is known
+};
+
 struct part_host {
+  struct part_scope *scope;
   struct str name;
   struct str source;
   const struct part_service *service;
-  const struct table_route *routes;
-  size_t route_count;
+  struct table_route *routes;
+  size_t route_count, route_capacity; // capacity 0: the routes are another host's, too
   struct str *domains;
   size_t domain_count, domain_capacity;
+  int64_t next; // index of the host to go on with, -1: none
+  bool redirect_https;
+};
+
+struct part_listener {
+  struct table_listener listener; // without slot and index
+  struct part_scope *scope;
+};
+
+// For which listeners routes of a VirtualService are made.
+struct part_context {
+  enum table_persona persona;
+  struct str gateway; // "namespace/name"; "" in the mesh
 };
 
 struct builder {
@@ -79,15 +101,21 @@ struct builder {
   struct arena *arena;  // the table's
   struct arena scratch; // until the table is done
   struct part_list virtual_services, rules, services, slices, endpoints, pods;
+  bool is_quiet;              // what is made has been made before: no findings
   struct map service_by_name; // fqdn -> struct part_service
   struct map pod_by_name;     // ns/name -> struct pod
   struct map pod_by_ip;       // ip -> struct pod
   struct map rule_by_host;    // ns|host -> struct part_rule
-  struct map host_by_domain;  // domain -> index + 1 into hosts
   struct part_service *parts;
   size_t part_count;
   struct part_host *hosts;
   size_t host_count, host_capacity;
+  struct part_scope **scopes;
+  size_t scope_count, scope_capacity;
+  struct part_scope *mesh; // every mesh listener
+  struct part_scope *edge; // gateway listeners of the command line; NULL when there is none
+  struct part_listener *listeners;
+  size_t listener_count, listener_capacity;
   struct table_source *sources;
   size_t source_count, source_capacity;
 };
@@ -96,12 +124,30 @@ struct builder {
 void table_add_services(struct builder *builder);
 void table_add_endpoints(struct builder *builder);
 void table_add_clusters(struct builder *builder);
+void table_add_listeners(struct builder *builder);
 void table_add_hosts(struct builder *builder);
+void table_finish_hosts(struct builder *builder);
+
+struct part_scope *table_scope_new(struct builder *builder, enum table_persona persona);
+// A virtual host of a scope that answers to no name yet; its index into builder.hosts.
+uint32_t table_host_new(struct builder *builder, struct part_scope *scope, struct str name,
+                        struct str source);
+// Index of the virtual host that has this very name or pattern; -1 when there is none.
+int64_t table_host_find(const struct part_scope *scope, struct str domain);
+// Gives it a name or pattern; false when another host of the scope has it.
+bool table_host_take(struct builder *builder, uint32_t index, struct str domain);
+// Puts further routes behind those it has.
+void table_host_append(struct builder *builder, uint32_t index, const struct table_route *routes,
+                       size_t count);
 
 // The routes of one VirtualService; false when it holds something that cannot be used (findings say
 // what), and then it is not in force at all.
 bool table_make_routes(struct builder *builder, const struct part_object *object,
-                       struct table_route **ret_routes, size_t *ret_count);
+                       const struct part_context *context, struct table_route **ret_routes,
+                       size_t *ret_count);
+// Whether an entry of `gateways` in an object of this namespace means the listeners of the context.
+bool table_names_gateway(struct str name, struct str namespace_,
+                         const struct part_context *context);
 // Everything of a route but its matches and destinations: time-out, retries, headers, rewrite,
 // redirect, direct response. False as above.
 bool table_make_action(struct builder *builder, const struct part_place *place,

@@ -99,13 +99,25 @@ static bool routes_match(struct builder *builder, const struct part_place *place
   return routes_fields(builder, place, from, match) && ok;
 }
 
+bool table_names_gateway(struct str name, struct str namespace_,
+                         const struct part_context *context) {
+  if (context->persona == TABLE_MESH)
+    return str_eq(name, STR("mesh"));
+  ptrdiff_t slash = str_find_char(context->gateway, '/');
+  if (str_find_char(name, '/') >= 0 || slash < 0)
+    return str_eq(name, context->gateway);
+  return str_eq(namespace_, str_slice(context->gateway, 0, (size_t)slash)) &&
+         str_eq(name, str_slice(context->gateway, (size_t)slash + 1, context->gateway.len));
+}
+
 // The selectors of a block that are about the proxy itself: whether the block counts here at all.
 // sourceLabels and sourceNamespace are not looked at when gateways are named.
-static bool routes_is_for_us(const struct builder *builder, const struct vs_match *match) {
+static bool routes_is_for_us(const struct builder *builder, const struct part_object *object,
+                             const struct part_context *context, const struct vs_match *match) {
   const struct table_settings *settings = builder->input->settings;
   if (match->gateways_count) {
     for (size_t i = 0; i < match->gateways_count; i++) {
-      if (str_eq(match->gateways[i], STR("mesh")))
+      if (table_names_gateway(match->gateways[i], object->meta->namespace_, context))
         return true;
     }
     return false;
@@ -208,6 +220,7 @@ static struct str routes_name(struct arena *arena, struct str name, struct str m
 }
 
 struct routes {
+  const struct part_context *context;
   struct table_route *items;
   size_t count, capacity;
   bool is_closed; // a catch-all came: what follows is never reached
@@ -218,7 +231,7 @@ static bool routes_add(struct builder *builder, const struct part_place *place,
                        const struct table_route *shared, struct routes *routes) {
   if (routes->is_closed)
     return true;
-  if (match && !routes_is_for_us(builder, match)) {
+  if (match && !routes_is_for_us(builder, place->object, routes->context, match)) {
     table_finding(builder, FINDING_INFO, place->object, table_place(builder, place, ""),
                   "not-for-this-proxy", "for other gateways or source workloads than this proxy");
     return true;
@@ -255,9 +268,10 @@ static bool routes_add_http(struct builder *builder, const struct part_place *pl
 }
 
 bool table_make_routes(struct builder *builder, const struct part_object *object,
-                       struct table_route **ret_routes, size_t *ret_count) {
+                       const struct part_context *context, struct table_route **ret_routes,
+                       size_t *ret_count) {
   const struct virtual_service *declared = object->from->object;
-  struct routes routes = {0};
+  struct routes routes = {.context = context};
   bool ok = true;
   for (size_t i = 0; i < declared->spec.http_count; i++) {
     const struct part_place place = {object, (int)i, -1, -1};

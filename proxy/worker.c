@@ -25,8 +25,8 @@ struct worker *worker_new(unsigned index, const struct worker_settings *settings
   return worker;
 }
 
-void worker_listen(struct worker *worker, int fd, uint16_t port) {
-  struct listener *listener = listener_new(worker, fd, port);
+void worker_listen(struct worker *worker, int fd, const char *address, uint16_t port) {
+  struct listener *listener = listener_new(worker, fd, address, port);
   listener->next = worker->listeners;
   worker->listeners = listener;
 }
@@ -71,7 +71,7 @@ static void take_table(struct worker *worker, struct proxy_table *table) {
     holder_end(old);
   }
   for (struct listener *l = worker->listeners; l && !worker->draining; l = l->next)
-    listener_start(l);
+    listener_take_table(l, table);
   worker->took(worker->ctx, worker->index, table->version);
 }
 

@@ -44,8 +44,6 @@ struct worker_limits {
 struct worker_settings {
   const struct worker_limits *limits;
   struct upstream_load *load;
-  struct str server;             // the server header of responses
-  bool is_gateway;               // persona: gateway listeners overwrite what clients claim
   bool inherited;                // the listening sockets live on after this process
   const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
   uint64_t seed;
@@ -101,8 +99,8 @@ struct worker {
 // Starts nothing yet. `source` names this proxy in the metrics.
 struct worker *worker_new(unsigned index, const struct worker_settings *settings,
                           const struct stats_source *source);
-// A listening socket, taken over. Before worker_start.
-void worker_listen(struct worker *worker, int fd, uint16_t port);
+// A listening socket bound to this address, taken over. Before worker_start.
+void worker_listen(struct worker *worker, int fd, const char *address, uint16_t port);
 // Opens the loop, without a thread: tests run it themselves.
 int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
                 struct err *err);

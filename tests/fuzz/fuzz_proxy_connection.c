@@ -73,8 +73,7 @@ static void start(void) {
   BUG_ON(bind(listener, (struct sockaddr *)(void *)&address, len) != 0 ||
          listen(listener, 64) != 0);
   (void)getsockname(listener, (struct sockaddr *)(void *)&address, &len);
-  struct worker_settings settings = {
-      .limits = &limits, .load = upstream_load_new(), .server = STR("envoy"), .seed = 1};
+  struct worker_settings settings = {.limits = &limits, .load = upstream_load_new(), .seed = 1};
   struct stats_source source = {.workload = STR("fuzz")};
   struct err err;
   worker = worker_new(0, &settings, &source);
@@ -110,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     start();
   if (size > 20000 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
     return 0;
-  connection_open(worker, pair[0], (struct sockaddr *)(void *)&peer, 80);
+  connection_open(worker, pair[0], (struct sockaddr *)(void *)&peer, 80, (struct table_slot){0});
   for (size_t at = 0; at + 2 < size;) {
     size_t len = data[at + 1] < size - at - 2 ? data[at + 1] : size - at - 2;
     int *side = data[at] & 1 ? &backend : &pair[1];

@@ -326,13 +326,14 @@ def listening_socket(address="127.0.0.1", port=0):
 class Proxy:
     """The sockets stay ours, so that `restart` leaves connections waiting in the kernel."""
 
-    def __init__(self, objects, workers=2, options=(), wait=True):
+    def __init__(self, objects, workers=2, options=(), wait=True, persona=None):
         self.folder = tempfile.TemporaryDirectory(prefix="serin-proxy-")
         self.manifests = pathlib.Path(self.folder.name) / "manifests"
         self.manifests.mkdir()
         self.log_path = pathlib.Path(self.folder.name) / "log"
         self.options = list(options)
         self.workers = workers
+        self.persona = persona
         self.sockets = [listening_socket()]
         self.port = self.sockets[0].getsockname()[1]
         self.sockets += [listening_socket(port=self.port) for _ in range(workers - 1)]
@@ -357,7 +358,7 @@ class Proxy:
         command = [BIN, "proxy", "--manifests", str(self.manifests), "--workers", str(self.workers),
                    "--admin-fd", str(self.admin_socket.fileno())]
         for fd in fds:
-            command += ["--listen-fd", str(fd)]
+            command += ["--listen-fd", f"{fd},persona={self.persona}" if self.persona else str(fd)]
         self.process = subprocess.Popen(command + self.options, pass_fds=fds + [self.admin_socket.fileno()],
                                         stderr=open(self.log_path, "ab"))
 

@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 void fixture_init(struct fixture *fixture) {
-  static const struct table_listener listener = {STR("127.0.0.1"), 15001, STR("mesh")};
+  static const struct table_listener listener = {
+      .address = STR("127.0.0.1"), .port = 15001, .persona = TABLE_MESH, .is_fixed = true};
   *fixture = (struct fixture){.ids = table_ids_new()};
   fixture->settings = (struct table_settings){.name = STR("test"),
                                               .namespace_ = STR("serin-system"),

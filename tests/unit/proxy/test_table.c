@@ -181,7 +181,7 @@ static void only_mesh_routes_count(void **state) {
         "spec: {hosts: [agent], gateways: [gw, mesh], http: [{directResponse: {status: 202}}]}\n");
   struct proxy_table *table = fixture_build(&fixture);
   assert_string_equal(test_route(&fixture, table, "GET agent /").ptr, "202");
-  assert_true(has_finding(table, "not-enforced", "default/a: only for gateways"));
+  assert_true(has_finding(table, "not-enforced", "default/a: Gateway default"));
   table_unref(table);
   fixture_dispose(&fixture);
 }
