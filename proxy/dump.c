@@ -2,6 +2,7 @@
 #include "proxy/dump.h"
 
 #include "manifests/text/json.h"
+#include "manifests/text/time.h"
 #include "proxy/dump_json.h"
 
 // One "cluster::..." line of Envoy's /clusters.
@@ -29,6 +30,14 @@ static void dump_endpoint_lines(struct buf *out, const struct table_cluster *clu
                  STR_ARG(endpoint->hostname));
   (void)buf_addf(out, "%.*s::%.*s::health_flags::%s\n", STR_ARG(cluster->id),
                  STR_ARG(endpoint->key), stats->is_ejected ? "/failed_outlier_check" : "healthy");
+  if (stats->is_ejected) {
+    struct arena arena;
+    arena_init(&arena);
+    (void)buf_addf(out, "%.*s::%.*s::ejected_until::%.*s\n", STR_ARG(cluster->id),
+                   STR_ARG(endpoint->key),
+                   STR_ARG(time_format_ms(&arena, stats->ejected_until_ms)));
+    arena_dispose(&arena);
+  }
   dump_line(out, cluster->id, endpoint->key, "weight", endpoint->weight);
 }
 

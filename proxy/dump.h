@@ -12,6 +12,7 @@ struct dump_endpoint_stats {
   uint64_t cx_active, cx_total, cx_connect_fail;
   uint64_t rq_active, rq_total, rq_success, rq_error, rq_timeout;
   bool is_ejected;
+  int64_t ejected_until_ms; // wall clock; it returns with the first sweep after that
 };
 typedef void (*dump_stats_fn)(void *ctx, const struct table_cluster *cluster,
                               const struct table_endpoint *endpoint,

@@ -111,6 +111,9 @@ void dump_json_clusters(struct arena *arena, struct json *root, const struct pro
         dump_json_stats(arena, host, &numbers);
       }
       json_put_z(arena, host, "health", numbers.is_ejected ? "/failed_outlier_check" : "healthy");
+      if (numbers.is_ejected)
+        json_put_string(arena, host, "ejectedUntil",
+                        time_format_ms(arena, numbers.ejected_until_ms));
       json_append(hosts, host);
     }
     json_append(list, item);

@@ -246,10 +246,13 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
     when = idle_due(x);
     return when && when <= now ? on_client_gone(x) : 0;
   }
-  if (when && when <= now)
+  if (when && when <= now) {
+    x->timed_out = x->try == EXCHANGE_TRY_OPEN;
     return answer(x, &route_timeout);
+  }
   when = try_due(x);
   if (when && when <= now) {
+    x->timed_out = true;
     struct retry_event what = {.kind = RETRY_EVENT_PER_TRY_TIMEOUT, .grpc_status = -1};
     uint32_t actions = 0;
     return retry(x, &what, event, &actions) ? actions : answer(x, &try_timeout);

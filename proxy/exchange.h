@@ -145,6 +145,7 @@ struct exchange {
   uint32_t flags; // bits of enum exchange_flag
   struct str details;
   bool retry_limit; // wanted another try but had none left
+  bool timed_out;   // the try that is dropped has taken too long; for who drops it, who clears it
 };
 
 // The request head came at now_ms; `has_body`: more of the request follows. The first event is

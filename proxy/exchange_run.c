@@ -2,9 +2,11 @@
 #include "proxy/exchange_run.h"
 
 #include "manifests/base/bug.h"
+#include "proxy/balance.h"
 #include "proxy/connection.h"
 #include "proxy/exchange_send.h"
 #include "proxy/head_rules.h"
+#include "proxy/outlier.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -20,16 +22,6 @@ static struct exchange_event make_event(struct exchange_run *run, enum exchange_
 static void then(struct exchange_run *run, const struct exchange_event *event) {
   run->next = *event;
   run->has_next = true;
-}
-
-static uint32_t load_of(void *ctx, const struct table_endpoint *endpoint) {
-  struct worker *worker = ctx;
-  atomic_uint *load = upstream_load_at(worker->settings.load, endpoint->slot.index);
-  return load ? atomic_load_explicit(load, memory_order_relaxed) : 0;
-}
-
-static uint32_t *cursor_of(struct worker *worker, struct table_slot slot) {
-  return slot.index < worker->cursor_count ? &worker->cursors[slot.index] : &worker->cursors[0];
 }
 
 // The label set of the endpoint: looked up once for each endpoint of a table.
@@ -71,15 +63,17 @@ static void try_ended(struct exchange_run *run) {
   count_try(run, -1);
 }
 
+static void report(struct exchange_run *run, enum outlier_event event, int status) {
+  outlier_report(run->worker, run->decision.cluster, run->endpoint, event, status);
+}
+
 static void act_connect(struct exchange_run *run) {
   struct worker *worker = run->worker;
   const struct table_cluster *cluster = run->decision.cluster;
   struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
-  struct pick_view view = {load_of, NULL, worker};
   bool avoid = run->exchange.policy.retry->ignore_previous_hosts && run->exchange.retries > 0;
   if (!run->exchange.fresh || !run->endpoint)
-    run->endpoint = pick_endpoint(cluster, &view, avoid ? &run->tried : NULL, &worker->rng,
-                                  cursor_of(worker, cluster->slot));
+    run->endpoint = balance_pick(run, avoid);
   if (!run->endpoint) {
     struct route_reply none = route_reply_no_endpoint();
     event.kind = EXCHANGE_ON_NO_ENDPOINT;
@@ -96,12 +90,15 @@ static void act_connect(struct exchange_run *run) {
   run->upstream = upstream_get(worker, cluster, run->endpoint, run->base, run->exchange.fresh,
                                !run->exchange.policy.is_idempotent, run, &event.reason);
   if (!run->upstream) {
+    if (event.reason == EXCHANGE_REASON_REMOTE_CONNECT)
+      report(run, OUTLIER_FAILURE, 0);
     try_ended(run);
     event.kind = EXCHANGE_ON_CONNECT_FAILED;
     event.rnd = rng_next(&worker->rng);
     then(run, &event);
   } else if (run->upstream->state == UPSTREAM_ACTIVE) {
     event.reused = run->upstream->served > 1;
+    report(run, OUTLIER_CONNECTED, 0);
     then(run, &event);
   }
 }
@@ -110,6 +107,9 @@ static void act_reset_upstream(struct exchange_run *run) {
   if (!run->upstream)
     return;
   stats_add(&run->upstream->cluster_stats->upstream_rq_tx_reset, 1);
+  if (run->exchange.timed_out)
+    report(run, OUTLIER_TIMEOUT, 0);
+  run->exchange.timed_out = false;
   struct upstream *upstream = run->upstream;
   try_ended(run);
   upstream_reset(upstream);
@@ -316,6 +316,7 @@ void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind)
 void exchange_run_connected(struct exchange_run *run, bool reused) {
   struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
   event.reused = reused;
+  report(run, OUTLIER_CONNECTED, 0);
   apply(run, &event);
 }
 
@@ -323,6 +324,7 @@ void exchange_run_connect_failed(struct exchange_run *run, enum exchange_reason 
   struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECT_FAILED);
   event.reason = reason;
   event.rnd = rng_next(&run->worker->rng);
+  report(run, OUTLIER_FAILURE, 0);
   try_ended(run);
   apply(run, &event);
 }
@@ -334,6 +336,9 @@ void exchange_run_upstream_reset(struct exchange_run *run, enum exchange_reason 
   event.request_started = request_started;
   event.response_started = response_started;
   event.rnd = rng_next(&run->worker->rng);
+  // A kept connection that was closed meanwhile says nothing about the endpoint.
+  if (!run->exchange.reused || response_started || reason == EXCHANGE_REASON_PROTOCOL)
+    report(run, OUTLIER_FAILURE, 0);
   try_ended(run);
   apply(run, &event);
 }
@@ -365,6 +370,8 @@ static void on_head(struct exchange_run *run) {
     run->grpc_status = (int16_t)code;
   }
   event.is_ratelimited = head_find_name(head, STR("x-envoy-ratelimited")) != NULL;
+  report(run, OUTLIER_RESPONSE,
+         event.grpc_status >= 0 ? outlier_grpc_status(event.grpc_status) : head->status);
   event.rnd = rng_next(&run->worker->rng);
   apply(run, &event);
 }

@@ -28,6 +28,7 @@ static struct stats_text_input input_of(struct proxy *proxy) {
       .workers = proxy->stats,
       .count = proxy->worker_count,
       .table = table_of(proxy),
+      .outliers = proxy->outlier.set,
       .reporters = proxy->reporters,
       .tcp_for_http = !proxy->options->no_tcp_metrics,
       .is_live = state(proxy) == ADMIN_LIVE,
@@ -51,8 +52,11 @@ static int stats(void *ctx, const struct admin_query *query, struct buf *out) {
 static void endpoint_stats(void *ctx, const struct table_cluster *cluster,
                            const struct table_endpoint *endpoint, struct dump_endpoint_stats *ret) {
   const struct proxy *proxy = ctx;
-  (void)cluster;
   memset(ret, 0, sizeof(*ret));
+  int64_t until_ms = outlier_set_until_ms(proxy->outlier.set, cluster, endpoint);
+  ret->is_ejected = until_ms > 0;
+  if (until_ms > 0)
+    ret->ejected_until_ms = clock_wall_ms() + until_ms - clock_mono_ms();
   for (unsigned i = 0; i < proxy->worker_count; i++) {
     const struct stats_endpoint *one = stats_find_endpoint(proxy->stats[i], endpoint->slot);
     if (!one)

@@ -53,6 +53,7 @@ static void on_done(void *ctx, unsigned worker) {
 static void on_publish(void *ctx, struct proxy_table *table) {
   struct proxy *proxy = ctx;
   upstream_load_fit(proxy->load, table->endpoint_slots);
+  proxy_outlier_take(&proxy->outlier, table);
   for (unsigned i = 0; i < proxy->worker_count && !proxy->draining; i++)
     worker_publish(proxy->workers[i], table_ref(table));
   LOG(LOG_DEBUG, "new table", LOG_I("version", (int64_t)table->version),
@@ -70,6 +71,7 @@ static void close_all(struct proxy *proxy) {
   admin_close(proxy->admin);
   proxy->admin = NULL;
   uv_close((uv_handle_t *)&proxy->async, NULL);
+  proxy_outlier_close(&proxy->outlier);
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++)
     uv_close((uv_handle_t *)&proxy->signals[i], NULL);
 }
@@ -138,6 +140,7 @@ static int make_workers(struct proxy *proxy, struct err *err) {
   const struct proxy_options *options = proxy->options;
   struct worker_settings settings = {.limits = &proxy->limits,
                                      .load = proxy->load,
+                                     .outliers = proxy->outlier.set,
                                      .inherited = options->listen_fd_count > 0,
                                      .close_hint = &proxy->unhealthy};
   struct stats_source source = {
@@ -211,6 +214,7 @@ static void open_loop(struct proxy *proxy) {
   static const int numbers[] = {SIGTERM, SIGINT};
   (void)uv_loop_init(&proxy->loop);
   (void)uv_async_init(&proxy->loop, &proxy->async, on_async);
+  proxy_outlier_open(&proxy->outlier, &proxy->loop);
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++) {
     (void)uv_signal_init(&proxy->loop, &proxy->signals[i]);
     proxy->signals[i].data = proxy;
@@ -238,6 +242,7 @@ static void dispose(struct proxy *proxy) {
   }
   access_log_close(proxy->access_log);
   upstream_load_free(proxy->load);
+  proxy_outlier_dispose(&proxy->outlier);
   proxy_sockets_dispose(&proxy->sockets);
   xfree(proxy->workers);
   xfree(proxy->stats);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proxy/proxy_main.h"
+#include "proxy/proxy_outlier.h"
 #include "proxy/proxy_sockets.h"
 #include "proxy/worker.h"
 
@@ -28,6 +29,7 @@ struct proxy {
   atomic_uint ended;
   uint64_t confirmed; // taken by all
   struct upstream_load *load;
+  struct proxy_outlier outlier;
   struct access_log *access_log;
   struct proxy_sockets sockets;
   struct proxy_config *config; // NULL when closed

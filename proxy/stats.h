@@ -78,6 +78,15 @@ struct stats_base {
   XX(upstream_rq_4xx)                                                                              \
   XX(upstream_rq_5xx)                                                                              \
   XX(retry_or_shadow_abandoned)                                                                    \
+  XX(lb_healthy_panic)                                                                             \
+  XX(outlier_detection_ejections_enforced_total)                                                   \
+  XX(outlier_detection_ejections_overflow)                                                         \
+  XX(outlier_detection_ejections_detected_consecutive_5xx)                                         \
+  XX(outlier_detection_ejections_enforced_consecutive_5xx)                                         \
+  XX(outlier_detection_ejections_detected_consecutive_gateway_failure)                             \
+  XX(outlier_detection_ejections_enforced_consecutive_gateway_failure)                             \
+  XX(outlier_detection_ejections_detected_consecutive_local_origin_failure)                        \
+  XX(outlier_detection_ejections_enforced_consecutive_local_origin_failure)                        \
   XX(upstream_stale_connection)
 
 #define STATS_CLUSTER_GAUGE_MAP(XX)                                                                \

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 // One label set with the numbers of all workers.
 struct sum {
@@ -216,6 +217,51 @@ static uint64_t downstream_value(const struct stats_text_input *input, const str
   return value;
 }
 
+static uint64_t count_total(const struct table_cluster *cluster, uint32_t ejected) {
+  (void)ejected;
+  return cluster->endpoint_count;
+}
+
+static uint64_t count_healthy(const struct table_cluster *cluster, uint32_t ejected) {
+  return cluster->endpoint_count > ejected ? cluster->endpoint_count - ejected : 0;
+}
+
+static uint64_t count_ejected(const struct table_cluster *cluster, uint32_t ejected) {
+  (void)cluster;
+  return ejected;
+}
+
+// What follows from the endpoints and who of them is out.
+struct health_row {
+  const char *name;
+  uint64_t (*value)(const struct table_cluster *cluster, uint32_t ejected);
+};
+
+static const struct health_row health_rows[] = {
+    {"membership_total", count_total},
+    {"membership_healthy", count_healthy},
+    {"outlier_detection_ejections_active", count_ejected},
+};
+
+static uint32_t ejected_of(const struct stats_text_input *input,
+                           const struct table_cluster *cluster) {
+  return input->outliers && cluster->outlier
+             ? outlier_health_ejected(outlier_set_health(input->outliers, cluster))
+             : 0;
+}
+
+static void health_family(struct buf *out, const struct stats_text_input *input,
+                          const struct health_row *row) {
+  (void)buf_addf(out, "# TYPE envoy_cluster_%s gauge\n", row->name);
+  for (size_t i = 0; i < input->table->cluster_count; i++) {
+    const struct table_cluster *cluster = &input->table->clusters[i];
+    const struct exposition_label label = {"cluster_name", cluster->id};
+    (void)buf_addf(out, "envoy_cluster_%s", row->name);
+    exposition_labels(out, &label, 1);
+    (void)buf_addf(out, " %" PRIu64 "\n", row->value(cluster, ejected_of(input, cluster)));
+  }
+}
+
 static void envoy_families(struct buf *out, const struct stats_text_input *input) {
   for (size_t r = 0; input->table && r < ARRAY_LEN(cluster_rows); r++) {
     const struct named *row = &cluster_rows[r];
@@ -229,16 +275,8 @@ static void envoy_families(struct buf *out, const struct stats_text_input *input
       (void)buf_addf(out, " %" PRIu64 "\n", cluster_value(input, cluster->slot, row));
     }
   }
-  if (input->table) {
-    (void)buf_add_z(out, "# TYPE envoy_cluster_membership_healthy gauge\n");
-    for (size_t i = 0; i < input->table->cluster_count; i++) {
-      const struct table_cluster *cluster = &input->table->clusters[i];
-      const struct exposition_label label = {"cluster_name", cluster->id};
-      (void)buf_add_z(out, "envoy_cluster_membership_healthy");
-      exposition_labels(out, &label, 1);
-      (void)buf_addf(out, " %zu\n", cluster->endpoint_count);
-    }
-  }
+  for (size_t r = 0; input->table && r < ARRAY_LEN(health_rows); r++)
+    health_family(out, input, &health_rows[r]);
   for (size_t r = 0; r < ARRAY_LEN(downstream_rows); r++) {
     const struct named *row = &downstream_rows[r];
     (void)buf_addf(out, "# TYPE envoy_http_%s %s\n", row->name,
@@ -302,7 +340,11 @@ static void plain(struct buf *out, struct str filter, bool used_only, const char
   size_t before = out->len;
   if (used_only && value == 0)
     return;
-  (void)buf_addf(out, "%s.%.*s.%s: %" PRIu64 "\n", scope, STR_ARG(of), name, value);
+  // Envoy has a scope of its own for these; with Prometheus all of it is one name.
+  static const char outlier[] = "outlier_detection_";
+  size_t head = strncmp(name, outlier, sizeof(outlier) - 1) == 0 ? sizeof(outlier) - 1 : 0;
+  (void)buf_addf(out, "%s.%.*s.%s%s: %" PRIu64 "\n", scope, STR_ARG(of),
+                 head ? "outlier_detection." : "", name + head, value);
   struct str line = str_slice(buf_str(out), before, out->len);
   if (filter.len > 0 && !str_contains(line, filter))
     out->len = before;
@@ -315,6 +357,9 @@ int stats_text_plain(struct buf *out, const struct stats_text_input *input, stru
     for (size_t r = 0; r < ARRAY_LEN(cluster_rows); r++)
       plain(out, filter, used_only, "cluster", cluster->id, cluster_rows[r].name,
             cluster_value(input, cluster->slot, &cluster_rows[r]));
+    for (size_t r = 0; r < ARRAY_LEN(health_rows); r++)
+      plain(out, filter, used_only, "cluster", cluster->id, health_rows[r].name,
+            health_rows[r].value(cluster, ejected_of(input, cluster)));
   }
   for (size_t r = 0; r < ARRAY_LEN(downstream_rows); r++)
     plain(out, filter, used_only, "http", STR("mesh"), downstream_rows[r].name,

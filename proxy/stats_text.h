@@ -4,6 +4,7 @@
 #pragma once
 
 #include "manifests/base/buf.h"
+#include "proxy/outlier_set.h"
 #include "proxy/stats.h"
 
 enum stats_reporter { STATS_SOURCE = 1, STATS_DESTINATION = 2 };
@@ -11,9 +12,10 @@ enum stats_reporter { STATS_SOURCE = 1, STATS_DESTINATION = 2 };
 struct stats_text_input {
   struct stats *const *workers;
   size_t count;
-  const struct proxy_table *table; // for names of clusters and endpoints; may be NULL
-  unsigned reporters;              // bits of enum stats_reporter
-  bool tcp_for_http;               // count upstream connections under istio_tcp_*
+  const struct proxy_table *table;    // for names of clusters and endpoints; may be NULL
+  const struct outlier_set *outliers; // health of the endpoints; may be NULL
+  unsigned reporters;                 // bits of enum stats_reporter
+  bool tcp_for_http;                  // count upstream connections under istio_tcp_*
   bool is_live, is_draining;
   uint64_t uptime_s, access_log_dropped, table_version;
 };

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct host_index;
+struct outlier_policy;
 struct regex;
 struct table_ids;
 
@@ -91,6 +92,8 @@ struct table_cluster {
   size_t endpoint_count;
   size_t unready_count;
   enum table_balancer balancer;
+  const struct outlier_policy *outlier; // NULL: no outlier detection
+  uint32_t panic_percent; // fewer healthy ones than this: all are used, the ejected, too
   int64_t connect_timeout_ms;
   uint32_t max_requests_per_connection; // 0: no limit
   bool is_http2;

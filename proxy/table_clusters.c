@@ -135,12 +135,6 @@ static const struct part_rule *rule_find(struct builder *builder,
   return NULL;
 }
 
-// The blocks of a policy that this proxy enforces; later ones replace earlier ones as a whole.
-struct cluster_blocks {
-  const struct dr_load_balancer *load_balancer;
-  const struct dr_connection_pool *connection_pool;
-};
-
 static const struct dr_port_policy *policy_port(const struct dr_traffic_policy *policy,
                                                 uint16_t port) {
   for (size_t i = 0; policy && i < policy->port_level_settings_count; i++) {
@@ -150,42 +144,47 @@ static const struct dr_port_policy *policy_port(const struct dr_traffic_policy *
   return NULL;
 }
 
-static struct cluster_blocks cluster_policy(const struct part_rule *rule,
-                                            const struct dr_subset *subset, uint16_t port) {
-  struct cluster_blocks blocks = {NULL, NULL};
-  const struct dr_traffic_policy *top = rule ? rule->policy : NULL;
-  const struct dr_traffic_policy *own = subset ? subset->traffic_policy : NULL;
-  const struct dr_port_policy *level = policy_port(top, port);
-  if (level)
-    blocks = (struct cluster_blocks){level->load_balancer, level->connection_pool};
-  else if (top)
-    blocks = (struct cluster_blocks){top->load_balancer, top->connection_pool};
-  if (own && own->load_balancer)
-    blocks.load_balancer = own->load_balancer;
-  if (own && own->connection_pool)
-    blocks.connection_pool = own->connection_pool;
-  level = policy_port(own, port);
-  if (level)
-    blocks = (struct cluster_blocks){level->load_balancer, level->connection_pool};
+// A port's settings stand in for these four blocks, given or not.
+static void policy_take_port(const struct dr_traffic_policy *policy, uint16_t port,
+                             struct part_blocks *blocks) {
+  const struct dr_port_policy *level = policy_port(policy, port);
+  if (!level)
+    return;
+  blocks->load_balancer = level->load_balancer;
+  blocks->connection_pool = level->connection_pool;
+  blocks->outlier = level->outlier_detection;
+  blocks->tls = level->tls;
+}
+
+// The blocks a policy gives replace those that were in force.
+static void policy_take(const struct dr_traffic_policy *policy, struct part_blocks *blocks) {
+  if (policy->load_balancer)
+    blocks->load_balancer = policy->load_balancer;
+  if (policy->connection_pool)
+    blocks->connection_pool = policy->connection_pool;
+  if (policy->outlier_detection)
+    blocks->outlier = policy->outlier_detection;
+  if (policy->tls)
+    blocks->tls = policy->tls;
+  if (policy->retry_budget)
+    blocks->retry_budget = policy->retry_budget;
+}
+
+static struct part_blocks cluster_policy(const struct part_rule *rule,
+                                         const struct dr_subset *subset, uint16_t port) {
+  struct part_blocks blocks = {0};
+  const struct dr_traffic_policy *levels[] = {rule ? rule->policy : NULL,
+                                              subset ? subset->traffic_policy : NULL};
+  for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+    if (!levels[i])
+      continue;
+    policy_take(levels[i], &blocks);
+    policy_take_port(levels[i], port, &blocks);
+  }
   return blocks;
 }
 
-static enum table_balancer cluster_balancer(const struct dr_load_balancer *load_balancer) {
-  switch (load_balancer ? load_balancer->simple : DR_LB_UNSET) {
-  case DR_LB_ROUND_ROBIN: return TABLE_ROUND_ROBIN;
-  case DR_LB_RANDOM: return TABLE_RANDOM;
-  case DR_LB_UNSET:
-  case DR_LB_UNSPECIFIED:
-  case DR_LB_LEAST_CONN:
-  case DR_LB_LEAST_REQUEST:
-  case DR_LB_PASSTHROUGH: break; // reported: there is no original destination here
-  }
-  return TABLE_LEAST_REQUEST;
-}
-
-static void cluster_set_policy(struct table_cluster *cluster, struct cluster_blocks blocks) {
-  const struct dr_connection_pool *pool = blocks.connection_pool;
-  cluster->balancer = cluster_balancer(blocks.load_balancer);
+static void cluster_set_pool(struct table_cluster *cluster, const struct dr_connection_pool *pool) {
   cluster->connect_timeout_ms = pool && pool->tcp && pool->tcp->connect_timeout_ms > 0
                                     ? pool->tcp->connect_timeout_ms
                                     : CLUSTER_CONNECT_TIMEOUT_MS;
@@ -260,7 +259,9 @@ static void cluster_make(struct builder *builder, const struct cluster_plan *pla
   cluster->service = service->service;
   cluster->is_http2 = port->is_http2;
   cluster->rule = service->rule ? arena_str(builder->arena, service->rule->names) : STR("");
-  cluster_set_policy(cluster, cluster_policy(service->rule, subset, port->number));
+  struct part_blocks blocks = cluster_policy(service->rule, subset, port->number);
+  cluster_set_pool(cluster, blocks.connection_pool);
+  table_set_balance(builder, &blocks, cluster);
   cluster_add_endpoints(builder, service, port, subset, cluster);
   service->clusters[plan->row * service->service->port_count + plan->column] = cluster;
 }

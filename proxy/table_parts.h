@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the files of table_build share while one table is made. Private to them: table_build.c
-// (order of the steps), table_services.c, table_endpoints.c, table_clusters.c, table_routes.c,
-// table_actions.c, table_hosts.c.
+// (order of the steps), table_services.c, table_endpoints.c, table_clusters.c, table_balance.c,
+// table_routes.c, table_actions.c, table_hosts.c.
 #pragma once
 
 #include "manifests/base/map.h"
@@ -45,6 +45,16 @@ struct part_rule {
   const struct dr_traffic_policy *policy;
   const struct dr_subset **subsets;
   size_t subset_count, subset_capacity;
+};
+
+// The blocks of the policy of one cluster: a later one replaces an earlier one as a whole
+// (docs/dataplane.md 3.1).
+struct part_blocks {
+  const struct dr_load_balancer *load_balancer;
+  const struct dr_connection_pool *connection_pool;
+  const struct dr_outlier *outlier;
+  const struct dr_tls *tls;
+  const struct dr_retry_budget *retry_budget; // not among the settings of a port
 };
 
 struct part_service {
@@ -159,6 +169,10 @@ void table_make_headers(struct builder *builder, const struct part_place *place,
 // Where "no subset" or a subset leads; NULL when the service or the subset is not known.
 const struct table_cluster *const *table_clusters_of(const struct part_service *service,
                                                      struct str subset);
+
+// Balancer, outlier detection and what belongs to them (table_balance.c).
+void table_set_balance(struct builder *builder, const struct part_blocks *blocks,
+                       struct table_cluster *cluster);
 
 void table_finding(struct builder *builder, enum finding_level level,
                    const struct part_object *object, struct str path, const char *id,

@@ -15,6 +15,7 @@ struct access_log_ring;
 struct connection;
 struct connection_work;
 struct listener;
+struct outlier_set;
 struct upstream;
 struct upstream_pool;
 
@@ -44,6 +45,7 @@ struct worker_limits {
 struct worker_settings {
   const struct worker_limits *limits;
   struct upstream_load *load;
+  struct outlier_set *outliers;  // health, shared by all workers; NULL: all are healthy
   bool inherited;                // the listening sockets live on after this process
   const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
   uint64_t seed;

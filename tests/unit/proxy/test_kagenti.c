@@ -2,6 +2,8 @@
 // Each manifest of examples/kagenti on top of one running service: what it means for a request.
 #include "tests/unit/proxy/support_table.h"
 
+#include "proxy/outlier.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,12 +144,29 @@ static void balancers_and_pools(void **state) {
   }
 }
 
+static void outlier_detection_as_declared(void **state) {
+  (void)state;
+  static const char *const files[] = {"08-outlier-detection.yaml",
+                                      "19-advanced-circuit-breaker.yaml"};
+  for (size_t i = 0; i < 2; i++) {
+    struct fixture fixture;
+    struct proxy_table *table = table_with(&fixture, &files[i], 1);
+    const struct table_cluster *cluster = table_find_cluster(table, STR("outbound|8080||" HOST));
+    assert_non_null(cluster);
+    assert_non_null(cluster->outlier);
+    assert_true(cluster->outlier->consecutive_5xx > 0);
+    assert_true(cluster->outlier->interval_ms > 0);
+    assert_true(cluster->outlier->max_percent >= 10);
+    table_unref(table);
+    fixture_dispose(&fixture);
+  }
+}
+
 // What is not enforced does not stop the rest, and is said.
 static void what_comes_later_is_reported(void **state) {
   (void)state;
   static const char *const files[] = {"01-httproute-path.yaml",
                                       "02-httproute-header.yaml",
-                                      "08-outlier-detection.yaml",
                                       "13-fault-delay.yaml",
                                       "14-fault-abort.yaml",
                                       "15-mirror.yaml",
@@ -191,9 +210,13 @@ static void together_one_keeps_the_host(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_steps_of_the_canary_run),  cmocka_unit_test(testers_go_to_the_canary),
-      cmocka_unit_test(timeouts_and_retries),         cmocka_unit_test(balancers_and_pools),
-      cmocka_unit_test(what_comes_later_is_reported), cmocka_unit_test(together_one_keeps_the_host),
+      cmocka_unit_test(the_steps_of_the_canary_run),
+      cmocka_unit_test(testers_go_to_the_canary),
+      cmocka_unit_test(timeouts_and_retries),
+      cmocka_unit_test(balancers_and_pools),
+      cmocka_unit_test(outlier_detection_as_declared),
+      cmocka_unit_test(what_comes_later_is_reported),
+      cmocka_unit_test(together_one_keeps_the_host),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
