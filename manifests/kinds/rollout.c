@@ -125,95 +125,12 @@ static const struct schema step_schema =
     SCHEMA("RolloutStep", struct rollout_step, step_fields, .check = rollout_check_step,
            .doc = "One step; exactly one of its fields is given.");
 
-static const struct enum_value judge_values[] = {
-    NOT_GIVEN,
-    VALUE("sequential", "Evidence that is valid at any time. Refused by this version."),
-    VALUE("threshold", "Limits, with a number of failed checks that are tolerated."),
-    VALUE("condition", "Refused by this version."),
-    VALUE("burnRate", "Refused by this version."),
-    VALUE("rank", "Refused by this version."),
-    END,
-};
-
-static const struct field judge_fields[] = {
-    F_ENUM(struct rollout_judge, type, "type", judge_values,
-           .doc = "How it is judged. Left out: threshold."),
-    F_INT(struct rollout_judge, failure_limit, "failureLimit", .fallback = "3", F_RANGE(0, 1000),
-          .doc = "threshold: failed measurements in a row that are tolerated; one more is a fail."),
-    F_INT(
-        struct rollout_judge, min_requests, "minRequests", .fallback = "50", F_RANGE(1, 1000000000),
-        .doc =
-            "threshold: requests of the canary that make a measurement, and the least for a pass."),
-};
-static const struct schema judge_schema =
-    SCHEMA("RolloutJudge", struct rollout_judge, judge_fields, .check = rollout_check_judge);
-
-static const struct field metric_fields[] = {
-    F_STRING(struct rollout_metric, name, "name", .required = true, .not_empty = true,
-             .doc = "error-rate and latency-pNN are built in; any other name needs a query."),
-    F_STRING(struct rollout_metric, query, "query",
-             .doc = "PromQL that gives one number, with {{ }} variables; for metrics of your own."),
-    F_INT_OR_STRING(struct rollout_metric, limit, "limit",
-                    .doc = "Absolute bound: \"1%\", \"500ms\", 40. Built-in metrics are compared "
-                           "with stable, too."),
-};
-static const struct schema metric_schema =
-    SCHEMA("RolloutMetric", struct rollout_metric, metric_fields, .check = rollout_check_metric);
-
-static const struct field prometheus_fields[] = {
-    F_STRING(struct rollout_prometheus, address, "address",
-             .doc = "http:// or https:// address. Left out: the operator's --prometheus."),
-};
-static const struct schema prometheus_schema =
-    SCHEMA("RolloutPrometheus", struct rollout_prometheus, prometheus_fields);
-
-static const struct enum_value inconclusive_values[] = {
-    NOT_GIVEN,
-    VALUE("promoteIfClean",
-          "Go on when nothing speaks against the canary and it had 100 requests; else hold."),
-    VALUE("hold", "Wait for evidence or a person."),
-    VALUE("rollback", "Put the traffic back."),
-    END,
-};
-static const struct enum_value no_data_values[] = {
-    NOT_GIVEN,
-    VALUE("hold", "Wait for traffic or a person."),
-    VALUE("promote", "Go on."),
-    VALUE("rollback", "Put the traffic back."),
-    END,
-};
-static const struct enum_value failure_values[] = {
-    NOT_GIVEN,
-    VALUE("rollback", "Put the traffic back."),
-    VALUE("hold", "Stay at this weight and wait for a person."),
-    END,
-};
 static const struct enum_value new_revision_values[] = {
     NOT_GIVEN,
     VALUE("supersede", "The running release ends; the new version starts at once."),
     VALUE("queue", "The running release ends first."),
     END,
 };
-
-static const struct field analysis_fields[] = {
-    F_OBJECT(struct rollout_analysis, prometheus, "prometheus", &prometheus_schema,
-             .doc = "Where the metrics are."),
-    F_DURATION(struct rollout_analysis, interval_ms, "interval", .fallback = "5s", F_AT_LEAST(500),
-               .doc = "Time between two looks."),
-    F_OBJECT(struct rollout_analysis, judge, "judge", &judge_schema, .doc = "How it is judged."),
-    F_LIST(struct rollout_analysis, metrics, "metrics", &metric_schema, .merge_key = "name",
-           .fallback = "[{\"name\":\"error-rate\"},{\"name\":\"latency-p99\"}]",
-           .doc = "What is judged. Left out: error-rate and latency-p99, compared with stable."),
-    F_ENUM(struct rollout_analysis, on_inconclusive, "onInconclusive", inconclusive_values,
-           .fallback = "promoteIfClean",
-           .doc = "When the time is up and the evidence says neither pass nor fail."),
-    F_ENUM(struct rollout_analysis, on_no_data, "onNoData", no_data_values, .fallback = "hold",
-           .doc = "When the time is up and the canary had no traffic at all."),
-    F_ENUM(struct rollout_analysis, on_failure, "onFailure", failure_values, .fallback = "rollback",
-           .doc = "When the judge says fail."),
-};
-static const struct schema analysis_schema =
-    SCHEMA("RolloutAnalysis", struct rollout_analysis, analysis_fields);
 
 // The default steps. Kept as text, so that they are written into stored objects and shown by
 // `explain`.
@@ -244,11 +161,12 @@ static const struct field spec_fields[] = {
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
            .not_empty = true, .doc = "The way from 0 to 100 %."),
-    F_OBJECT(struct rollout_spec, analysis, "analysis", &analysis_schema,
+    F_OBJECT(struct rollout_spec, analysis, "analysis", &rollout_analysis_schema,
              .doc = "How the canary is judged."),
     F_DURATION(struct rollout_spec, progress_deadline_ms, "progressDeadline", .fallback = "1h",
                F_AT_LEAST(1000), .doc = "Without progress for that long the release is Stalled."),
-    F_ENUM(struct rollout_spec, on_deadline, "onDeadline", failure_values, .fallback = "hold",
+    F_ENUM(struct rollout_spec, on_deadline, "onDeadline", rollout_failure_values,
+           .fallback = "hold",
            .doc = "What happens to a stalled release. A pause waits for a person and is never "
                   "rolled back by it."),
     F_ENUM(struct rollout_spec, on_new_revision, "onNewRevision", new_revision_values,
@@ -356,14 +274,6 @@ int64_t rollout_deploy_replicas(const struct rollout_deploy_step *deploy, int64_
       !percent_parse(deploy->replicas.text, &percent))
     return -1;
   return (int64_t)ceil(percent * (double)stable_replicas / 100.0 - 1e-9);
-}
-
-struct str rollout_metric_limit(const struct rollout_metric *metric, struct arena *arena) {
-  if (!metric->limit.is_set)
-    return STR("");
-  if (metric->limit.is_string)
-    return metric->limit.text;
-  return arena_printf(arena, "%lld", (long long)metric->limit.integer);
 }
 
 const char *rollout_phase_name(enum rollout_phase phase) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/kinds/object_meta.h"
+#include "manifests/kinds/rollout_analysis.h"
 #include "manifests/schema/kind.h"
 
 #define ROLLOUT_FINALIZER "serin.dev/traffic" // on a Rollout while a release may have moved traffic
@@ -89,58 +90,7 @@ enum rollout_step_kind {
   ROLLOUT_STEP_DECOMMISSION,
 };
 
-enum rollout_judge_type {
-  ROLLOUT_JUDGE_SEQUENTIAL = 1,
-  ROLLOUT_JUDGE_THRESHOLD,
-  ROLLOUT_JUDGE_CONDITION,
-  ROLLOUT_JUDGE_BURN_RATE,
-  ROLLOUT_JUDGE_RANK,
-};
-
-struct rollout_judge {
-  enum rollout_judge_type type; // 0: not given, which is threshold in this version
-  int64_t failure_limit;        // failed measurements in a row that are tolerated
-  int64_t min_requests;         // of the canary, before a check may pass or fail
-};
-
-struct rollout_metric {
-  struct str
-      name; // "error-rate", "latency-p99" (any latency-pNN), or a name of the user's with a query
-  struct str query; // PromQL with {{ }} variables; empty for built-in metrics
-  struct int_or_string
-      limit; // absolute bound: "1%", "500ms", 40, "0.5"; rollout_metric_limit gives the text
-};
-
-struct rollout_prometheus {
-  struct str address;
-};
-
-enum rollout_on_inconclusive {
-  ROLLOUT_INCONCLUSIVE_PROMOTE_IF_CLEAN = 1,
-  ROLLOUT_INCONCLUSIVE_HOLD,
-  ROLLOUT_INCONCLUSIVE_ROLLBACK,
-};
-enum rollout_on_no_data {
-  ROLLOUT_NO_DATA_HOLD = 1,
-  ROLLOUT_NO_DATA_PROMOTE,
-  ROLLOUT_NO_DATA_ROLLBACK
-};
-enum rollout_on_failure {
-  ROLLOUT_FAILURE_ROLLBACK = 1,
-  ROLLOUT_FAILURE_HOLD
-}; // also of onDeadline
 enum rollout_on_new_revision { ROLLOUT_SUPERSEDE = 1, ROLLOUT_QUEUE };
-
-struct rollout_analysis {
-  struct rollout_prometheus prometheus;
-  int64_t interval_ms;
-  struct rollout_judge judge;
-  struct rollout_metric *metrics; // never empty after decoding: both built-in ones by default
-  size_t metrics_count;
-  enum rollout_on_inconclusive on_inconclusive;
-  enum rollout_on_no_data on_no_data;
-  enum rollout_on_failure on_failure;
-};
 
 struct rollout_spec {
   struct rollout_version_ref *stable, *canary; // pair form
@@ -348,8 +298,6 @@ const char *rollout_step_name(enum rollout_step_kind kind);  // as in the manife
 int64_t rollout_step_parts(const struct rollout_step *step); // of setWeight, parts of ROLLOUT_FULL
 // How many replicas a deploy step asks for when stable has `stable_replicas`; -1: proportional.
 int64_t rollout_deploy_replicas(const struct rollout_deploy_step *deploy, int64_t stable_replicas);
-struct str rollout_metric_limit(const struct rollout_metric *metric,
-                                struct arena *arena); // "" when absent
 const char *rollout_phase_name(enum rollout_phase phase);
 // Whether the phase is an end: nothing moves by itself.
 bool rollout_phase_is_final(enum rollout_phase phase);

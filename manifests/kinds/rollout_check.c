@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/rollout_check.h"
 #include "manifests/kinds/rollout.h"
-#include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
-#include "manifests/text/quantity.h"
 
 #include <math.h>
 
@@ -61,53 +59,6 @@ void rollout_check_deploy(const void *object, struct check *check) {
     check_error(check, "format", "replicas",
                 "expected proportional, a number, or a percentage up to 100%%; found \"%.*s\"",
                 STR_ARG(deploy->replicas.text));
-}
-
-void rollout_check_judge(const void *object, struct check *check) {
-  const struct rollout_judge *judge = object;
-  if (judge->type != 0 && judge->type != ROLLOUT_JUDGE_THRESHOLD)
-    check_error(check, "unsupported", "type", "this version judges by \"threshold\" only");
-}
-
-static bool is_latency(struct str name) {
-  int64_t digits;
-  struct str prefix = STR("latency-p");
-  return str_starts(name, prefix) && str_to_i64(str_slice(name, prefix.len, name.len), &digits) &&
-         digits > 0;
-}
-
-static const char *limit_expected(struct str name, struct str text) {
-  double number;
-  int64_t ms;
-  if (str_eq_z(name, "error-rate"))
-    return percent_parse(text, &number) && number <= 100 ? NULL : "a share such as 1%";
-  if (is_latency(name))
-    return (duration_parse(text, &ms) && ms > 0) || (str_to_double(text, &number) && number > 0)
-               ? NULL
-               : "a duration such as 500ms";
-  return str_to_double(text, &number) || quantity_parse(text, &number) ? NULL
-                                                                       : "a number such as 40";
-}
-
-void rollout_check_metric(const void *object, struct check *check) {
-  const struct rollout_metric *metric = object;
-  bool built_in = str_eq_z(metric->name, "error-rate") || is_latency(metric->name);
-  if (str_is_empty(metric->name))
-    return;
-  if (built_in && !str_is_empty(metric->query))
-    check_error(check, "one-of", "query",
-                "\"%.*s\" is built in and takes no query; choose another name",
-                STR_ARG(metric->name));
-  if (!built_in && str_is_empty(metric->query))
-    check_error(check, "required", "query",
-                "\"%.*s\" is not built in (error-rate and latency-pNN are) and needs a query",
-                STR_ARG(metric->name));
-  if (!built_in && !metric->limit.is_set)
-    check_error(check, "required", "limit", "a metric of your own needs a limit");
-  struct str text = rollout_metric_limit(metric, check->arena);
-  const char *expected = metric->limit.is_set ? limit_expected(metric->name, text) : NULL;
-  if (expected)
-    check_error(check, "format", "limit", "expected %s, found \"%.*s\"", expected, STR_ARG(text));
 }
 
 static void check_form(const struct rollout_spec *spec, struct check *check) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules between the fields of a Rollout. Used by the table in rollout.c only.
+// Rules between the fields of a Rollout. Used by the tables in rollout.c and rollout_analysis.c.
 #pragma once
 
 #include "manifests/schema/check.h"
@@ -10,3 +10,4 @@ void rollout_check_step(const void *object, struct check *check);
 void rollout_check_deploy(const void *object, struct check *check);
 void rollout_check_judge(const void *object, struct check *check);
 void rollout_check_metric(const void *object, struct check *check);
+void rollout_check_prometheus(const void *object, struct check *check);

@@ -8,8 +8,9 @@
 
 struct operator_command {
   struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
-  int64_t scrape_ms, metrics_fd, metrics_port;
-  bool leader_elect;
+  struct str prometheus_secret, scrape_match;
+  int64_t scrape_ms, metrics_fd, metrics_port, prometheus_timeout_ms;
+  bool leader_elect, prometheus_insecure;
 };
 
 #define AT(field) offsetof(struct operator_command, field)
@@ -26,6 +27,15 @@ static const struct option_row rows[] = {
      "Look after this namespace only (default: all).", 0, 0},
     {"prometheus", 0, OPTION_STRING, AT(prometheus), "URL", NULL,
      "Prometheus of Rollouts that name none in spec.analysis.prometheus.address.", 0, 0},
+    {"prometheus-secret", 0, OPTION_STRING, AT(prometheus_secret), "NAMESPACE/NAME", NULL,
+     "Secret with its credentials: token, or username and password; ca.crt; tls.crt and tls.key.",
+     0, 0},
+    {"prometheus-insecure-skip-verify", 0, OPTION_FLAG, AT(prometheus_insecure), NULL, NULL,
+     "Do not verify its certificate.", 0, 0},
+    {"prometheus-timeout", 0, OPTION_DURATION, AT(prometheus_timeout_ms), "DURATION", "5s",
+     "Longest time for one query to it.", 0, 0},
+    {"scrape-match", 0, OPTION_STRING, AT(scrape_match), "MATCHERS", NULL,
+     "Which targets are the proxies, where there are many others: job=\"istio-proxies\".", 0, 0},
     {"scrape-interval", 0, OPTION_DURATION, AT(scrape_ms), "DURATION", "5s",
      "How often Prometheus scrapes the proxies: samples that new wait for the next look.", 0, 0},
     {"metrics-port", 0, OPTION_INT, AT(metrics_port), "N", "-1",
@@ -41,6 +51,31 @@ static const struct option_row rows[] = {
      0, 0},
 };
 
+// argv can be read by everybody on the machine: credentials do not go there.
+static bool prometheus_of(const struct operator_command *given, struct prometheus_default *ret) {
+  struct str secret = given->prometheus_secret;
+  ptrdiff_t slash = str_find_char(secret, '/');
+  if (str_contains(given->prometheus, STR("://")) && str_find_char(given->prometheus, '@') >= 0) {
+    fprintf(stderr, "serin operator: --prometheus: credentials belong into a Secret: "
+                    "--prometheus-secret NAMESPACE/NAME\n");
+    return false;
+  }
+  if (secret.len && (slash <= 0 || (size_t)slash + 1 == secret.len)) {
+    fprintf(stderr,
+            "serin operator: --prometheus-secret: expected NAMESPACE/NAME, found \"%.*s\"\n",
+            STR_ARG(secret));
+    return false;
+  }
+  *ret = (struct prometheus_default){.address = given->prometheus,
+                                     .insecure_skip_verify = given->prometheus_insecure,
+                                     .timeout_ms = given->prometheus_timeout_ms};
+  if (secret.len) {
+    ret->secret_ns = str_slice(secret, 0, (size_t)slash);
+    ret->secret_name = str_slice(secret, (size_t)slash + 1, secret.len);
+  }
+  return true;
+}
+
 static int run(const void *options, const struct str *arguments, size_t count) {
   (void)arguments, (void)count;
   const struct operator_command *given = options;
@@ -53,11 +88,15 @@ static int run(const void *options, const struct str *arguments, size_t count) {
   }
   log_set_part("operator");
   log_set_level(level);
+  struct prometheus_default prometheus;
+  if (!prometheus_of(given, &prometheus))
+    return EXIT_USAGE;
   struct operator_options run_options = {.lookup = {.kubeconfig = given->kubeconfig.ptr,
                                                     .context = given->context.ptr,
                                                     .kube_api = given->kube_api.ptr},
                                          .ns = given->ns,
-                                         .prometheus = given->prometheus,
+                                         .prometheus = prometheus,
+                                         .scrape_match = given->scrape_match,
                                          .scrape_ms = given->scrape_ms,
                                          .leader_elect = given->leader_elect,
                                          .lease_namespace = given->lease_namespace,

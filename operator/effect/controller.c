@@ -61,7 +61,8 @@ static struct release *release_new(struct controller *controller, struct str key
 
 void controller_finish(struct controller *controller) {
   if (!controller->closing || controller->open_watches || controller->alive_releases ||
-      controller->open_handles || controller->election || controller->rounds)
+      controller->open_handles || controller->election || controller->rounds ||
+      prometheus_secrets_open(controller->secrets))
     return;
   void (*closed)(void *) = controller->closed;
   void *data = controller->closed_data;
@@ -72,6 +73,8 @@ void controller_finish(struct controller *controller) {
     xfree(seen);
   }
   map_dispose(&controller->proxies);
+  map_dispose(&controller->query_batches);
+  prometheus_secrets_free(controller->secrets);
   map_dispose(&controller->releases);
   xfree(controller);
   if (closed)

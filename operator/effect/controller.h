@@ -5,14 +5,15 @@
 #pragma once
 
 #include "manifests/base/buf.h"
-#include "manifests/source/kube_client.h"
+#include "operator/effect/prometheus_source.h"
 
 struct controller;
 
 struct controller_options {
-  struct kube_client *kube; // must outlive the controller
-  struct str ns;            // only this namespace; empty: all
-  struct str prometheus;    // where a Rollout names none; empty: none
+  struct kube_client *kube;             // must outlive the controller
+  struct str ns;                        // only this namespace; empty: all
+  struct prometheus_default prometheus; // where a Rollout names none
+  struct str scrape_match;              // matchers for `up`; empty: all targets
   int64_t scrape_ms; // the metrics' scrape interval: samples that new are left for the next look
   bool leader_elect;
   struct str lease_namespace, identity; // of the election

@@ -65,7 +65,7 @@ struct release {
   struct str foreign_manager;
 };
 
-struct round; // metric_query.c
+struct round; // query_round.c
 
 struct proxy_seen { // a proxy's Lease, by our own clock
   struct str renewed;
@@ -91,6 +91,8 @@ struct controller {
   uv_timer_t judge_timer;
   int open_handles;     // judge_timer
   struct round *rounds; // query rounds that run
+  struct prometheus_secrets *secrets;
+  struct map query_batches; // address -> how many releases at once, where less than all
   int64_t started_ms;
   struct controller_counters counters;
   void (*closed)(void *data);
@@ -119,6 +121,8 @@ void controller_saw_lease(struct controller *controller, enum kube_event event, 
 // metric_query.c
 void metric_query_open(struct controller *controller);
 void metric_query_close(struct controller *controller, uv_close_cb closed);
+// Sets the timer to the next look of any release that is not being asked about.
+void metric_query_arm(struct controller *controller);
 void release_forget_judgement(struct release *release);
 // Begins or ends the questions about a release, as its status says.
 void metric_query_consider(struct release *release, const struct rollout *rollout);

@@ -91,6 +91,7 @@ static int start(struct process *process, const struct operator_options *options
   struct controller_options controller = {.kube = process->kube,
                                           .ns = options->ns,
                                           .prometheus = options->prometheus,
+                                          .scrape_match = options->scrape_match,
                                           .scrape_ms = options->scrape_ms,
                                           .leader_elect = options->leader_elect,
                                           .lease_namespace = options->lease_namespace,
@@ -120,7 +121,7 @@ int operator_run(const struct operator_options *options, struct err *err) {
   rc = start(&process, options, &arena, err);
   if (rc == RC_OK)
     LOG(LOG_INFO, "operator started", LOG_S("cluster", process.config.origin),
-        LOG_S("prometheus", options->prometheus));
+        LOG_S("prometheus", options->prometheus.address));
   else
     stop(&process);
   uv_run(&process.loop, UV_RUN_DEFAULT);

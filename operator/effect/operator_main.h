@@ -5,10 +5,13 @@
 #include "manifests/base/err.h"
 #include "manifests/base/str.h"
 #include "manifests/source/kube_config.h"
+#include "operator/effect/prometheus_source.h"
 
 struct operator_options {
   struct kube_config_lookup lookup;
-  struct str ns, prometheus;
+  struct str ns;
+  struct prometheus_default prometheus;
+  struct str scrape_match;
   int64_t scrape_ms;
   bool leader_elect;
   struct str lease_namespace;

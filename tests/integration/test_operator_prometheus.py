@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How `serin operator` asks Prometheus: few queries however many Rollouts, and credentials from Secrets."""
+import base64
+import json
+import os
+import pathlib
+import ssl
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import apiserver  # noqa: E402
+import operator_world as support  # noqa: E402
+
+check, equal, wait_for, Case = support.check, support.equal, support.wait_for, support.Case
+
+HELD = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "none"}}]
+
+
+def secret(env, ns, name, change=False, **data):
+    data = {key.replace("__", "."): base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": ns}, "data": data}
+    path = f"/api/v1/namespaces/{ns}/secrets"
+    if change:
+        env.server.ok("PUT", f"{path}/{name}", body)
+    else:
+        env.server.ok("POST", path, body)
+
+
+def judged(case, seconds=20):
+    return wait_for("a judgement", lambda: case.status().get("judge", {}).get("verdict") in ("pass", "fail", "insufficient")
+                    and not case.status()["judge"].get("errorSince") and case.status()["judge"].get("state"), seconds)
+
+
+def message(case):
+    return case.status().get("judge", {}).get("message", "")
+
+
+def nothing_leaks(env, case, *secrets):
+    for text in (env.operator.text(), json.dumps(case.server.get(case.path).json), json.dumps(case.events()),
+                 pathlib.Path(f"/proc/{env.operator.process.pid}/cmdline").read_text()):
+        for one in secrets:
+            check(one not in text, f"{one} is in {text[:2000]}")
+
+
+def test_a_token_from_a_secret_that_changes(env):
+    env.world.prometheus.add("unused", 1)
+    guarded = support.Prometheus(token="first-s3cret")
+    guarded.counters, guarded.samples, guarded.lock = (env.prometheus.counters, env.prometheus.samples, env.prometheus.lock)
+    try:
+        case = Case(env, "token", HELD, prometheus={"address": guarded.url, "secretRef": {"name": "prom"},
+                                                    "headers": [{"name": "X-Scope-OrgID", "value": "team1"}]})
+        case.begin()
+        wait_for("status to name the missing Secret", lambda: "token/prom" in message(case) and "does not exist" in message(case))
+        secret(env, "token", "prom", token="wrong-s3cret\n")
+        wait_for("the refusal in status", lambda: "401" in message(case))
+        secret(env, "token", "prom", change=True, token="first-s3cret\n")
+        judged(case)
+        equal(guarded.headers.get("X-Scope-OrgID"), "team1", "the header")
+        guarded.token = "second-s3cret"
+        wait_for("the refusal in status", lambda: "401" in message(case))
+        secret(env, "token", "prom", change=True, token="second-s3cret")
+        judged(case)
+        nothing_leaks(env, case, "first-s3cret", "second-s3cret", "wrong-s3cret",
+                      base64.b64encode(b"first-s3cret").decode())
+    finally:
+        guarded.stop()
+
+
+def make_certificates(directory):
+    def run(*command):
+        subprocess.run(["openssl", *command], cwd=directory, check=True, capture_output=True)
+
+    directory.mkdir(exist_ok=True)
+    run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "ca.key", "-out",
+        "ca.crt", "-subj", "/CN=ca", "-days", "2")
+    (directory / "server.ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    for name in ("server", "client"):
+        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key", "-out",
+            f"{name}.csr", "-subj", f"/CN={name}")
+        run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.crt",
+            "-days", "2", *(["-extfile", "server.ext"] if name == "server" else []))
+
+
+def test_tls_with_a_client_certificate_and_a_password(env):
+    certificates = env.server.data / "certificates"
+    make_certificates(certificates)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+    context.load_verify_locations(certificates / "ca.crt")
+    context.verify_mode = ssl.CERT_REQUIRED
+    guarded = support.Prometheus(user="reader", password="pa55word", tls=context)
+    guarded.counters, guarded.samples, guarded.lock = (env.prometheus.counters, env.prometheus.samples, env.prometheus.lock)
+    read = {name: (certificates / name).read_text() for name in ("ca.crt", "client.crt", "client.key")}
+    try:
+        case = Case(env, "tls", HELD, prometheus={"address": guarded.url, "secretRef": {"name": "prom"}})
+        secret(env, "tls", "prom", username="reader", password="pa55word", tls__crt=read["client.crt"],
+               tls__key=read["client.key"])
+        case.begin()
+        wait_for("an untrusted certificate in status", lambda: "certificate" in message(case))
+        secret(env, "tls", "prom", change=True, username="reader", password="pa55word", ca__crt=read["ca.crt"],
+               tls__crt=read["client.crt"], tls__key=read["client.key"])
+        judged(case)
+        nothing_leaks(env, case, "pa55word", read["client.key"].splitlines()[1])
+    finally:
+        guarded.stop()
+
+
+def add_rollouts(env, case, numbers):
+    """More Rollouts beside the case's: each with a route of its own over the same two Deployments."""
+    for number in numbers:
+        name = f"agent-{number}"
+        env.server.ok("POST", f"{support.NETWORKING}/namespaces/{case.ns}/virtualservices",
+                      {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+                       "metadata": {"name": name, "namespace": case.ns},
+                       "spec": {"hosts": [f"{name}.{case.ns}.svc.cluster.local"], "http": [{"timeout": "1s", "route": case.route}]}})
+        rollout = json.loads(json.dumps(case.rollout))
+        rollout["metadata"]["name"] = name
+        rollout["spec"]["traffic"]["virtualService"]["name"] = name
+        rollout["spec"]["analysis"]["interval"] = "2s"
+        env.server.ok("POST", f"{support.SERIN}/namespaces/{case.ns}/rollouts", rollout)
+
+
+def queries_a_look(env, count, looks=2):
+    """Queries per look, once so many Rollouts are judged at each look."""
+    def all_judged():
+        items = env.server.get(f"{support.SERIN}/rollouts").json["items"]
+        mine = [item for item in items if item["metadata"]["namespace"].startswith("many")]
+        return sum(1 for item in mine if item.get("status", {}).get("judge", {}).get("state")) >= count
+    wait_for(f"{count} judged rollouts", all_judged, 60, every=1)
+    began, before = time.monotonic(), env.prometheus.queries
+    wait_for("some looks", lambda: time.monotonic() > began + 2 * looks, 60)
+    return (env.prometheus.queries - before) / looks
+
+
+def test_many_rollouts_need_no_more_queries_than_one(env):
+    count = 200 if os.environ.get("SERIN_LONG") else 40
+    for namespace in ("token", "tls"):
+        env.server.request("DELETE", f"{support.SERIN}/namespaces/{namespace}/rollouts/agent")
+    env.world.paused = True # only the operator's queries count here; the stand-in would list all routes 20 times a second
+    cases = [Case(env, f"many-{number}", HELD) for number in range(count // 10)]
+    env.world.ready_once()
+    add_rollouts(env, cases[0], range(1))
+    one = queries_a_look(env, 1)
+    for case in cases:
+        add_rollouts(env, case, range(1, 11))
+    many = queries_a_look(env, count)
+    check(1 <= one <= 4, f"{one} queries for one rollout")
+    # One round for all; a round that a busy machine made late may fall into the same time.
+    check(many <= 2 * one, f"{many} queries a look for {count} rollouts, {one} for one")
+    env.world.paused = False
+
+
+def main():
+    environment = {}
+
+    def with_environment(function):
+        def run(server):
+            if "env" not in environment:
+                environment["env"] = support.Environment(server)
+            function(environment["env"])
+        return run
+
+    tests = {name: with_environment(f) for name, f in globals().items() if name.startswith("test_")}
+
+    def end(server):
+        if "env" in environment:
+            environment["env"].close()
+
+    wanted = sys.argv[1:]
+    tests = {name: f for name, f in tests.items() if not wanted or name in wanted}
+    sys.argv[1:] = []
+    apiserver.main({**tests, "test_the_operator_ends_cleanly": end})
+
+
+if __name__ == "__main__":
+    main()
