@@ -252,7 +252,7 @@ static void on_eof(struct connection *c, bool broken) {
     // A client that only ended its side still gets its answer.
     if (!broken && c->work->run.exchange.tunnel)
       exchange_run_event(&c->work->run, EXCHANGE_ON_REQUEST_END);
-    else if (broken || !c->work->request_complete)
+    else if (broken || !c->work->request_complete || exchange_is_delayed(&c->work->run.exchange))
       exchange_run_event(&c->work->run, EXCHANGE_ON_CLIENT_GONE);
     return;
   case CONNECTION_CLOSED: return;

@@ -84,6 +84,28 @@ static uint32_t connect(struct exchange *x, int64_t now_ms) {
   return EXCHANGE_DO_CONNECT;
 }
 
+// A delay comes before everything else: no timer of the route runs yet, nobody is picked, nothing
+// is retried.
+static uint32_t on_begin(struct exchange *x, const struct exchange_event *event) {
+  x->reply = event->reply; // status 0: none
+  if (event->delay_ms > 0) {
+    x->flags |= EXCHANGE_DI;
+    x->try = EXCHANGE_TRY_DELAY;
+    x->delay_until_ms = event->now_ms + event->delay_ms;
+    return 0;
+  }
+  return event->kind == EXCHANGE_ON_LOCAL ? answer(x, &event->reply) : connect(x, event->now_ms);
+}
+
+static uint32_t on_delay_over(struct exchange *x, int64_t now_ms) {
+  const struct exchange_reply reply = x->reply;
+  x->try = EXCHANGE_TRY_NONE;
+  x->active_ms = now_ms;
+  if (x->request == EXCHANGE_CLOSED)
+    x->request_end_ms = now_ms; // the route's timeout begins here
+  return reply.status ? answer(x, &reply) : connect(x, now_ms);
+}
+
 static bool can_replay(const struct exchange *x) {
   return x->response == EXCHANGE_HEAD && !x->copy_lost && !x->interim_forwarded;
 }
@@ -241,6 +263,8 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
   static const struct exchange_reply try_timeout = {
       504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_per_try_timeout")};
   int64_t now = event->now_ms, when = route_due(x);
+  if (x->try == EXCHANGE_TRY_DELAY)
+    return x->delay_until_ms <= now ? on_delay_over(x, now) : 0;
   if (x->response == EXCHANGE_CLOSED) {
     // Only the last bytes wait for a client that does not read.
     when = idle_due(x);
@@ -278,8 +302,8 @@ uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
   if (event->kind != EXCHANGE_ON_TIMER)
     x->active_ms = event->now_ms;
   switch (event->kind) {
-  case EXCHANGE_ON_BEGIN: return connect(x, event->now_ms);
-  case EXCHANGE_ON_LOCAL: return answer(x, &event->reply);
+  case EXCHANGE_ON_BEGIN:
+  case EXCHANGE_ON_LOCAL: return on_begin(x, event);
   case EXCHANGE_ON_REQUEST_BODY:
     return x->try == EXCHANGE_TRY_OPEN && x->response != EXCHANGE_CLOSED
                ? EXCHANGE_DO_FORWARD_REQUEST
@@ -313,6 +337,10 @@ uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
   return 0;
 }
 
+bool exchange_is_delayed(const struct exchange *x) {
+  return x->try == EXCHANGE_TRY_DELAY;
+}
+
 bool exchange_wants_request(const struct exchange *x) {
   return x->request == EXCHANGE_BODY && !x->upstream_full && x->response != EXCHANGE_CLOSED;
 }
@@ -328,6 +356,8 @@ bool exchange_keeps_request(const struct exchange *x) {
 int64_t exchange_deadline(const struct exchange *x) {
   if (x->finished)
     return 0;
+  if (x->try == EXCHANGE_TRY_DELAY)
+    return x->delay_until_ms;
   int64_t all[4] = {idle_due(x)};
   if (x->response != EXCHANGE_CLOSED) {
     all[1] = route_due(x);

@@ -13,6 +13,7 @@ enum exchange_half { EXCHANGE_HEAD, EXCHANGE_BODY, EXCHANGE_CLOSED };
 
 enum exchange_try {
   EXCHANGE_TRY_NONE,       // no try runs
+  EXCHANGE_TRY_DELAY,      // a fault holds the request back before its first try
   EXCHANGE_TRY_CONNECTING, // waits for a connection
   EXCHANGE_TRY_OPEN,       // the request head was written
   EXCHANGE_TRY_BACKOFF,    // waits for the next try
@@ -90,7 +91,8 @@ struct exchange_reply {
 struct exchange_event {
   enum exchange_event_kind kind;
   int64_t now_ms;
-  uint64_t rnd; // used for the back-off
+  uint64_t rnd;     // used for the back-off
+  int64_t delay_ms; // ON_BEGIN, ON_LOCAL: a fault holds the request back for so long first
   int status, grpc_status;
   bool is_ratelimited, reused, request_started, response_started;
   enum exchange_reason reason;
@@ -138,7 +140,7 @@ struct exchange {
   bool finished;
   uint32_t tries;   // begun so far, stale connections not counted
   uint32_t retries; // by policy
-  int64_t started_ms, request_end_ms, try_ms, backoff_until_ms, active_ms;
+  int64_t started_ms, request_end_ms, try_ms, backoff_until_ms, active_ms, delay_until_ms;
   struct exchange_reply reply;
   // The record.
   int status;     // sent to the client; 0: none
@@ -155,6 +157,8 @@ void exchange_init(struct exchange *exchange, const struct exchange_policy *poli
 // Returns bits of enum exchange_action.
 uint32_t exchange_step(struct exchange *exchange, const struct exchange_event *event);
 
+// Whether a fault holds the request back: there is nobody yet whom a client that left would miss.
+bool exchange_is_delayed(const struct exchange *exchange);
 // Whether bytes of the request, of the response may be read now.
 bool exchange_wants_request(const struct exchange *exchange);
 bool exchange_wants_response(const struct exchange *exchange);

@@ -4,6 +4,7 @@
 #include "manifests/base/bug.h"
 #include "proxy/balance.h"
 #include "proxy/connection.h"
+#include "proxy/exchange_filters.h"
 #include "proxy/exchange_send.h"
 #include "proxy/head_rules.h"
 #include "proxy/outlier.h"
@@ -142,6 +143,7 @@ static void act_reset_client(struct exchange_run *run) {
 
 static void act_finish(struct exchange_run *run) {
   exchange_send_record(run);
+  exchange_filters_end(run);
   run->active = false;
   if (run->upstream)
     act_reset_upstream(run);
@@ -248,6 +250,9 @@ static struct exchange_event first_event(struct exchange_run *run) {
     event.kind = EXCHANGE_ON_LOCAL;
     event.reply = (struct exchange_reply){reply->status, exchange_flag_find(reply->flag),
                                           reply->body, reply->details};
+    exchange_filters_begin(run, &event);
+  } else {
+    exchange_filters_begin(run, &event);
   }
   return event;
 }
@@ -264,6 +269,9 @@ static void reset_run(struct exchange_run *run) {
   run->sent_ns = run->request_body_bytes = run->response_body_bytes = 0;
   run->piece = STR_NULL;
   run->upstream_local[0] = '\0';
+  run->has_fault = false;
+  run->cors_kind = CORS_NONE;
+  run->scratch = NULL;
 }
 
 void exchange_run_begin(struct exchange_run *run, bool has_body) {

@@ -5,6 +5,7 @@
 // head of 6 KB and the texts below are all it needs, so a request allocates nothing.
 #pragma once
 
+#include "proxy/cors.h"
 #include "proxy/exchange.h"
 #include "proxy/http1.h"
 #include "proxy/pick.h"
@@ -46,6 +47,12 @@ struct exchange_run {
   uint64_t request_body_bytes, response_body_bytes, client_mark;
   char peer_text[64];
   char id_text[40], attempt_text[12], timeout_text[24], service_text[24], upstream_local[64];
+  // Of the route's filters (exchange_filters.h).
+  bool has_fault;
+  enum cors_kind cors_kind;
+  struct cors_request cors;
+  char *scratch; // a block of the worker's for computed header values, or NULL
+  size_t scratch_len;
   struct head request;
 };
 

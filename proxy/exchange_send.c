@@ -4,6 +4,7 @@
 #include "manifests/base/clock.h"
 #include "proxy/access_log.h"
 #include "proxy/connection.h"
+#include "proxy/exchange_filters.h"
 #include "proxy/exchange_run.h"
 #include "proxy/head_rules.h"
 #include "proxy/host.h"
@@ -29,22 +30,21 @@ static struct str number_text(char *out, size_t room, int64_t value) {
   return (struct str){out + at, room - at};
 }
 
-// A random UUID, version 4, as x-request-id.
-static struct str new_id(struct exchange_run *run) {
+struct str exchange_send_uuid(struct exchange_run *run, char *out) {
   static const char hex[] = "0123456789abcdef";
   uint64_t bits[2] = {rng_next(&run->worker->rng), rng_next(&run->worker->rng)};
   size_t at = 0;
   for (unsigned i = 0; i < 32; i++) {
     unsigned digit = (unsigned)(bits[i / 16] >> (i % 16 * 4)) & 15;
     if (i == 8 || i == 12 || i == 16 || i == 20)
-      run->id_text[at++] = '-';
+      out[at++] = '-';
     if (i == 12)
       digit = 4;
     if (i == 16)
       digit = 8 | (digit & 3);
-    run->id_text[at++] = hex[digit];
+    out[at++] = hex[digit];
   }
-  return (struct str){run->id_text, at};
+  return (struct str){out, at};
 }
 
 // The client's address without its port; the text lives as long as the request.
@@ -62,12 +62,12 @@ static void prepare_request(struct exchange_run *run) {
     rules.peer = peer_ip(run);
   const struct head_field *id = head_find(&run->request, HEAD_X_REQUEST_ID);
   if (is_gateway || !id || id->value.len == 0)
-    rules.new_id = new_id(run);
+    rules.new_id = exchange_send_uuid(run, run->id_text);
   head_rules_request(&run->request, &rules);
   const struct table_header_ops *ops[2];
   size_t count = route_header_ops(&run->decision, false, ops);
   for (size_t i = 0; i < count; i++)
-    head_rules_apply(&run->request, ops[i]);
+    exchange_filters_apply(run, &run->request, ops[i]);
   run->prepared = true;
 }
 
@@ -199,7 +199,8 @@ static void apply_response_rules(struct exchange_run *run, struct head *head,
   const struct table_header_ops *ops[2];
   size_t count = route_header_ops(&run->decision, true, ops);
   for (size_t i = 0; i < count; i++)
-    head_rules_apply(head, ops[i]);
+    exchange_filters_apply(run, head, ops[i]);
+  exchange_filters_response(run, head);
 }
 
 void exchange_send_response(struct exchange_run *run) {
@@ -230,8 +231,6 @@ void exchange_send_reply(struct exchange_run *run) {
   head.status = reply->status;
   head.length = (int64_t)reply->body.len;
   buf_init(&location, HEAD_BYTES_MAX);
-  if (reply->body.len > 0)
-    head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
   if (run->decision.kind == ROUTE_REDIRECT && reply->status == run->decision.reply.status) {
     struct route_request request = {.listener_port = run->connection->port,
                                     .authority = run->request.authority,
@@ -244,12 +243,15 @@ void exchange_send_reply(struct exchange_run *run) {
   }
   if (reply->flags & EXCHANGE_UO)
     (void)head_add_name(&head, STR("x-envoy-overloaded"), STR("true"));
+  struct str body = exchange_filters_grpc(run, &head, &location) ? STR_NULL : reply->body;
   apply_response_rules(run, &head, STR_NULL);
+  if (head.length > 0 && !head_find(&head, HEAD_CONTENT_TYPE)) // the route may have its own
+    head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
   bool empty = reply->status == 204 || reply->status == 304;
   write_head(run, &head, empty ? HTTP1_NO_BODY : HTTP1_LENGTH);
   if (!run->request.is_head && !empty) {
-    run->response_body_bytes = reply->body.len;
-    pump_add(&run->connection->work->out, reply->body.ptr, reply->body.len);
+    run->response_body_bytes = body.len;
+    pump_add(&run->connection->work->out, body.ptr, body.len);
   }
   buf_dispose(&location);
 }

@@ -3,6 +3,8 @@
 // of one side becomes one of the other. Each function performs one action of exchange.h.
 #pragma once
 
+#include "manifests/base/str.h"
+
 #include <stdint.h>
 
 struct exchange_run;
@@ -16,3 +18,5 @@ void exchange_send_reply(struct exchange_run *run);
 // Counters and the access log; once, at the end.
 void exchange_send_record(struct exchange_run *run);
 int64_t exchange_send_wall_ms(void);
+// A random UUID, version 4, into out[0..36).
+struct str exchange_send_uuid(struct exchange_run *run, char *out);

@@ -26,15 +26,24 @@ void head_rules_response(struct head *head, const struct head_rules_response *ru
     head_set(head, HEAD_X_ENVOY_SERVICE_TIME, rules->service_time);
 }
 
-void head_rules_apply(struct head *head, const struct table_header_ops *ops) {
+static void rules_put(struct head *head, const struct table_header *header, bool replaces,
+                      const struct str **computed) {
+  struct str value = header->format ? *(*computed)++ : header->value;
+  if (header->format && value.len == 0) // as Envoy: nothing to say, nothing is changed
+    return;
+  if (replaces)
+    head_remove_name(head, header->name);
+  (void)head_add_name(head, header->name, value);
+}
+
+void head_rules_apply(struct head *head, const struct table_header_ops *ops,
+                      const struct str *computed) {
   for (size_t i = 0; i < ops->remove_count; i++)
     head_remove_name(head, ops->remove[i]);
-  for (size_t i = 0; i < ops->set_count; i++) {
-    head_remove_name(head, ops->set[i].name);
-    (void)head_add_name(head, ops->set[i].name, ops->set[i].value);
-  }
+  for (size_t i = 0; i < ops->set_count; i++)
+    rules_put(head, &ops->set[i], true, &computed);
   for (size_t i = 0; i < ops->add_count; i++)
-    (void)head_add_name(head, ops->add[i].name, ops->add[i].value);
+    rules_put(head, &ops->add[i], ops->add[i].replaces, &computed);
 }
 
 int64_t head_rules_number(struct head *head, enum head_name id, int64_t fallback) {

@@ -22,8 +22,10 @@ struct head_rules_response {
 };
 
 void head_rules_response(struct head *head, const struct head_rules_response *rules);
-// Remove, set, add, in this order.
-void head_rules_apply(struct head *head, const struct table_header_ops *ops);
+// Remove, set, add, in this order. `computed`: ops->format_count values of the headers that have a
+// format, in the order of set and add; an empty one is left out. Values must outlive the head.
+void head_rules_apply(struct head *head, const struct table_header_ops *ops,
+                      const struct str *computed);
 // The value of a control header as a count of milliseconds or tries; `fallback` when absent or no
 // number.
 int64_t head_rules_number(struct head *head, enum head_name id, int64_t fallback);

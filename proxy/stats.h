@@ -128,11 +128,16 @@ struct stats_endpoint {
   XX(downstream_rq_tx_reset)                                                                       \
   XX(downstream_rq_header_timeout)                                                                 \
   XX(no_route)                                                                                     \
-  XX(rq_direct_response)
+  XX(rq_direct_response)                                                                           \
+  XX(fault_delays_injected)                                                                        \
+  XX(fault_aborts_injected)                                                                        \
+  XX(cors_origin_valid)                                                                            \
+  XX(cors_origin_invalid)
 
 #define STATS_DOWNSTREAM_GAUGE_MAP(XX)                                                             \
   XX(downstream_cx_active)                                                                         \
-  XX(downstream_rq_active)
+  XX(downstream_rq_active)                                                                         \
+  XX(fault_active_faults)
 
 #define STATS_BLOCK 256u
 #define STATS_BLOCKS 4096u

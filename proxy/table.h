@@ -19,8 +19,10 @@
 #include <stdint.h>
 
 struct host_index;
+struct header_format;
 struct outlier_policy;
 struct regex;
+struct table_filters;
 struct table_ids;
 
 // The place of a cluster or an endpoint in the workers' arrays (pools, counters, health). The rule:
@@ -101,8 +103,10 @@ struct table_cluster {
 };
 
 struct table_header {
-  struct str name; // lower-case
-  struct str value;
+  struct str name;                    // lower-case
+  struct str value;                   // when `format` is NULL
+  const struct header_format *format; // computed for each request (header_format.h)
+  bool replaces;                      // among `add`, too: there is only to be one
 };
 
 // Applied in this order: remove, set, add (docs/dataplane.md 1.7).
@@ -113,6 +117,7 @@ struct table_header_ops {
   size_t set_count;
   const struct table_header *add;
   size_t add_count;
+  size_t format_count; // of set and add, those that are computed
 };
 
 // One weighted destination. A destination that leads nowhere (unknown host, port or subset) keeps
@@ -161,6 +166,7 @@ struct table_route {
   int64_t timeout_ms; // 0: none
   struct retry_policy retry;
   struct table_header_ops request_headers, response_headers;
+  const struct table_filters *filters; // table_filters.h; NULL: none
   struct table_rewrite rewrite;
   struct table_redirect redirect;
   int reply_status; // TABLE_REPLY: directResponse

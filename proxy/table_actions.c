@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a route does beside choosing a destination: time-out, retries, headers, rewrite, redirect,
 // direct response.
+#include "manifests/source/base64.h"
+#include "proxy/header_format.h"
 #include "proxy/regex.h"
 #include "proxy/table_parts.h"
 
-#include "manifests/source/base64.h"
+#include <string.h>
 
 static bool action_retries(struct builder *builder, const struct part_place *place,
                            const struct vs_retries *from, struct retry_policy *policy) {
@@ -44,51 +46,61 @@ static bool action_check_text(struct builder *builder, const struct part_place *
   return true;
 }
 
-// "%%" is a percent sign; "%COMMAND%" is not enforced yet and makes the operation void rather than
-// wrong.
-static bool action_header_value(struct builder *builder, struct str text, struct str *ret_value) {
-  char *out = arena_alloc(builder->arena, text.len + 1);
-  size_t len = 0;
-  for (size_t i = 0; i < text.len; i++) {
-    if (text.ptr[i] == '%' && (i + 1 == text.len || text.ptr[++i] != '%'))
-      return false;
-    if (text.ptr[i] == '\r' || text.ptr[i] == '\n' || text.ptr[i] == '\0')
-      return false;
-    out[len++] = text.ptr[i];
-  }
-  *ret_value = (struct str){out, len};
-  return true;
+static bool action_is_host(struct str name) {
+  return str_eq(name, STR("host")) || str_eq(name, STR(":authority"));
 }
 
-static const struct table_header *action_headers(struct builder *builder,
-                                                 const struct part_place *place, const char *below,
-                                                 const char *op, const struct string_map *from,
-                                                 size_t *ret_count, struct str *ret_host) {
+static bool action_header(struct builder *builder, const struct part_place *place,
+                          const char *below, struct str text, struct table_header *header,
+                          struct str *ret_host) {
+  struct err err;
+  if (action_is_host(header->name)) {
+    // A rewrite of the host, literal as in Istio; set comes before add and wins.
+    if (!action_check_text(builder, place, below, text))
+      return false;
+    if (ret_host->len == 0)
+      *ret_host = arena_str(builder->arena, text);
+    return true;
+  }
+  if (header_format_compile(builder->arena, text, HEADER_FORMAT_PERCENT, header, &err) == 0)
+    return true;
+  table_finding(builder, FINDING_ERROR, place->object, table_place(builder, place, below),
+                "header-format", "%s", err.msg);
+  return false;
+}
+
+static bool action_headers(struct builder *builder, const struct part_place *place,
+                           const char *below, const char *op, const struct string_map *from,
+                           struct table_header_ops *ops, struct str *ret_host) {
   struct table_header *headers = ARENA_ARRAY(builder->arena, struct table_header, from->count);
   size_t count = 0;
+  bool ok = true;
   for (size_t i = 0; i < from->count; i++) {
     struct table_header header = {.name = table_lower(builder->arena, from->items[i].key)};
-    if (!action_header_value(builder, from->items[i].value, &header.value)) {
-      table_finding(
-          builder, FINDING_WARNING, place->object,
-          arena_printf(builder->arena, "%.*s.%s.%.*s", STR_ARG(table_place(builder, place, below)),
-                       op, STR_ARG(from->items[i].key)),
-          "not-enforced", "values with %%COMMAND%% are not written; this one is left out");
+    const char *at =
+        arena_printf(&builder->scratch, "%s.%s.%.*s", below, op, STR_ARG(from->items[i].key)).ptr;
+    ok = action_header(builder, place, at, from->items[i].value, &header, ret_host) && ok;
+    if (action_is_host(header.name))
       continue;
+    ops->format_count += header.format != NULL;
+    if (ops->format_count > HEAD_FIELDS_MAX) {
+      table_finding(builder, FINDING_ERROR, place->object, table_place(builder, place, at),
+                    "header-format", "expected at most %u computed headers", HEAD_FIELDS_MAX);
+      return false;
     }
-    bool is_host = str_eq(header.name, STR("host")) || str_eq(header.name, STR(":authority"));
-    if (is_host && !action_check_text(builder, place, below, header.value))
-      continue;
-    if (is_host && ret_host->len == 0)
-      *ret_host = header.value; // a rewrite of the host; set comes before add and wins
-    if (!is_host)
-      headers[count++] = header;
+    headers[count++] = header;
   }
-  *ret_count = count;
-  return headers;
+  if (strcmp(op, "set") == 0) {
+    ops->set = headers;
+    ops->set_count = count;
+  } else {
+    ops->add = headers;
+    ops->add_count = count;
+  }
+  return ok;
 }
 
-void table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
+bool table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
                         const struct vs_header_ops *ops, struct table_header_ops *ret_ops,
                         struct str *ret_host) {
   struct str *remove = ARENA_ARRAY(builder->arena, struct str, ops->remove_count);
@@ -96,10 +108,8 @@ void table_make_headers(struct builder *builder, const struct part_place *place,
     remove[i] = table_lower(builder->arena, ops->remove[i]);
   ret_ops->remove = remove;
   ret_ops->remove_count = ops->remove_count;
-  ret_ops->set =
-      action_headers(builder, place, below, "set", &ops->set, &ret_ops->set_count, ret_host);
-  ret_ops->add =
-      action_headers(builder, place, below, "add", &ops->add, &ret_ops->add_count, ret_host);
+  bool ok = action_headers(builder, place, below, "set", &ops->set, ret_ops, ret_host);
+  return action_headers(builder, place, below, "add", &ops->add, ret_ops, ret_host) && ok;
 }
 
 static bool action_rewrite(struct builder *builder, const struct part_place *place,
@@ -171,13 +181,16 @@ bool table_make_action(struct builder *builder, const struct part_place *place,
   route->timeout_ms = http->has_timeout_ms ? http->timeout_ms : 0;
   bool ok = action_retries(builder, place, http->retries, &route->retry);
   if (http->headers) {
-    table_make_headers(builder, place, ".headers.request", &http->headers->request,
-                       &route->request_headers, &host);
+    ok = table_make_headers(builder, place, ".headers.request", &http->headers->request,
+                            &route->request_headers, &host) &&
+         ok;
     struct str ignored = STR("");
-    table_make_headers(builder, place, ".headers.response", &http->headers->response,
-                       &route->response_headers, &ignored);
+    ok = table_make_headers(builder, place, ".headers.response", &http->headers->response,
+                            &route->response_headers, &ignored) &&
+         ok;
   }
   route->rewrite.authority = host;
+  ok = table_make_filters(builder, place, http, route) && ok;
   ok = action_rewrite(builder, place, http->rewrite, &route->rewrite) && ok;
   if (http->redirect) {
     route->action = TABLE_REDIRECT;

@@ -162,8 +162,19 @@ bool table_names_gateway(struct str name, struct str namespace_,
 // redirect, direct response. False as above.
 bool table_make_action(struct builder *builder, const struct part_place *place,
                        const struct vs_http *http, struct table_route *route);
-// `below`: ".headers.request". *ret_host: a new Host among them.
-void table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
+// Faults, cross-origin rules and mirrors of a route; false as above.
+bool table_make_filters(struct builder *builder, const struct part_place *place,
+                        const struct vs_http *http, struct table_route *route);
+// Fills in everything of a destination but its weight and headers.
+void table_make_destination(struct builder *builder, const struct part_place *place,
+                            const struct vs_destination *from,
+                            struct table_destination *destination);
+// False after a finding. `ignore_case`: exact and prefix only.
+bool table_make_matcher(struct builder *builder, const struct part_place *place, const char *below,
+                        const struct string_match *from, bool ignore_case,
+                        struct string_matcher *ret_match);
+// `below`: ".headers.request". *ret_host: a new Host among them. False as above.
+bool table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
                         const struct vs_header_ops *ops, struct table_header_ops *ret_ops,
                         struct str *ret_host);
 // Where "no subset" or a subset leads; NULL when the service or the subset is not known.

@@ -4,10 +4,9 @@
 #include "proxy/host.h"
 #include "proxy/table_parts.h"
 
-// False after a finding.
-static bool routes_string(struct builder *builder, const struct part_place *place,
-                          const char *below, const struct string_match *from, bool ignore_case,
-                          struct string_matcher *ret_match) {
+bool table_make_matcher(struct builder *builder, const struct part_place *place, const char *below,
+                        const struct string_match *from, bool ignore_case,
+                        struct string_matcher *ret_match) {
   struct arena *arena = builder->arena;
   struct str value = STR("");
   ret_match->kind = STRING_MATCH_PRESENT;
@@ -75,7 +74,9 @@ static bool routes_fields(struct builder *builder, const struct part_place *plac
                       "%.*s: this proxy verifies no tokens", STR_ARG(item->key));
         ok = false;
       }
-      ok = routes_string(builder, place, groups[g].below, &item->match, false, &field->match) && ok;
+      ok =
+          table_make_matcher(builder, place, groups[g].below, &item->match, false, &field->match) &&
+          ok;
     }
   }
   match->fields = fields;
@@ -88,13 +89,16 @@ static bool routes_match(struct builder *builder, const struct part_place *place
   match->name = arena_str(builder->arena, from->name);
   match->port = (uint16_t)from->port;
   if (from->uri)
-    ok = routes_string(builder, place, ".uri", from->uri, from->ignore_uri_case, &match->uri) && ok;
+    ok =
+        table_make_matcher(builder, place, ".uri", from->uri, from->ignore_uri_case, &match->uri) &&
+        ok;
   if (from->scheme)
-    ok = routes_string(builder, place, ".scheme", from->scheme, false, &match->scheme) && ok;
+    ok = table_make_matcher(builder, place, ".scheme", from->scheme, false, &match->scheme) && ok;
   if (from->method)
-    ok = routes_string(builder, place, ".method", from->method, false, &match->method) && ok;
+    ok = table_make_matcher(builder, place, ".method", from->method, false, &match->method) && ok;
   if (from->authority)
-    ok = routes_string(builder, place, ".authority", from->authority, false, &match->authority) &&
+    ok = table_make_matcher(builder, place, ".authority", from->authority, false,
+                            &match->authority) &&
          ok;
   return routes_fields(builder, place, from, match) && ok;
 }
@@ -137,9 +141,8 @@ static bool routes_is_for_us(const struct builder *builder, const struct part_ob
 }
 
 static void routes_check_destination(struct builder *builder, const struct part_place *place,
-                                     const struct table_destination *destination,
-                                     const struct part_service *service) {
-  if (!service) {
+                                     const struct table_destination *destination) {
+  if (!destination->service) {
     table_finding(builder, FINDING_WARNING, place->object,
                   table_place(builder, place, ".destination"), "unknown-host",
                   "no Service is called %.*s; its share is answered with 503",
@@ -158,14 +161,13 @@ static void routes_check_destination(struct builder *builder, const struct part_
   }
 }
 
-static void routes_destination(struct builder *builder, const struct part_place *place,
-                               const struct vs_route_destination *from,
-                               struct table_destination *destination) {
-  destination->weight = from->weight > 0 ? (uint64_t)from->weight : 0;
-  destination->host = host_expand(builder->arena, from->destination.host,
-                                  place->object->meta->namespace_, builder->domain);
-  destination->subset = arena_str(builder->arena, from->destination.subset);
-  destination->port = (uint16_t)from->destination.port;
+void table_make_destination(struct builder *builder, const struct part_place *place,
+                            const struct vs_destination *from,
+                            struct table_destination *destination) {
+  destination->host =
+      host_expand(builder->arena, from->host, place->object->meta->namespace_, builder->domain);
+  destination->subset = arena_str(builder->arena, from->subset);
+  destination->port = (uint16_t)from->port;
   const struct part_service *service = map_get(&builder->service_by_name, destination->host);
   if (service) {
     destination->service = service->service;
@@ -178,28 +180,39 @@ static void routes_destination(struct builder *builder, const struct part_place 
         destination->fixed_port = i;
     }
   }
-  routes_check_destination(builder, place, destination, service);
+}
+
+static bool routes_destination(struct builder *builder, const struct part_place *place,
+                               const struct vs_route_destination *from,
+                               struct table_destination *destination) {
+  bool ok = true;
+  destination->weight = from->weight > 0 ? (uint64_t)from->weight : 0;
+  table_make_destination(builder, place, &from->destination, destination);
+  routes_check_destination(builder, place, destination);
   if (from->headers) {
-    struct str host = STR("");
-    table_make_headers(builder, place, ".headers.request", &from->headers->request,
-                       &destination->request_headers, &host);
-    table_make_headers(builder, place, ".headers.response", &from->headers->response,
-                       &destination->response_headers, &host);
+    struct str host = STR(""), ignored = STR("");
+    ok = table_make_headers(builder, place, ".headers.request", &from->headers->request,
+                            &destination->request_headers, &host);
+    ok = table_make_headers(builder, place, ".headers.response", &from->headers->response,
+                            &destination->response_headers, &ignored) &&
+         ok;
     destination->authority = host;
   }
+  return ok;
 }
 
 // Several: those of weight 0 are left out. One: its weight does not count.
-static void routes_destinations(struct builder *builder, const struct part_place *place,
+static bool routes_destinations(struct builder *builder, const struct part_place *place,
                                 const struct vs_http *http, struct table_route *route) {
   struct table_destination *destinations =
       ARENA_ARRAY(builder->arena, struct table_destination, http->route_count);
+  bool ok = true;
   for (size_t i = 0; i < http->route_count; i++) {
     const struct part_place below = {place->object, place->http, -1, (int)i};
     struct table_destination destination = {0};
     if (http->route_count > 1 && http->route[i].weight <= 0)
       continue;
-    routes_destination(builder, &below, &http->route[i], &destination);
+    ok = routes_destination(builder, &below, &http->route[i], &destination) && ok;
     if (http->route_count == 1)
       destination.weight = 1;
     route->total_weight += destination.weight;
@@ -209,6 +222,7 @@ static void routes_destinations(struct builder *builder, const struct part_place
   route->is_weighted = http->route_count > 1;
   if (route->destination_count > 1)
     route->split = builder->table->split_count++;
+  return ok;
 }
 
 static struct str routes_name(struct arena *arena, struct str name, struct str match) {
@@ -257,7 +271,7 @@ static bool routes_add_http(struct builder *builder, const struct part_place *pl
   if (http->delegate && !http->route_count && !http->redirect && !http->direct_response)
     return true; // reported as not enforced; an entry without an action takes no requests
   bool ok = table_make_action(builder, place, http, &shared);
-  routes_destinations(builder, place, http, &shared);
+  ok = routes_destinations(builder, place, http, &shared) && ok;
   if (http->match_count == 0)
     return routes_add(builder, place, http, NULL, &shared, routes) && ok;
   for (size_t i = 0; i < http->match_count; i++) {

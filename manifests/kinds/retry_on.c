@@ -57,7 +57,7 @@ const char *retry_on_nearest(struct str token) {
   return best;
 }
 
-bool grpc_status_is_known(struct str name) {
+int grpc_status_number(struct str name) {
   static const char *const names[] = {"OK",
                                       "CANCELLED",
                                       "UNKNOWN",
@@ -77,6 +77,10 @@ bool grpc_status_is_known(struct str name) {
                                       "UNAUTHENTICATED"};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
     if (str_eq_z(name, names[i]))
-      return true;
-  return false;
+      return (int)i;
+  return -1;
+}
+
+bool grpc_status_is_known(struct str name) {
+  return grpc_status_number(name) >= 0;
 }

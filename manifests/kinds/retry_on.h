@@ -12,3 +12,5 @@ const char *retry_on_nearest(struct str token);
 // A condition that may repeat a request the backend has already worked on.
 bool retry_on_is_unsafe(struct str token);
 bool grpc_status_is_known(struct str name);
+// "UNAVAILABLE" -> 14; -1 when it is none.
+int grpc_status_number(struct str name);

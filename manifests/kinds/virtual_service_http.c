@@ -160,7 +160,7 @@ static const struct field http_fields[] = {
     F_OPTIONAL(struct vs_http, retries, "retries", &vs_retries_schema,
                .doc =
                    "When a request is tried again. Not given: twice, when the connection fails."),
-    F_OPTIONAL(struct vs_http, fault, "fault", &vs_fault_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct vs_http, fault, "fault", &vs_fault_schema,
                .doc = "Delays or errors made on purpose."),
     F_OPTIONAL(struct vs_http, mirror, "mirror", &vs_destination_schema, F_NOT_ENFORCED,
                .doc = "Gets copies of the requests; its answers are dropped."),
@@ -173,7 +173,7 @@ static const struct field http_fields[] = {
               .deprecated = "use mirrorPercentage"),
     F_INT_OPT(struct vs_http, mirror_percent, "mirror_percent", F_RANGE(0, 100), F_NOT_ENFORCED,
               .deprecated = "use mirrorPercentage"),
-    F_OPTIONAL(struct vs_http, cors_policy, "corsPolicy", &vs_cors_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct vs_http, cors_policy, "corsPolicy", &vs_cors_schema,
                .doc = "Cross-origin requests of browsers."),
     F_OPTIONAL(struct vs_http, headers, "headers", &vs_headers_schema,
                .doc = "Header changes for all destinations of this route."),

@@ -70,10 +70,11 @@ const struct schema vs_retries_schema = SCHEMA(
     .doc = "When a request is tried again. Methods are not looked at: POST is repeated, too.");
 
 static const struct field delay_fields[] = {
-    F_INT_OPT(struct vs_delay, percent, "percent", F_RANGE(0, 100), .deprecated = "use percentage"),
+    F_INT_OPT(struct vs_delay, percent, "percent", F_RANGE(0, 100), F_ENFORCED,
+              .deprecated = "use percentage"),
     F_OPTIONAL(struct vs_delay, percentage, "percentage", &vs_percentage_schema,
                .doc = "Share of the requests; none when not given."),
-    F_DURATION_OPT(struct vs_delay, fixed_delay_ms, "fixedDelay", F_AT_LEAST(1),
+    F_DURATION_OPT(struct vs_delay, fixed_delay_ms, "fixedDelay", F_AT_LEAST(1), F_ENFORCED,
                    .doc = "How long the request is held back."),
     F_DURATION(struct vs_delay, exponential_delay_ms, "exponentialDelay",
                .doc = "Not supported by Istio either."),
@@ -82,9 +83,9 @@ static const struct schema delay_schema =
     SCHEMA("FaultDelay", struct vs_delay, delay_fields, .check = vs_check_delay);
 
 static const struct field abort_fields[] = {
-    F_INT_OPT(struct vs_abort, http_status, "httpStatus", F_RANGE(200, 599),
+    F_INT_OPT(struct vs_abort, http_status, "httpStatus", F_RANGE(200, 599), F_ENFORCED,
               .doc = "Status to answer with."),
-    F_STRING(struct vs_abort, grpc_status, "grpcStatus",
+    F_STRING(struct vs_abort, grpc_status, "grpcStatus", F_ENFORCED,
              .doc = "gRPC status to answer with, e.g. UNAVAILABLE."),
     F_STRING(struct vs_abort, http2_error, "http2Error", .doc = "Not supported by Istio either."),
     F_OPTIONAL(struct vs_abort, percentage, "percentage", &vs_percentage_schema,
@@ -111,17 +112,21 @@ static const struct enum_value preflights[] = {
     {.name = NULL}};
 
 static const struct field cors_fields[] = {
-    F_STRINGS(struct vs_cors, allow_origin, "allowOrigin", .deprecated = "use allowOrigins"),
+    F_STRINGS(struct vs_cors, allow_origin, "allowOrigin", F_ENFORCED,
+              .deprecated = "use allowOrigins"),
     F_LIST(struct vs_cors, allow_origins, "allowOrigins", &string_match_schema,
            .doc = "Origins that may."),
-    F_STRINGS(struct vs_cors, allow_methods, "allowMethods", .doc = "Methods that may be used."),
-    F_STRINGS(struct vs_cors, allow_headers, "allowHeaders", .doc = "Headers that may be sent."),
-    F_STRINGS(struct vs_cors, expose_headers, "exposeHeaders", .doc = "Headers that may be read."),
-    F_DURATION_OPT(struct vs_cors, max_age_ms, "maxAge",
+    F_STRINGS(struct vs_cors, allow_methods, "allowMethods", F_ENFORCED,
+              .doc = "Methods that may be used."),
+    F_STRINGS(struct vs_cors, allow_headers, "allowHeaders", F_ENFORCED,
+              .doc = "Headers that may be sent."),
+    F_STRINGS(struct vs_cors, expose_headers, "exposeHeaders", F_ENFORCED,
+              .doc = "Headers that may be read."),
+    F_DURATION_OPT(struct vs_cors, max_age_ms, "maxAge", F_ENFORCED,
                    .doc = "How long a preflight holds; whole seconds."),
-    F_BOOL_OPT(struct vs_cors, allow_credentials, "allowCredentials",
+    F_BOOL_OPT(struct vs_cors, allow_credentials, "allowCredentials", F_ENFORCED,
                .doc = "Whether cookies may be sent."),
-    F_ENUM(struct vs_cors, unmatched_preflights, "unmatchedPreflights", preflights,
+    F_ENUM(struct vs_cors, unmatched_preflights, "unmatchedPreflights", preflights, F_ENFORCED,
            .doc = "What happens to a preflight of another origin."),
 };
 const struct schema vs_cors_schema =

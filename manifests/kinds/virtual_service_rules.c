@@ -1,42 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of the policies of an HTTP route (virtual_service_check.h).
+#include "manifests/kinds/header_command.h"
 #include "manifests/kinds/regex_form.h"
 #include "manifests/kinds/retry_on.h"
 #include "manifests/kinds/virtual_service_check.h"
 #include "manifests/schema/format.h"
 
-// Envoy's format: %COMMAND(arguments)% is replaced, %% is a percent sign.
-static bool percents_are_paired(struct str value) {
-  size_t i = 0;
-  while (i < value.len) {
-    if (value.ptr[i++] != '%')
-      continue;
-    if (i < value.len && value.ptr[i] == '%') {
-      i++;
-      continue;
-    }
-    size_t start = i;
-    while (i < value.len && value.ptr[i] != '%')
-      i++;
-    if (i == value.len || i == start)
-      return false;
-    i++;
-  }
-  return true;
+static bool vs_is_host(struct str name) {
+  return str_eq_nocase(name, STR("host")) || str_eq_z(name, ":authority");
 }
 
 static void check_pairs(const struct string_map *map, const char *name, struct check *check) {
   for (size_t i = 0; i < map->count; i++) {
     struct str key = map->items[i].key, value = map->items[i].value;
+    struct err err;
     const char *field = arena_printf(check->arena, "%s.%.*s", name, STR_ARG(key)).ptr;
     if (!str_eq_z(key, ":authority") && !format_token.is_valid(key))
       check_error(check, "bad-value", field, "is not a header name (%s)", format_token.expected);
     if (!format_header_value.is_valid(value))
       check_error(check, "bad-value", field, "expected %s", format_header_value.expected);
-    else if (!percents_are_paired(value))
-      check_error(
-          check, "bad-value", field,
-          "a lone %% begins a variable such as %%PROTOCOL%%; write %%%% for a percent sign");
+    else if (!vs_is_host(key) && header_command_check(value, &err))
+      check_error(check, "header-format", field, "%s", err.msg);
   }
 }
 

@@ -7,7 +7,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE, TEXT, SCHEMA, KINDS, SOURCE = (f"manifests/{r}" for r in ("base", "text", "schema", "kinds", "source"))
 PROXY_PURE = ("table", "route", "match", "regex", "host", "cluster", "endpoint", "pick", "retry_policy", "exchange",
               "outlier", "http1", "head", "path", "dump", "header")
-PROXY_EFFECT = ("exchange_run", "exchange_send", "outlier_set")  # perform what the pure file beside them decides
+PROXY_EFFECT = ("exchange_run", "exchange_filters", "mirror", "exchange_send", "outlier_set")  # perform what the pure file beside them decides
 
 # room -> rooms whose headers it may include
 MAY = {

@@ -147,7 +147,9 @@ static void routes(void **state) {
       {VS "  - timeout: 5s\n    corsPolicy: {allowMethods: [FETCH], maxAge: 1500ms, allowOrigins: "
           "[{}]}\n" TO,
        "bad-value required bad-value"},
-      {VS "  - timeout: 5s\n    headers: {request: {set: {x: '100%'}}}\n" TO, "bad-value"},
+      {VS "  - timeout: 5s\n    headers: {request: {set: {x: '100%'}}}\n" TO, "header-format"},
+      {VS "  - timeout: 5s\n    headers: {response: {add: {x: '%NOBODY%'}}}\n" TO, "header-format"},
+      {VS "  - timeout: 5s\n    headers: {request: {add: {x: '%START_TIME(%s)%'}}}\n" TO, ""},
       {VS "  - timeout: 5s\n    headers: {request: {set: {x: '100%%', ':authority': b}}}\n" TO, ""},
       {VS "  - timeout: 5s\n" TO "  - timeout: 6s\n" TO, "unreachable-route"},
       {VS

@@ -148,15 +148,16 @@ static void tries_and_responses_are_marked(void **state) {
 
 static void operations_come_in_order(void **state) {
   const struct str remove[] = {STR("a"), STR("b")};
-  const struct table_header set[] = {{STR("b"), STR("set")}};
-  const struct table_header more[] = {{STR("b"), STR("added")}};
-  const struct table_header_ops ops = {remove, 2, set, 1, more, 1};
+  const struct table_header set[] = {{.name = STR("b"), .value = STR("set")}};
+  const struct table_header more[] = {{.name = STR("b"), .value = STR("added")}};
+  const struct table_header_ops ops = {
+      .remove = remove, .remove_count = 2, .set = set, .set_count = 1, .add = more, .add_count = 1};
   (void)state;
   head_reset(&head);
   add("a", "1");
   add("b", "2");
   add("c", "3");
-  head_rules_apply(&head, &ops);
+  head_rules_apply(&head, &ops, NULL);
   assert_int_equal(head.count, 3);
   assert_string_equal(head.fields[0].value.ptr, "3");
   assert_string_equal(head.fields[1].value.ptr, "set");

@@ -167,15 +167,12 @@ static void what_comes_later_is_reported(void **state) {
   (void)state;
   static const char *const files[] = {"01-httproute-path.yaml",
                                       "02-httproute-header.yaml",
-                                      "13-fault-delay.yaml",
-                                      "14-fault-abort.yaml",
                                       "15-mirror.yaml",
                                       "16-httproute-rewrite.yaml",
                                       "17-httproute-headers.yaml",
                                       "19-advanced-circuit-breaker.yaml",
                                       "23-loadbalancer-hash-header.yaml",
-                                      "24-loadbalancer-hash-cookie.yaml",
-                                      "27-fault-test-retries.yaml"};
+                                      "24-loadbalancer-hash-cookie.yaml"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     struct fixture fixture;
     struct proxy_table *table = table_with(&fixture, &files[i], 1);
