@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,13 +16,16 @@
 #include <unistd.h>
 
 #define IDLE_WAIT_MS 50
+#define WRITE_WAIT_MS 100
 
 struct access_log {
   enum access_log_format format;
-  char *path; // NULL: standard output
-  int fd;
+  char *path;   // NULL: standard output
+  int fd;       // -1: could not be opened; tried again
+  bool is_file; // takes any amount at once
   pthread_t thread;
-  atomic_bool stop;
+  atomic_bool stop, reopen;
+  _Atomic uint64_t lost; // lines that could not be written
   unsigned count;
   struct access_log_ring *rings;
 };
@@ -62,6 +67,14 @@ static void text_quoted(struct buf *out, struct str s) {
   (void)buf_add_char(out, '"');
 }
 
+static void add_path(struct buf *out, const struct access_log_entry *e) {
+  add_escaped(out, e->path);
+  if (!e->query.ptr)
+    return;
+  (void)buf_add_char(out, '?');
+  add_escaped(out, e->query);
+}
+
 static void text_plain(struct buf *out, struct str s) {
   (void)buf_add_char(out, ' ');
   size_t from = out->len;
@@ -78,13 +91,18 @@ static void text_line(struct buf *out, const struct access_log_entry *e) {
   (void)buf_add_z(out, "] \"");
   text_string(out, e->method);
   (void)buf_add_char(out, ' ');
-  text_string(out, e->path);
+  if (e->path.len > 0)
+    add_path(out, e);
+  else
+    (void)buf_add_char(out, '-');
   (void)buf_add_char(out, ' ');
   text_string(out, e->protocol);
   (void)buf_addf(out, "\" %d", e->status);
   text_plain(out, e->flags);
   text_plain(out, e->details);
-  (void)buf_addf(out, " - \"-\" %" PRIu64 " %" PRIu64 " %" PRId64, e->bytes_received, e->bytes_sent,
+  text_plain(out, e->termination);
+  text_quoted(out, e->transport_failure);
+  (void)buf_addf(out, " %" PRIu64 " %" PRIu64 " %" PRId64, e->bytes_received, e->bytes_sent,
                  e->duration_ms);
   if (e->service_ms >= 0)
     (void)buf_addf(out, " %" PRId64, e->service_ms);
@@ -120,13 +138,19 @@ static void json_line(struct buf *out, const struct access_log_entry *e) {
   add_time(out, e->start_wall_ms);
   (void)buf_add_z(out, "\",");
   json_string(out, "method", e->method);
-  json_string(out, "path", e->path);
+  if (e->path.len > 0) {
+    (void)buf_add_z(out, "\"path\":\"");
+    add_path(out, e);
+    (void)buf_add_z(out, "\",");
+  } else {
+    json_string(out, "path", STR_NULL);
+  }
   json_string(out, "protocol", e->protocol);
   (void)buf_addf(out, "\"response_code\":%d,", e->status);
   json_string(out, "response_flags", e->flags);
   json_string(out, "response_code_details", e->details);
-  json_string(out, "connection_termination_details", STR_NULL);
-  json_string(out, "upstream_transport_failure_reason", STR_NULL);
+  json_string(out, "connection_termination_details", e->termination);
+  json_string(out, "upstream_transport_failure_reason", e->transport_failure);
   (void)buf_addf(out, "\"bytes_received\":%" PRIu64 ",\"bytes_sent\":%" PRIu64 ",",
                  e->bytes_received, e->bytes_sent);
   (void)buf_addf(out, "\"duration\":%" PRId64 ",", e->duration_ms);
@@ -159,55 +183,85 @@ int access_log_line(struct buf *out, enum access_log_format format,
 }
 
 static int open_file(struct access_log *log, struct err *err) {
+  struct stat about;
   log->fd =
       log->path ? open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640) : STDOUT_FILENO;
-  return log->fd >= 0 ? 0 : err_errno(err, "cannot open the access log %s", log->path);
+  if (log->fd < 0)
+    return err_errno(err, "cannot open the access log %s", log->path);
+  log->is_file = fstat(log->fd, &about) == 0 && S_ISREG(about.st_mode);
+  return 0;
 }
 
 // Log rotation moves the file away: go on in a new one.
-static void reopen_if_moved(struct access_log *log) {
+static bool is_moved(const struct access_log *log) {
   struct stat mine, there;
-  if (!log->path || log->fd < 0 || fstat(log->fd, &mine) != 0)
+  if (log->fd < 0 || fstat(log->fd, &mine) != 0)
+    return true;
+  return stat(log->path, &there) != 0 || mine.st_ino != there.st_ino || mine.st_dev != there.st_dev;
+}
+
+static void reopen(struct access_log *log) {
+  if (!log->path)
     return;
-  if (stat(log->path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
-    return;
-  (void)close(log->fd);
+  if (log->fd >= 0)
+    (void)close(log->fd);
   (void)open_file(log, NULL);
+}
+
+static void count_lost(struct access_log *log, const char *ptr, size_t len) {
+  uint64_t lines = 0;
+  for (size_t i = 0; i < len; i++)
+    lines += ptr[i] == '\n';
+  atomic_fetch_add_explicit(&log->lost, lines, memory_order_relaxed);
+}
+
+// Whether the reader takes something within a moment. Asked again and again: the end of the process
+// must not wait for it.
+static bool is_writable(const struct access_log *log) {
+  struct pollfd poll_fd = {.fd = log->fd, .events = POLLOUT};
+  return poll(&poll_fd, 1, WRITE_WAIT_MS) > 0;
 }
 
 static void write_all(struct access_log *log, const char *ptr, size_t len) {
   while (len > 0 && log->fd >= 0) {
-    ssize_t n = write(log->fd, ptr, len);
-    if (n < 0 && errno == EINTR)
+    if (!log->is_file && !is_writable(log)) {
+      if (atomic_load(&log->stop))
+        break;
+      continue;
+    }
+    // A pipe that is writable takes this much without waiting.
+    size_t piece = log->is_file || len < PIPE_BUF ? len : PIPE_BUF;
+    ssize_t n = write(log->fd, ptr, piece);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (n <= 0)
-      return; // disk full, reader gone: lines are lost, traffic is not
+      break; // disk full, reader gone: lines are lost, traffic is not
     ptr += n;
     len -= (size_t)n;
   }
+  count_lost(log, ptr, len);
 }
 
 static bool carry(struct access_log *log, char *chunk) {
   bool any = false;
   for (unsigned i = 0; i < log->count; i++) {
-    size_t len;
-    while ((len = access_log_ring_take(&log->rings[i], chunk, ACCESS_LOG_CHUNK)) > 0) {
+    size_t len = access_log_ring_take(&log->rings[i], chunk);
+    if (len > 0)
       write_all(log, chunk, len);
-      any = true;
-    }
+    any |= len > 0;
   }
   return any;
 }
 
 static void *run(void *arg) {
   struct access_log *log = arg;
-  char *chunk = xmalloc(ACCESS_LOG_CHUNK);
+  char *chunk = xmalloc(ACCESS_LOG_RING);
   const struct timespec wait = {0, IDLE_WAIT_MS * 1000000L};
   for (unsigned turn = 0; !atomic_load(&log->stop); turn++) {
     if (!carry(log, chunk))
       (void)nanosleep(&wait, NULL);
-    if (turn % 20 == 0)
-      reopen_if_moved(log);
+    if (atomic_exchange(&log->reopen, false) || (turn % 20 == 0 && log->path && is_moved(log)))
+      reopen(log);
   }
   (void)carry(log, chunk);
   xfree(chunk);
@@ -252,7 +306,19 @@ uint64_t access_log_dropped(const struct access_log *log) {
   uint64_t dropped = 0;
   for (unsigned i = 0; log && i < log->count; i++)
     dropped += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
-  return dropped;
+  return dropped + (log ? atomic_load_explicit(&log->lost, memory_order_relaxed) : 0);
+}
+
+uint64_t access_log_lines(const struct access_log *log) {
+  uint64_t lines = 0;
+  for (unsigned i = 0; log && i < log->count; i++)
+    lines += atomic_load_explicit(&log->rings[i].lines, memory_order_relaxed);
+  return lines;
+}
+
+void access_log_reopen(struct access_log *log) {
+  if (log)
+    atomic_store(&log->reopen, true);
 }
 
 void access_log_close(struct access_log *log) {

@@ -15,7 +15,9 @@ enum access_log_format { ACCESS_LOG_TEXT, ACCESS_LOG_JSON };
 // Empty strings and negative numbers are "not there".
 struct access_log_entry {
   int64_t start_wall_ms;
-  struct str method, path, protocol, flags, details;
+  struct str method, path, query, protocol, flags, details; // query.ptr NULL: there was no "?"
+  struct str termination;                                   // why the client's connection was ended
+  struct str transport_failure;                             // of the upstream connection
   int status;
   uint64_t bytes_received, bytes_sent; // of the bodies
   int64_t duration_ms, service_ms;
@@ -28,10 +30,15 @@ struct access_log_entry {
 int access_log_line(struct buf *out, enum access_log_format format,
                     const struct access_log_entry *entry);
 
-// path "-" is standard output. The file is opened again when it was moved away.
+// path "-" is standard output. A file is opened again when it was moved away, and always appended
+// to, so that it may be shared and truncated by others.
 int access_log_open(const char *path, enum access_log_format format, unsigned workers,
                     struct access_log **ret_log, struct err *err);
 struct access_log_ring *access_log_ring_of(struct access_log *log, unsigned worker);
 void access_log_add(struct access_log_ring *ring, const struct access_log_entry *entry);
+// After log rotation: opens the file anew, soon, on the log's own thread. NULL is fine.
+void access_log_reopen(struct access_log *log);
 uint64_t access_log_dropped(const struct access_log *log);
-void access_log_close(struct access_log *log); // after the workers have ended; NULL is fine
+uint64_t access_log_lines(const struct access_log *log); // taken so far
+// After the workers have ended. Writes what is left, but waits for no reader that stands still.
+void access_log_close(struct access_log *log); // NULL is fine

@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #define ACCESS_LOG_RING (1u << 20) // a power of two
-#define ACCESS_LOG_CHUNK (64u << 10)
 
 struct access_log;
 
@@ -17,11 +16,11 @@ struct access_log_ring {
   struct buf line; // the writer's
   char *bytes;
   _Atomic uint64_t put, taken; // count up for ever
-  _Atomic uint64_t dropped;
+  _Atomic uint64_t dropped, lines;
 };
 
 void access_log_ring_init(struct access_log_ring *ring, struct access_log *log);
 void access_log_ring_dispose(struct access_log_ring *ring);
 void access_log_ring_put(struct access_log_ring *ring, struct str line);
-// Up to `room` bytes; 0 when there are none.
-size_t access_log_ring_take(struct access_log_ring *ring, char *out, size_t room);
+// Takes out what is there, whole lines; out has room for ACCESS_LOG_RING bytes.
+size_t access_log_ring_take(struct access_log_ring *ring, char *out);

@@ -3,14 +3,15 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
-#include "manifests/base/exposition.h"
-#include "manifests/base/log.h"
 
+#include <arpa/inet.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
-#define REPLY_MAX (256u << 20)
+#define STREAM_BLOCK (32u << 10)
+#define PIECE_MAX (64u << 20) // of one series, one cluster: some kilobytes
 
 struct admin {
   struct admin_host host;
@@ -20,158 +21,12 @@ struct admin {
   unsigned open_handles;
 };
 
-struct reply {
-  unsigned status;
-  const char *type;
-  struct buf body;
+// A long answer on its way: what of the last piece the reader has not taken yet.
+struct stream {
+  struct admin_stream from;
+  struct buf piece;
+  size_t taken;
 };
-
-static const char text_type[] = "text/plain; charset=utf-8";
-static const char json_type[] = "application/json";
-
-static void fail(struct reply *reply, unsigned status, const char *text) {
-  reply->status = status;
-  reply->type = text_type;
-  buf_reset(&reply->body);
-  (void)buf_add_z(&reply->body, text);
-}
-
-static bool wants_json(const struct admin_query *query) {
-  return query->format && strcmp(query->format, "json") == 0;
-}
-
-static void get_ready(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)query;
-  switch (admin->host.state(admin->host.ctx)) {
-  case ADMIN_LIVE: (void)buf_add_z(&reply->body, "LIVE\n"); return;
-  case ADMIN_PRE_INITIALIZING: fail(reply, 503, "PRE_INITIALIZING\n"); return;
-  case ADMIN_DRAINING: fail(reply, 503, "DRAINING\n"); return;
-  }
-}
-
-static void get_metrics(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)query;
-  reply->type = EXPOSITION_CONTENT_TYPE;
-  if (admin->host.metrics(admin->host.ctx, &reply->body) != 0)
-    fail(reply, 500, "the metrics are too long\n");
-}
-
-static void get_stats(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  if (query->format && strcmp(query->format, "prometheus") == 0) {
-    get_metrics(admin, query, reply);
-    return;
-  }
-  if (query->format) {
-    fail(reply, 400, "format: expected prometheus\n");
-    return;
-  }
-  if (admin->host.stats(admin->host.ctx, query, &reply->body) != 0)
-    fail(reply, 500, "the counters are too long\n");
-}
-
-static void dump(struct admin *admin, const struct admin_query *query, struct reply *reply,
-                 int (*what)(void *ctx, const struct admin_query *query, struct buf *out)) {
-  int rc = what(admin->host.ctx, query, &reply->body);
-  if (rc == RC_NOT_FOUND)
-    fail(reply, 404, "resource: expected routes or endpoints\n");
-  else if (rc == RC_UNAVAILABLE)
-    fail(reply, 503, "no configuration has been read yet\n");
-  else if (rc != 0)
-    fail(reply, 500, "the answer is too long\n");
-}
-
-static void get_clusters(struct admin *admin, const struct admin_query *query,
-                         struct reply *reply) {
-  reply->type = wants_json(query) ? json_type : text_type;
-  dump(admin, query, reply, admin->host.clusters);
-}
-
-static void get_listeners(struct admin *admin, const struct admin_query *query,
-                          struct reply *reply) {
-  reply->type = wants_json(query) ? json_type : text_type;
-  dump(admin, query, reply, admin->host.listeners);
-}
-
-static void get_config_dump(struct admin *admin, const struct admin_query *query,
-                            struct reply *reply) {
-  reply->type = json_type;
-  dump(admin, query, reply, admin->host.config_dump);
-}
-
-static void get_server_info(struct admin *admin, const struct admin_query *query,
-                            struct reply *reply) {
-  (void)query;
-  reply->type = json_type;
-  (void)admin->host.server_info(admin->host.ctx, &reply->body);
-}
-
-static void post_drain(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)query;
-  admin->host.drain(admin->host.ctx);
-  (void)buf_add_z(&reply->body, "OK\n");
-}
-
-static void post_quit(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)query;
-  admin->host.quit(admin->host.ctx);
-  (void)buf_add_z(&reply->body, "OK\n");
-}
-
-static void post_fail(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)query;
-  admin->host.set_health(admin->host.ctx, false);
-  (void)buf_add_z(&reply->body, "OK\n");
-}
-
-static void post_ok(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)query;
-  admin->host.set_health(admin->host.ctx, true);
-  (void)buf_add_z(&reply->body, "OK\n");
-}
-
-static void post_logging(struct admin *admin, const struct admin_query *query,
-                         struct reply *reply) {
-  (void)admin;
-  enum log_level level;
-  if (!query->filter || !log_parse_level(str_of(query->filter), &level)) {
-    fail(reply, 400, "expected ?level=debug, info, warn or error\n");
-    return;
-  }
-  log_set_level(level);
-  (void)buf_add_z(&reply->body, "OK\n");
-}
-
-static void get_help(struct admin *admin, const struct admin_query *query, struct reply *reply);
-
-static const struct endpoint {
-  const char *path;
-  bool changes; // POST only
-  void (*answer)(struct admin *admin, const struct admin_query *query, struct reply *reply);
-  const char *help;
-} endpoints[] = {
-    {"/", false, get_help, "this list"},
-    {"/help", false, get_help, "this list"},
-    {"/ready", false, get_ready, "LIVE, or 503 and the state"},
-    {"/server_info", false, get_server_info, "version, state, uptime (JSON)"},
-    {"/metrics", false, get_metrics, "Prometheus metrics"},
-    {"/stats/prometheus", false, get_metrics, "the same"},
-    {"/stats", false, get_stats, "counters as text; ?filter=TEXT ?usedonly ?format=prometheus"},
-    {"/clusters", false, get_clusters, "endpoints and their numbers; ?format=json"},
-    {"/listeners", false, get_listeners, "listening addresses; ?format=json"},
-    {"/config_dump", false, get_config_dump, "what is enforced (JSON); ?resource=routes|endpoints"},
-    {"/drain_listeners", true, post_drain, "stop accepting, answer what runs"},
-    {"/quitquitquit", true, post_quit, "drain and exit"},
-    {"/healthcheck/fail", true, post_fail, "fail readiness, let clients reconnect elsewhere"},
-    {"/healthcheck/ok", true, post_ok, "undo /healthcheck/fail"},
-    {"/logging", true, post_logging, "?level=debug|info|warn|error"},
-};
-
-static void get_help(struct admin *admin, const struct admin_query *query, struct reply *reply) {
-  (void)admin, (void)query;
-  for (size_t i = 0; i < ARRAY_LEN(endpoints); i++)
-    (void)buf_addf(&reply->body, "  %-20s %s%s\n", endpoints[i].path,
-                   endpoints[i].changes ? "(POST) " : "", endpoints[i].help);
-}
 
 static const char *argument(struct MHD_Connection *connection, const char *name) {
   return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
@@ -183,55 +38,100 @@ static bool is_from_browser(struct MHD_Connection *connection) {
          MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site");
 }
 
-static void answer(struct admin *admin, struct MHD_Connection *connection, const char *url,
-                   const char *method, struct reply *reply) {
-  struct admin_query query = {
-      .resource = argument(connection, "resource"),
-      .format = argument(connection, "format"),
-      .filter = argument(connection, "filter"),
-      .used_only =
-          MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "usedonly") != NULL};
-  if (!query.filter)
-    query.filter = argument(connection, "level");
-  bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-  for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
-    if (strcmp(endpoints[i].path, url) != 0)
-      continue;
-    if (endpoints[i].changes && strcmp(method, "POST") != 0)
-      fail(reply, 400, "this changes something: use POST\n");
-    else if (!endpoints[i].changes && !get)
-      fail(reply, 405, "use GET\n");
-    else if (endpoints[i].changes && is_from_browser(connection))
-      fail(reply, 403, "not from a browser\n");
-    else
-      endpoints[i].answer(admin, &query, reply);
-    return;
+// A reader elsewhere may look, never change anything: there is no password.
+static bool is_local(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  const struct sockaddr *peer = info ? info->client_addr : NULL;
+  union {
+    const struct sockaddr *any;
+    const struct sockaddr_in *v4;
+    const struct sockaddr_in6 *v6;
+  } address = {peer};
+  if (peer && peer->sa_family == AF_INET)
+    return ntohl(address.v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  if (!peer || peer->sa_family != AF_INET6)
+    return false;
+  const struct in6_addr *v6 = &address.v6->sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(v6) ||
+         (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
+static ssize_t stream_read(void *cls, uint64_t at, char *out, size_t room) {
+  struct stream *stream = cls;
+  (void)at;
+  while (stream->taken == stream->piece.len) {
+    buf_reset(&stream->piece);
+    stream->taken = 0;
+    if (!stream->from.next(stream->from.ctx, &stream->piece))
+      return MHD_CONTENT_READER_END_OF_STREAM;
+    if (stream->piece.failed)
+      return MHD_CONTENT_READER_END_WITH_ERROR;
   }
-  fail(reply, 404, "unknown path; see /help\n");
+  size_t len = stream->piece.len - stream->taken;
+  len = len < room ? len : room;
+  memcpy(out, stream->piece.ptr + stream->taken, len);
+  stream->taken += len;
+  return (ssize_t)len;
+}
+
+static void stream_free(void *cls) {
+  struct stream *stream = cls;
+  stream->from.close(stream->from.ctx);
+  buf_dispose(&stream->piece);
+  xfree(stream);
+}
+
+static struct MHD_Response *response_of(struct admin_reply *reply) {
+  static char nothing[1];
+  if (!reply->stream.next)
+    return MHD_create_response_from_buffer(
+        reply->body.len, reply->body.ptr ? reply->body.ptr : nothing, MHD_RESPMEM_MUST_COPY);
+  struct stream *stream = XNEW(struct stream);
+  stream->from = reply->stream;
+  buf_init(&stream->piece, PIECE_MAX);
+  struct MHD_Response *response = MHD_create_response_from_callback(
+      MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, stream, stream_free);
+  if (!response)
+    stream_free(stream);
+  return response;
+}
+
+static bool has_argument(struct MHD_Connection *connection, const char *name) {
+  return MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), NULL,
+                                       NULL) == MHD_YES;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **state) {
-  static const char seen; // its address marks a request whose head was seen
+  static char seen; // its address marks a request whose head was seen
+  struct admin *admin = cls;
   (void)version, (void)data;
-  union {
-    const void *in;
-    void *out;
-  } mark = {&seen};
-  if (*state != mark.out) {
-    *state = mark.out;
+  if (*state != &seen) {
+    *state = &seen;
     return MHD_YES;
   }
   if (*size > 0) { // bodies mean nothing here
     *size = 0;
     return MHD_YES;
   }
-  struct reply reply = {.status = 200, .type = text_type};
-  buf_init(&reply.body, REPLY_MAX);
-  answer(cls, connection, url, method, &reply);
-  struct MHD_Response *response = MHD_create_response_from_buffer(
-      reply.body.len, reply.body.ptr ? reply.body.ptr : mark.out, MHD_RESPMEM_MUST_COPY);
+  struct admin_request request = {.path = url,
+                                  .method = method,
+                                  .is_local = is_local(connection),
+                                  .is_from_browser = is_from_browser(connection),
+                                  .query = {.resource = argument(connection, "resource"),
+                                            .format = argument(connection, "format"),
+                                            .filter = argument(connection, "filter"),
+                                            .type = argument(connection, "type"),
+                                            .level = argument(connection, "level"),
+                                            .used_only = has_argument(connection, "usedonly"),
+                                            .graceful = has_argument(connection, "graceful"),
+                                            .skip_exit = has_argument(connection, "skip_exit")}};
+  struct admin_reply reply = {.status = 500};
+  buf_init(&reply.body, ADMIN_REPLY_MAX);
+  admin_answer(&admin->host, &request, &reply);
+  struct MHD_Response *response = response_of(&reply);
   buf_dispose(&reply.body);
   if (!response)
     return MHD_NO;
@@ -295,6 +195,11 @@ static void on_poll_closed(uv_handle_t *handle) {
 
 static void on_timer_closed(uv_handle_t *handle) {
   on_handle_closed(container_of(handle, struct admin, timer));
+}
+
+int admin_quiesce(struct admin *admin) {
+  MHD_socket fd = MHD_quiesce_daemon(admin->daemon);
+  return fd == MHD_INVALID_SOCKET ? -1 : fd;
 }
 
 void admin_close(struct admin *admin) {

@@ -130,6 +130,8 @@ static void act_forward_request(struct exchange_run *run) {
 
 static void act_forward_response(struct exchange_run *run) {
   run->response_body_bytes += run->piece.len;
+  if (run->is_grpc)
+    run->response_messages += grpc_frames_count(&run->response_frames, run->piece);
   if (run->request.is_head)
     return;
   // A failed write shows again in the flush that ends this turn.
@@ -299,6 +301,10 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
   route_match(run->table->table, &request, &worker->router, &run->decision);
   const struct head_field *type = head_find(head, HEAD_CONTENT_TYPE);
   run->is_grpc = type && str_starts(type->value, STR("application/grpc"));
+  if (run->is_grpc) {
+    run->request_frames = run->response_frames = (struct grpc_frames){0};
+    run->request_messages = run->response_messages = 0;
+  }
   run->upgrade = wants_websocket(head);
   struct exchange_policy policy = policy_of(run);
   exchange_init(&run->exchange, &policy, has_body, now_ms(run));
@@ -310,6 +316,8 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
 
 void exchange_run_request_body(struct exchange_run *run, struct str piece) {
   run->request_body_bytes += piece.len;
+  if (run->is_grpc)
+    run->request_messages += grpc_frames_count(&run->request_frames, piece);
   run->piece = piece;
   exchange_run_event(run, EXCHANGE_ON_REQUEST_BODY);
 }

@@ -7,6 +7,7 @@
 
 #include "proxy/cors.h"
 #include "proxy/exchange.h"
+#include "proxy/grpc_frames.h"
 #include "proxy/http1.h"
 #include "proxy/pick.h"
 #include "proxy/route.h"
@@ -44,6 +45,8 @@ struct exchange_run {
   int64_t start_wall_ms; // when an access log is kept
   int16_t grpc_status;
   bool is_grpc;
+  struct grpc_frames request_frames, response_frames;
+  uint64_t request_messages, response_messages;
   uint64_t request_body_bytes, response_body_bytes, client_mark;
   char peer_text[64];
   char id_text[40], attempt_text[12], timeout_text[24], service_text[24], upstream_local[64];

@@ -274,16 +274,16 @@ static void count_response(struct exchange_run *run) {
     stats_add(&stats->rq_direct_response, 1);
 }
 
+static int64_t since_sent_ms(const struct exchange_run *run) {
+  return (int64_t)((uv_hrtime() - run->sent_ns) / 1000000);
+}
+
 static void count_cluster(struct exchange_run *run) {
   struct stats *stats = run->worker->stats;
   const struct exchange *x = &run->exchange;
   struct stats_cluster *cluster = stats_cluster(stats, run->decision.cluster->slot);
-  stats_counter *classes[] = {&cluster->upstream_rq_2xx, &cluster->upstream_rq_3xx,
-                              &cluster->upstream_rq_4xx, &cluster->upstream_rq_5xx};
-  if (x->status >= 200 && x->status < 600) {
-    stats_add(&cluster->upstream_rq_completed, 1);
-    stats_add(classes[x->status / 100 - 2], 1);
-  }
+  if (x->status >= 200 && x->status < 600)
+    stats_response(cluster, (unsigned)x->status, run->has_service_ms ? since_sent_ms(run) : -1);
   if (x->flags & EXCHANGE_UT)
     stats_add(str_eq(x->details, STR("upstream_per_try_timeout"))
                   ? &cluster->upstream_rq_per_try_timeout
@@ -329,18 +329,12 @@ static struct str field_value(struct head *head, enum head_name id) {
 
 static void log_access(struct exchange_run *run, uint64_t duration_ms) {
   struct head *head = &run->request;
-  char flags[64], peer[64], local[64], path_text[2048];
-  struct str path = head->path;
-  if (head->query.ptr) {
-    int len =
-        snprintf(path_text, sizeof(path_text), "%.*s?%.*s", STR_ARG(path), STR_ARG(head->query));
-    size_t room = sizeof(path_text) - 1;
-    path = (struct str){path_text, len < 0 ? 0 : (size_t)len < room ? (size_t)len : room};
-  }
+  char flags[64], peer[64], local[64];
   struct access_log_entry entry = {
       .start_wall_ms = run->start_wall_ms,
       .method = head->method,
-      .path = path,
+      .path = head->path,
+      .query = head->query,
       .protocol = head->minor == 0 ? STR("HTTP/1.0") : STR("HTTP/1.1"),
       .flags = exchange_flags_text(run->exchange.flags, flags),
       .details = run->exchange.details,
@@ -376,7 +370,12 @@ void exchange_send_record(struct exchange_run *run) {
                                 .duration_ms = duration_ms,
                                 .request_bytes = work->head_bytes + work->decoder.wire_bytes,
                                 .response_bytes = work->out.written - run->client_mark};
-  stats_record(run->worker->stats, run->base ? run->base : local_base(run), &sample);
+  struct stats_base *base = run->base ? run->base : local_base(run);
+  stats_record(run->worker->stats, base, &sample);
+  if (run->is_grpc) {
+    stats_add(&base->request_messages, run->request_messages);
+    stats_add(&base->response_messages, run->response_messages);
+  }
   if (run->worker->access_log)
     log_access(run, duration_ms);
 }

@@ -72,6 +72,7 @@ static void close_all(struct proxy *proxy) {
   proxy->admin = NULL;
   uv_close((uv_handle_t *)&proxy->async, NULL);
   proxy_outlier_close(&proxy->outlier);
+  uv_close((uv_handle_t *)&proxy->slow_drain, NULL);
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++)
     uv_close((uv_handle_t *)&proxy->signals[i], NULL);
 }
@@ -110,6 +111,17 @@ void proxy_drain(struct proxy *proxy) {
     worker_drain(proxy->workers[i], proxy->options->drain_ms);
 }
 
+static void on_slow_drain(uv_timer_t *timer) {
+  proxy_drain(container_of(timer, struct proxy, slow_drain));
+}
+
+void proxy_drain_slowly(struct proxy *proxy, bool then_drain) {
+  atomic_store(&proxy->unhealthy, true);
+  LOG(LOG_INFO, "draining gracefully", LOG_I("ms", proxy->options->drain_ms));
+  if (then_drain && !proxy->closed)
+    (void)uv_timer_start(&proxy->slow_drain, on_slow_drain, (uint64_t)proxy->options->drain_ms, 0);
+}
+
 void proxy_quit(struct proxy *proxy) {
   if (proxy->quitting)
     return;
@@ -123,6 +135,10 @@ void proxy_quit(struct proxy *proxy) {
 
 static void on_signal(uv_signal_t *handle, int number) {
   struct proxy *proxy = handle->data;
+  if (number == SIGHUP || number == SIGUSR1) { // log rotation
+    access_log_reopen(proxy->access_log);
+    return;
+  }
   if (proxy->quitting && number == SIGINT) // a second Ctrl-C: no more patience
     for (unsigned i = 0; i < proxy->worker_count; i++)
       worker_stop(proxy->workers[i]);
@@ -211,10 +227,11 @@ static void raise_descriptor_limit(void) {
 }
 
 static void open_loop(struct proxy *proxy) {
-  static const int numbers[] = {SIGTERM, SIGINT};
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
   (void)uv_loop_init(&proxy->loop);
   (void)uv_async_init(&proxy->loop, &proxy->async, on_async);
   proxy_outlier_open(&proxy->outlier, &proxy->loop);
+  (void)uv_timer_init(&proxy->loop, &proxy->slow_drain);
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++) {
     (void)uv_signal_init(&proxy->loop, &proxy->signals[i]);
     proxy->signals[i].data = proxy;
@@ -244,6 +261,7 @@ static void dispose(struct proxy *proxy) {
   upstream_load_free(proxy->load);
   proxy_outlier_dispose(&proxy->outlier);
   proxy_sockets_dispose(&proxy->sockets);
+  map_dispose(&proxy->zero);
   xfree(proxy->workers);
   xfree(proxy->stats);
   xfree(proxy->taken);
@@ -285,6 +303,7 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   proxy.stats = xcalloc(proxy.worker_count, sizeof(*proxy.stats));
   proxy.taken = xcalloc(proxy.worker_count, sizeof(*proxy.taken));
   proxy.load = upstream_load_new();
+  map_init(&proxy.zero);
   open_loop(&proxy);
   rc = make_workers(&proxy, err);
   if (rc == 0)

@@ -2,6 +2,7 @@
 // The parts of a running proxy process, for proxy_main.c and what it is made of (proxy_admin.c).
 #pragma once
 
+#include "manifests/base/map.h"
 #include "proxy/proxy_main.h"
 #include "proxy/proxy_outlier.h"
 #include "proxy/proxy_sockets.h"
@@ -21,7 +22,8 @@ struct proxy {
   struct worker_limits limits;
   uv_loop_t loop;
   uv_async_t async;
-  uv_signal_t signals[2];
+  uv_signal_t signals[4];
+  uv_timer_t slow_drain;
   struct worker **workers;
   struct stats **stats;
   _Atomic uint64_t *taken; // version of the table each worker has
@@ -35,10 +37,14 @@ struct proxy {
   struct proxy_config *config; // NULL when closed
   struct admin *admin;
   unsigned reporters;
+  struct map zero; // of POST /reset_counters: see stats_plain.h
   int64_t started_ms;
   atomic_bool unhealthy; // POST /healthcheck/fail
   bool draining, quitting, closed;
 };
 
 void proxy_drain(struct proxy *proxy); // accept no more, answer what runs
-void proxy_quit(struct proxy *proxy);  // the same, then end
+// Readiness fails and answers say "connection: close"; after the drain time (`then_drain`) the same
+// as proxy_drain.
+void proxy_drain_slowly(struct proxy *proxy, bool then_drain);
+void proxy_quit(struct proxy *proxy); // the same, then end

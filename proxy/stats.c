@@ -141,11 +141,25 @@ static struct stats_series *series_find(const struct stats_base *base,
   return series;
 }
 
-static void histogram_add(struct stats_histogram *histogram, uint64_t value) {
-  size_t i = 0;
-  while (i < STATS_BOUNDS && (double)value > stats_bounds[i])
+// The bounds for whole numbers: 0.5 is passed by 1 and all above.
+static const uint32_t whole_bounds[STATS_BOUNDS] = {
+    0,    1,    5,     10,    25,    50,     100,    250,     500,    1000,
+    2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
+
+// The first bucket that a number of so many bits can be in; longer ones are beyond all bounds.
+static const uint8_t first_bucket[] = {0,  1,  2,  2,  3,  4,  5,  6,  7,  8,  9, 10,
+                                       10, 11, 12, 13, 14, 15, 15, 15, 16, 17, 18};
+
+size_t stats_bucket(uint64_t value) {
+  size_t bits = value == 0 ? 0 : 64 - (size_t)__builtin_clzll(value);
+  size_t i = bits < sizeof(first_bucket) ? first_bucket[bits] : STATS_BOUNDS;
+  while (i < STATS_BOUNDS && value > whole_bounds[i])
     i++;
-  stats_add(&histogram->buckets[i], 1);
+  return i;
+}
+
+static void histogram_add(struct stats_histogram *histogram, uint64_t value) {
+  stats_add(&histogram->buckets[stats_bucket(value)], 1);
   stats_add(&histogram->sum, value);
 }
 
@@ -170,24 +184,11 @@ static struct stats_series *series_of(struct stats *stats, struct stats_base *ba
     return base->last;
   struct stats_series *series = series_find(base, sample);
   if (!series && stats->series_count >= STATS_SERIES_MAX) {
-    // Full: count in the series of the same status without its labels, made before the cap if at
-    // all.
     stats_add(&stats->overflow, 1);
-    series = atomic_load_explicit(&stats->shared->series, memory_order_relaxed);
-    if (series)
-      return series;
+    return stats->shared_series;
   }
-  if (!series) {
-    series = XNEW(struct stats_series);
-    series->status = sample->status;
-    series->flags = sample->flags;
-    series->is_grpc = sample->is_grpc;
-    series->grpc_status = sample->grpc_status;
-    atomic_store_explicit(&series->next, atomic_load_explicit(&base->series, memory_order_relaxed),
-                          memory_order_relaxed);
-    atomic_store_explicit(&base->series, series, memory_order_release);
-    stats->series_count++;
-  }
+  if (!series)
+    series = series_new(stats, base, sample);
   base->last = series;
   return series;
 }
@@ -198,6 +199,39 @@ void stats_record(struct stats *stats, struct stats_base *base, const struct sta
   histogram_add(&series->duration_ms, sample->duration_ms);
   histogram_add(&series->request_bytes, sample->request_bytes);
   histogram_add(&series->response_bytes, sample->response_bytes);
+}
+
+void stats_response(struct stats_cluster *cluster, unsigned status, int64_t time_ms) {
+  stats_counter *classes[] = {&cluster->upstream_rq_2xx, &cluster->upstream_rq_3xx,
+                              &cluster->upstream_rq_4xx, &cluster->upstream_rq_5xx};
+  stats_add(&cluster->upstream_rq_completed, 1);
+  stats_add(classes[status / 100 - 2], 1);
+  if (time_ms >= 0)
+    histogram_add(&cluster->rq_time_ms, (uint64_t)time_ms);
+  for (size_t i = 0; i < STATS_CODES; i++) {
+    struct stats_code *code = &cluster->codes[i];
+    uint32_t have = atomic_load_explicit(&code->status, memory_order_relaxed);
+    if (have == 0)
+      atomic_store_explicit(&code->status, status, memory_order_relaxed);
+    if (have == 0 || have == status) {
+      stats_add(&code->count, 1);
+      return;
+    }
+  }
+}
+
+static void reset_cluster(struct stats_cluster *item) {
+#define XX(name) atomic_store_explicit(&item->name, 0, memory_order_relaxed);
+  STATS_CLUSTER_MAP(XX)
+  STATS_CLUSTER_GAUGE_MAP(XX)
+#undef XX
+  for (size_t i = 0; i < STATS_CODES; i++) {
+    atomic_store_explicit(&item->codes[i].status, 0, memory_order_relaxed);
+    atomic_store_explicit(&item->codes[i].count, 0, memory_order_relaxed);
+  }
+  for (size_t i = 0; i < STATS_BUCKETS; i++)
+    atomic_store_explicit(&item->rq_time_ms.buckets[i], 0, memory_order_relaxed);
+  atomic_store_explicit(&item->rq_time_ms.sum, 0, memory_order_relaxed);
 }
 
 // Slots beyond the blocks (a million) share the last entry.
@@ -216,10 +250,7 @@ struct stats_cluster *stats_cluster(struct stats *stats, struct table_slot slot)
   }
   struct stats_cluster *item = &items[index % STATS_BLOCK];
   if (atomic_load_explicit(&item->generation, memory_order_relaxed) != slot.generation) {
-#define XX(name) atomic_store_explicit(&item->name, 0, memory_order_relaxed);
-    STATS_CLUSTER_MAP(XX)
-    STATS_CLUSTER_GAUGE_MAP(XX)
-#undef XX
+    reset_cluster(item);
     atomic_store_explicit(&item->generation, slot.generation, memory_order_release);
   }
   return item;

@@ -36,6 +36,9 @@ struct stats_histogram {
   stats_counter sum;
 };
 
+// Which bucket a number belongs to: that of the first bound it does not exceed.
+size_t stats_bucket(uint64_t value);
+
 // One combination of the labels that depend on the response.
 struct stats_series {
   _Atomic(struct stats_series *) next;
@@ -53,12 +56,18 @@ struct stats_base {
   struct str labels; // source_workload ... destination_cluster, as text
   _Atomic(struct stats_series *) series;
   struct stats_series *last; // the worker's own shortcut
-  stats_counter connections_opened, connections_closed;
+  // Of upstream connections. Sent: towards the client, received: from it, as Istio counts.
+  stats_counter connections_opened, connections_closed, sent_bytes, received_bytes;
+  stats_counter request_messages, response_messages; // gRPC
 };
 
 // Numbers of Envoy's cluster scope. XX(name)
 #define STATS_CLUSTER_MAP(XX)                                                                      \
   XX(upstream_cx_total)                                                                            \
+  XX(upstream_cx_http1_total)                                                                      \
+  XX(upstream_cx_rx_bytes_total)                                                                   \
+  XX(upstream_cx_tx_bytes_total)                                                                   \
+  XX(upstream_cx_idle_timeout)                                                                     \
   XX(upstream_cx_destroy)                                                                          \
   XX(upstream_cx_connect_fail)                                                                     \
   XX(upstream_cx_connect_timeout)                                                                  \
@@ -94,12 +103,22 @@ struct stats_base {
   XX(upstream_rq_active)                                                                           \
   XX(upstream_rq_pending_active)
 
+// Responses of one status code, `upstream_rq_<code>` of Envoy. A cluster has few of them; those
+// that find no place count in their class (2xx) only.
+#define STATS_CODES 12u
+struct stats_code {
+  _Atomic uint32_t status; // 0: free
+  stats_counter count;
+};
+
 struct stats_cluster {
   _Atomic uint32_t generation; // of the slot it counts for
 #define XX(name) stats_counter name;
   STATS_CLUSTER_MAP(XX)
   STATS_CLUSTER_GAUGE_MAP(XX)
 #undef XX
+  struct stats_code codes[STATS_CODES];
+  struct stats_histogram rq_time_ms; // upstream_rq_time: head sent to response complete
 };
 
 struct stats_endpoint {
@@ -182,6 +201,9 @@ struct stats_sample {
 };
 
 void stats_record(struct stats *stats, struct stats_base *base, const struct stats_sample *sample);
+// What a request to this cluster was answered with, 200 to 599: its code, its class, and (-1: no
+// answer came from there) how long the backend took.
+void stats_response(struct stats_cluster *cluster, unsigned status, int64_t time_ms);
 
 // The counters of a slot, started anew when the slot belongs to another key now.
 struct stats_cluster *stats_cluster(struct stats *stats, struct table_slot slot);

@@ -7,102 +7,50 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-// One label set with the numbers of all workers.
-struct sum {
-  struct str labels;
-  uint16_t status;
-  int16_t grpc_status;
-  bool is_grpc;
-  uint32_t flags;
-  uint64_t requests, opened, closed;
-  uint64_t duration[STATS_BUCKETS + 1], request[STATS_BUCKETS + 1], response[STATS_BUCKETS + 1];
+#define CLUSTERS_A_PIECE 64u
+
+struct stage;
+typedef size_t (*count_fn)(const struct stats_text *text, const struct stage *stage);
+typedef void (*write_fn)(const struct stats_text *text, const struct stage *stage, size_t item,
+                         struct buf *out);
+
+// A metric family: how many pieces it has and how one is written.
+struct stage {
+  const char *name, *type;
+  size_t offset;
+  count_fn count;
+  write_fn write;
 };
-
-struct sums {
-  struct arena arena;
-  struct map by_key;
-};
-
-static struct sum *sum_of(struct sums *sums, const struct stats_base *base,
-                          const struct stats_series *series) {
-  struct str key =
-      series ? arena_printf(&sums->arena, "%.*s|%u|%d|%d|%u", STR_ARG(base->labels), series->status,
-                            series->grpc_status, series->is_grpc, series->flags)
-             : base->labels;
-  struct sum *sum = map_get(&sums->by_key, key);
-  if (!sum) {
-    sum = ARENA_NEW(&sums->arena, struct sum);
-    sum->labels = base->labels;
-    if (series) {
-      sum->status = series->status;
-      sum->grpc_status = series->grpc_status;
-      sum->is_grpc = series->is_grpc;
-      sum->flags = series->flags;
-    }
-    (void)map_put(&sums->by_key, key, sum);
-  }
-  return sum;
-}
-
-static void add_histogram(uint64_t *to, const struct stats_histogram *from) {
-  for (size_t i = 0; i < STATS_BUCKETS; i++)
-    to[i] += stats_read(&from->buckets[i]);
-  to[STATS_BUCKETS] += stats_read(&from->sum);
-}
-
-static void collect(struct sums *requests, struct sums *connections,
-                    const struct stats_text_input *input) {
-  for (size_t w = 0; w < input->count; w++) {
-    const struct stats_base *base =
-        atomic_load_explicit(&input->workers[w]->bases, memory_order_acquire);
-    for (; base; base = atomic_load_explicit(&base->next, memory_order_acquire)) {
-      uint64_t opened = stats_read(&base->connections_opened);
-      if (opened > 0) {
-        struct sum *sum = sum_of(connections, base, NULL);
-        sum->opened += opened;
-        sum->closed += stats_read(&base->connections_closed);
-      }
-      const struct stats_series *series = atomic_load_explicit(&base->series, memory_order_acquire);
-      for (; series; series = atomic_load_explicit(&series->next, memory_order_acquire)) {
-        uint64_t count = stats_read(&series->requests);
-        if (count == 0) // the shared series, mostly
-          continue;
-        struct sum *sum = sum_of(requests, base, series);
-        sum->requests += count;
-        add_histogram(sum->duration, &series->duration_ms);
-        add_histogram(sum->request, &series->request_bytes);
-        add_histogram(sum->response, &series->response_bytes);
-      }
-    }
-  }
-}
 
 static const char *reporter_name(unsigned reporter) {
   return reporter == STATS_SOURCE ? "source" : "destination";
 }
 
-// All 25 labels in Envoy's order (docs/dataplane.md 5.2).
-static struct str request_labels(struct arena *arena, const struct sum *sum, unsigned reporter) {
-  char flags[64], grpc[8] = "";
-  struct str flag_text = exchange_flags_text(sum->flags, flags);
-  if (sum->is_grpc && sum->grpc_status >= 0)
-    (void)snprintf(grpc, sizeof(grpc), "%d", sum->grpc_status);
-  return arena_printf(arena,
-                      "reporter=\"%s\",%.*s,request_protocol=\"%s\",response_code=\"%u\",grpc_"
-                      "response_status=\"%s\""
-                      ",response_flags=\"%.*s\",connection_security_policy=\"%s\"",
-                      reporter_name(reporter), STR_ARG(sum->labels), sum->is_grpc ? "grpc" : "http",
-                      sum->status, grpc, STR_ARG(flag_text),
-                      reporter == STATS_SOURCE ? "unknown" : "none");
+static const char *security_name(unsigned reporter) {
+  return reporter == STATS_SOURCE ? "unknown" : "none";
 }
 
-static void histogram(struct buf *out, const char *name, struct str labels,
-                      const uint64_t *buckets) {
+// All 25 labels in Envoy's order (docs/dataplane.md 5.2), without braces.
+static void request_labels(struct buf *out, const struct stats_merged *merged, unsigned reporter) {
+  const struct stats_series *kind = merged->kind;
+  char flags[64], grpc[8] = "";
+  struct str flag_text = exchange_flags_text(kind->flags, flags);
+  if (kind->is_grpc && kind->grpc_status >= 0)
+    (void)snprintf(grpc, sizeof(grpc), "%d", kind->grpc_status);
+  (void)buf_addf(out,
+                 "reporter=\"%s\",%.*s,request_protocol=\"%s\",response_code=\"%u\",grpc_"
+                 "response_status=\"%s\",response_flags=\"%.*s\",connection_security_policy=\"%s\"",
+                 reporter_name(reporter), STR_ARG(merged->base->labels),
+                 kind->is_grpc ? "grpc" : "http", kind->status, grpc, STR_ARG(flag_text),
+                 security_name(reporter));
+}
+
+static void write_histogram(struct buf *out, const char *name, struct str labels,
+                            const struct stats_totals *totals) {
   uint64_t count = 0;
   for (size_t i = 0; i < STATS_BUCKETS; i++) {
-    count += buckets[i];
+    count += totals->buckets[i];
     (void)buf_addf(out, "%s_bucket{%.*s,le=\"", name, STR_ARG(labels));
     if (i < STATS_BOUNDS)
       (void)buf_addf(out, "%.32g", stats_bounds[i]);
@@ -110,259 +58,339 @@ static void histogram(struct buf *out, const char *name, struct str labels,
       (void)buf_add_z(out, "+Inf");
     (void)buf_addf(out, "\"} %" PRIu64 "\n", count);
   }
-  (void)buf_addf(out, "%s_sum{%.*s} %" PRIu64 "\n", name, STR_ARG(labels), buckets[STATS_BUCKETS]);
+  (void)buf_addf(out, "%s_sum{%.*s} %" PRIu64 "\n", name, STR_ARG(labels), totals->sum);
   (void)buf_addf(out, "%s_count{%.*s} %" PRIu64 "\n", name, STR_ARG(labels), count);
 }
 
-enum family { FAMILY_REQUESTS, FAMILY_DURATION, FAMILY_REQUEST_BYTES, FAMILY_RESPONSE_BYTES };
+// ---- Istio's ----
 
-static void request_family(struct buf *out, const struct sums *sums, struct arena *arena,
-                           const struct stats_text_input *input, enum family family) {
-  static const struct {
-    const char *name, *type;
-  } families[] = {
-      [FAMILY_REQUESTS] = {"istio_requests_total", "counter"},
-      [FAMILY_DURATION] = {"istio_request_duration_milliseconds", "histogram"},
-      [FAMILY_REQUEST_BYTES] = {"istio_request_bytes", "histogram"},
-      [FAMILY_RESPONSE_BYTES] = {"istio_response_bytes", "histogram"},
-  };
-  if (map_count(&sums->by_key) == 0)
-    return;
-  const char *name = families[family].name;
-  exposition_family(out, name, families[family].type, NULL);
-  struct map_iter it = map_begin(&sums->by_key);
-  while (map_each(&it)) {
-    const struct sum *sum = it.value;
-    for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
-      if (!(input->reporters & reporter))
-        continue;
-      struct str labels = request_labels(arena, sum, reporter);
-      switch (family) {
-      case FAMILY_REQUESTS:
-        (void)buf_addf(out, "%s{%.*s} %" PRIu64 "\n", name, STR_ARG(labels), sum->requests);
-        break;
-      case FAMILY_DURATION: histogram(out, name, labels, sum->duration); break;
-      case FAMILY_REQUEST_BYTES: histogram(out, name, labels, sum->request); break;
-      case FAMILY_RESPONSE_BYTES: histogram(out, name, labels, sum->response); break;
-      }
-    }
+static size_t count_requests(const struct stats_text *text, const struct stage *stage) {
+  (void)stage;
+  return text->sum.request_count;
+}
+
+static void write_requests(const struct stats_text *text, const struct stage *stage, size_t item,
+                           struct buf *out) {
+  const struct stats_merged *merged = &text->sum.requests[item];
+  for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
+    if (!(text->view.reporters & reporter))
+      continue;
+    (void)buf_addf(out, "%s{", stage->name);
+    request_labels(out, merged, reporter);
+    (void)buf_addf(out, "} %" PRIu64 "\n", stats_sum_requests(merged));
   }
 }
 
-static void connection_family(struct buf *out, const struct sums *sums,
-                              const struct stats_text_input *input, bool closed) {
-  const char *name =
-      closed ? "istio_tcp_connections_closed_total" : "istio_tcp_connections_opened_total";
-  if (map_count(&sums->by_key) == 0)
-    return;
-  exposition_family(out, name, "counter", NULL);
-  struct map_iter it = map_begin(&sums->by_key);
-  while (map_each(&it)) {
-    const struct sum *sum = it.value;
-    for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
-      if (input->reporters & reporter)
-        (void)buf_addf(out,
-                       "%s{reporter=\"%s\",%.*s,request_protocol=\"tcp\",response_flags=\"-\","
-                       "connection_security_policy=\"%s\"} %" PRIu64 "\n",
-                       name, reporter_name(reporter), STR_ARG(sum->labels),
-                       reporter == STATS_SOURCE ? "unknown" : "none",
-                       closed ? sum->closed : sum->opened);
-    }
+static void write_request_histogram(const struct stats_text *text, const struct stage *stage,
+                                    size_t item, struct buf *out) {
+  const struct stats_merged *merged = &text->sum.requests[item];
+  struct stats_totals totals;
+  struct buf labels;
+  buf_init(&labels, 64u << 10);
+  stats_sum_series(merged, stage->offset, &totals);
+  for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
+    if (!(text->view.reporters & reporter))
+      continue;
+    buf_reset(&labels);
+    request_labels(&labels, merged, reporter);
+    write_histogram(out, stage->name, buf_str(&labels), &totals);
+  }
+  buf_dispose(&labels);
+}
+
+static size_t count_bases(const struct stats_text *text, const struct stage *stage) {
+  (void)stage;
+  return text->sum.base_count;
+}
+
+static size_t count_connections(const struct stats_text *text, const struct stage *stage) {
+  return text->view.tcp_for_http ? count_bases(text, stage) : 0;
+}
+
+static void write_base(const struct stats_text *text, const struct stage *stage, size_t item,
+                       const char *rest, struct buf *out) {
+  const struct stats_merged *merged = &text->sum.bases[item];
+  uint64_t value = stats_sum_base(merged, stage->offset);
+  for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
+    if (text->view.reporters & reporter)
+      (void)buf_addf(out,
+                     "%s{reporter=\"%s\",%.*s,%s,connection_security_policy=\"%s\"} %" PRIu64 "\n",
+                     stage->name, reporter_name(reporter), STR_ARG(merged->base->labels), rest,
+                     security_name(reporter), value);
   }
 }
 
-struct named {
-  const char *name;
-  size_t offset;
-  bool is_gauge;
-};
-
-static const struct named cluster_rows[] = {
-#define XX(name) {#name, offsetof(struct stats_cluster, name), false},
-    STATS_CLUSTER_MAP(XX)
-#undef XX
-#define XX(name) {#name, offsetof(struct stats_cluster, name), true},
-        STATS_CLUSTER_GAUGE_MAP(XX)
-#undef XX
-};
-
-static const struct named downstream_rows[] = {
-#define XX(name) {#name, offsetof(struct stats, name), false},
-    STATS_DOWNSTREAM_MAP(XX)
-#undef XX
-#define XX(name) {#name, offsetof(struct stats, name), true},
-        STATS_DOWNSTREAM_GAUGE_MAP(XX)
-#undef XX
-};
-
-static uint64_t read_at(const void *base, size_t offset) {
-  return stats_read((const stats_counter *)(const void *)((const char *)base + offset));
+static void write_connections(const struct stats_text *text, const struct stage *stage, size_t item,
+                              struct buf *out) {
+  if (stats_sum_base(&text->sum.bases[item], offsetof(struct stats_base, connections_opened)) > 0)
+    write_base(text, stage, item, "request_protocol=\"tcp\",response_flags=\"-\"", out);
 }
 
-static uint64_t cluster_value(const struct stats_text_input *input, struct table_slot slot,
-                              const struct named *row) {
-  uint64_t value = 0;
-  for (size_t w = 0; w < input->count; w++) {
-    const struct stats_cluster *cluster = stats_find_cluster(input->workers[w], slot);
-    if (cluster)
-      value += read_at(cluster, row->offset);
+// Without the labels that the end of a response brings.
+static void write_messages(const struct stats_text *text, const struct stage *stage, size_t item,
+                           struct buf *out) {
+  const struct stats_merged *merged = &text->sum.bases[item];
+  uint64_t value = stats_sum_base(merged, stage->offset);
+  for (unsigned reporter = STATS_SOURCE; value > 0 && reporter <= STATS_DESTINATION;
+       reporter <<= 1) {
+    if (text->view.reporters & reporter)
+      (void)buf_addf(out, "%s{reporter=\"%s\",%.*s,request_protocol=\"grpc\"} %" PRIu64 "\n",
+                     stage->name, reporter_name(reporter), STR_ARG(merged->base->labels), value);
   }
-  return value;
 }
 
-static uint64_t downstream_value(const struct stats_text_input *input, const struct named *row) {
-  uint64_t value = 0;
-  for (size_t w = 0; w < input->count; w++)
-    value += read_at(input->workers[w], row->offset);
-  return value;
+// ---- Envoy's ----
+
+static size_t count_one(const struct stats_text *text, const struct stage *stage) {
+  (void)text, (void)stage;
+  return 1;
 }
 
-static uint64_t count_total(const struct table_cluster *cluster, uint32_t ejected) {
-  (void)ejected;
-  return cluster->endpoint_count;
+static size_t count_clusters(const struct stats_text *text, const struct stage *stage) {
+  (void)stage;
+  size_t clusters = text->view.table ? text->view.table->cluster_count : 0;
+  return (clusters + CLUSTERS_A_PIECE - 1) / CLUSTERS_A_PIECE;
 }
 
-static uint64_t count_healthy(const struct table_cluster *cluster, uint32_t ejected) {
-  return cluster->endpoint_count > ejected ? cluster->endpoint_count - ejected : 0;
+// Calls `each` for the clusters of a piece.
+static void each_cluster(const struct stats_text *text, const struct stage *stage, size_t item,
+                         struct buf *out,
+                         void (*each)(const struct stats_text *, const struct stage *,
+                                      const struct table_cluster *, struct buf *)) {
+  const struct proxy_table *table = text->view.table;
+  size_t end = (item + 1) * CLUSTERS_A_PIECE;
+  for (size_t i = item * CLUSTERS_A_PIECE; i < table->cluster_count && i < end; i++)
+    each(text, stage, &table->clusters[i], out);
 }
 
-static uint64_t count_ejected(const struct table_cluster *cluster, uint32_t ejected) {
-  (void)cluster;
-  return ejected;
+static void cluster_sample(struct buf *out, const struct stage *stage, struct str cluster,
+                           uint64_t value) {
+  const struct exposition_label label = {"cluster_name", cluster};
+  (void)buf_add_z(out, stage->name);
+  exposition_labels(out, &label, 1);
+  (void)buf_addf(out, " %" PRIu64 "\n", value);
 }
 
-// What follows from the endpoints and who of them is out.
-struct health_row {
-  const char *name;
-  uint64_t (*value)(const struct table_cluster *cluster, uint32_t ejected);
-};
-
-static const struct health_row health_rows[] = {
-    {"membership_total", count_total},
-    {"membership_healthy", count_healthy},
-    {"outlier_detection_ejections_active", count_ejected},
-};
-
-static uint32_t ejected_of(const struct stats_text_input *input,
-                           const struct table_cluster *cluster) {
-  return input->outliers && cluster->outlier
-             ? outlier_health_ejected(outlier_set_health(input->outliers, cluster))
-             : 0;
+static void one_cluster(const struct stats_text *text, const struct stage *stage,
+                        const struct table_cluster *cluster, struct buf *out) {
+  cluster_sample(out, stage, cluster->id,
+                 stats_sum_cluster(&text->view, cluster->slot, stage->offset));
 }
 
-static void health_family(struct buf *out, const struct stats_text_input *input,
-                          const struct health_row *row) {
-  (void)buf_addf(out, "# TYPE envoy_cluster_%s gauge\n", row->name);
-  for (size_t i = 0; i < input->table->cluster_count; i++) {
-    const struct table_cluster *cluster = &input->table->clusters[i];
-    const struct exposition_label label = {"cluster_name", cluster->id};
+static void write_cluster(const struct stats_text *text, const struct stage *stage, size_t item,
+                          struct buf *out) {
+  each_cluster(text, stage, item, out, one_cluster);
+}
+
+// One family after the other: that of row `item / pieces`, of it piece `item % pieces`.
+static size_t count_derived(const struct stats_text *text, const struct stage *stage) {
+  return count_clusters(text, stage) * stats_derived_row_count;
+}
+
+static void write_derived(const struct stats_text *text, const struct stage *stage, size_t item,
+                          struct buf *out) {
+  size_t pieces = count_clusters(text, stage), first = item % pieces * CLUSTERS_A_PIECE;
+  const struct stats_derived *row = &stats_derived_rows[item / pieces];
+  const struct proxy_table *table = text->view.table;
+  if (first == 0)
+    (void)buf_addf(out, "# TYPE envoy_cluster_%s gauge\n", row->name);
+  for (size_t i = first; i < table->cluster_count && i < first + CLUSTERS_A_PIECE; i++) {
+    const struct exposition_label label = {"cluster_name", table->clusters[i].id};
     (void)buf_addf(out, "envoy_cluster_%s", row->name);
     exposition_labels(out, &label, 1);
-    (void)buf_addf(out, " %" PRIu64 "\n", row->value(cluster, ejected_of(input, cluster)));
+    (void)buf_addf(out, " %" PRIu64 "\n", row->value(&text->view, &table->clusters[i]));
   }
 }
 
-static void envoy_families(struct buf *out, const struct stats_text_input *input) {
-  for (size_t r = 0; input->table && r < ARRAY_LEN(cluster_rows); r++) {
-    const struct named *row = &cluster_rows[r];
-    (void)buf_addf(out, "# TYPE envoy_cluster_%s %s\n", row->name,
-                   row->is_gauge ? "gauge" : "counter");
-    for (size_t i = 0; i < input->table->cluster_count; i++) {
-      const struct table_cluster *cluster = &input->table->clusters[i];
-      const struct exposition_label label = {"cluster_name", cluster->id};
-      (void)buf_addf(out, "envoy_cluster_%s", row->name);
-      exposition_labels(out, &label, 1);
-      (void)buf_addf(out, " %" PRIu64 "\n", cluster_value(input, cluster->slot, row));
-    }
-  }
-  for (size_t r = 0; input->table && r < ARRAY_LEN(health_rows); r++)
-    health_family(out, input, &health_rows[r]);
-  for (size_t r = 0; r < ARRAY_LEN(downstream_rows); r++) {
-    const struct named *row = &downstream_rows[r];
-    (void)buf_addf(out, "# TYPE envoy_http_%s %s\n", row->name,
-                   row->is_gauge ? "gauge" : "counter");
-    (void)buf_addf(out, "envoy_http_%s{http_conn_manager_prefix=\"mesh\"} %" PRIu64 "\n", row->name,
-                   downstream_value(input, row));
+// envoy_cluster_upstream_rq{response_code="200"} and its classes, as Envoy tags them.
+static void one_codes(const struct stats_text *text, const struct stage *stage,
+                      const struct table_cluster *cluster, struct buf *out) {
+  struct stats_code_total codes[STATS_CODE_TOTALS];
+  size_t count = stats_sum_codes(&text->view, cluster->slot, codes);
+  for (size_t i = 0; i < count; i++) {
+    char status[12];
+    (void)snprintf(status, sizeof(status), "%u", codes[i].status);
+    const struct exposition_label labels[] = {{"response_code", str_of(status)},
+                                              {"cluster_name", cluster->id}};
+    (void)buf_add_z(out, stage->name);
+    exposition_labels(out, labels, 2);
+    (void)buf_addf(out, " %" PRIu64 "\n", codes[i].count);
   }
 }
 
-static void own_families(struct buf *out, const struct stats_text_input *input) {
-  uint64_t overflow = 0;
-  for (size_t w = 0; w < input->count; w++)
-    overflow += stats_read(&input->workers[w]->overflow);
-  const struct {
-    const char *name, *type;
-    uint64_t value;
-  } rows[] = {
-      {"envoy_server_live", "gauge", input->is_live},
-      {"envoy_server_uptime", "gauge", input->uptime_s},
-      {"envoy_server_concurrency", "gauge", input->count},
-      {"serin_proxy_draining", "gauge", input->is_draining},
-      {"serin_proxy_table_version", "gauge", input->table_version},
-      {"serin_proxy_series_overflow_total", "counter", overflow},
-      {"serin_proxy_access_log_dropped_total", "counter", input->access_log_dropped},
-  };
-  for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-    exposition_family(out, rows[i].name, rows[i].type, NULL);
-    (void)buf_addf(out, "%s %" PRIu64 "\n", rows[i].name, rows[i].value);
+static void write_codes(const struct stats_text *text, const struct stage *stage, size_t item,
+                        struct buf *out) {
+  each_cluster(text, stage, item, out, one_codes);
+}
+
+static void one_classes(const struct stats_text *text, const struct stage *stage,
+                        const struct table_cluster *cluster, struct buf *out) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } classes[] = {{"2", offsetof(struct stats_cluster, upstream_rq_2xx)},
+                 {"3", offsetof(struct stats_cluster, upstream_rq_3xx)},
+                 {"4", offsetof(struct stats_cluster, upstream_rq_4xx)},
+                 {"5", offsetof(struct stats_cluster, upstream_rq_5xx)}};
+  for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+    const struct exposition_label labels[] = {{"response_code_class", str_of(classes[i].name)},
+                                              {"cluster_name", cluster->id}};
+    (void)buf_add_z(out, stage->name);
+    exposition_labels(out, labels, 2);
+    (void)buf_addf(out, " %" PRIu64 "\n",
+                   stats_sum_cluster(&text->view, cluster->slot, classes[i].offset));
   }
 }
 
-int stats_text_prometheus(struct buf *out, const struct stats_text_input *input) {
-  struct sums requests = {0}, connections = {0};
-  struct arena labels;
-  arena_init(&labels);
-  arena_init(&requests.arena);
-  arena_init(&connections.arena);
-  map_init(&requests.by_key);
-  map_init(&connections.by_key);
-  collect(&requests, &connections, input);
-  exposition_family(out, "istio_build", "gauge", NULL);
-  (void)buf_addf(out, "istio_build{component=\"proxy\",tag=\"%s\"} 1\n", SERIN_VERSION);
-  for (int family = FAMILY_REQUESTS; family <= FAMILY_RESPONSE_BYTES; family++)
-    request_family(out, &requests, &labels, input, (enum family)family);
-  if (input->tcp_for_http) {
-    connection_family(out, &connections, input, false);
-    connection_family(out, &connections, input, true);
-  }
-  envoy_families(out, input);
-  own_families(out, input);
-  map_dispose(&requests.by_key);
-  map_dispose(&connections.by_key);
-  arena_dispose(&requests.arena);
-  arena_dispose(&connections.arena);
-  arena_dispose(&labels);
-  return out->failed ? RC_LIMIT : 0;
+static void write_classes(const struct stats_text *text, const struct stage *stage, size_t item,
+                          struct buf *out) {
+  each_cluster(text, stage, item, out, one_classes);
 }
 
-static void plain(struct buf *out, struct str filter, bool used_only, const char *scope,
-                  struct str of, const char *name, uint64_t value) {
-  size_t before = out->len;
-  if (used_only && value == 0)
+static void one_time(const struct stats_text *text, const struct stage *stage,
+                     const struct table_cluster *cluster, struct buf *out) {
+  struct stats_totals totals;
+  struct buf labels;
+  const struct exposition_label label = {"cluster_name", cluster->id};
+  stats_sum_rq_time(&text->view, cluster->slot, &totals);
+  if (totals.count == 0)
     return;
-  // Envoy has a scope of its own for these; with Prometheus all of it is one name.
-  static const char outlier[] = "outlier_detection_";
-  size_t head = strncmp(name, outlier, sizeof(outlier) - 1) == 0 ? sizeof(outlier) - 1 : 0;
-  (void)buf_addf(out, "%s.%.*s.%s%s: %" PRIu64 "\n", scope, STR_ARG(of),
-                 head ? "outlier_detection." : "", name + head, value);
-  struct str line = str_slice(buf_str(out), before, out->len);
-  if (filter.len > 0 && !str_contains(line, filter))
-    out->len = before;
+  buf_init(&labels, 4096);
+  exposition_labels(&labels, &label, 1);
+  struct str inner = str_slice(buf_str(&labels), 1, labels.len - 1);
+  write_histogram(out, stage->name, inner, &totals);
+  buf_dispose(&labels);
 }
 
-int stats_text_plain(struct buf *out, const struct stats_text_input *input, struct str filter,
-                     bool used_only) {
-  for (size_t i = 0; input->table && i < input->table->cluster_count; i++) {
-    const struct table_cluster *cluster = &input->table->clusters[i];
-    for (size_t r = 0; r < ARRAY_LEN(cluster_rows); r++)
-      plain(out, filter, used_only, "cluster", cluster->id, cluster_rows[r].name,
-            cluster_value(input, cluster->slot, &cluster_rows[r]));
-    for (size_t r = 0; r < ARRAY_LEN(health_rows); r++)
-      plain(out, filter, used_only, "cluster", cluster->id, health_rows[r].name,
-            health_rows[r].value(cluster, ejected_of(input, cluster)));
+static void write_time(const struct stats_text *text, const struct stage *stage, size_t item,
+                       struct buf *out) {
+  each_cluster(text, stage, item, out, one_time);
+}
+
+static void write_downstream(const struct stats_text *text, const struct stage *stage, size_t item,
+                             struct buf *out) {
+  (void)item;
+  (void)buf_addf(out, "%s{http_conn_manager_prefix=\"mesh\"} %" PRIu64 "\n", stage->name,
+                 stats_sum_worker(&text->view, stage->offset));
+}
+
+// What every worker of this process has taken over: whether the kernel shares connections out.
+static void write_workers(const struct stats_text *text, const struct stage *stage, size_t item,
+                          struct buf *out) {
+  (void)item;
+  for (size_t w = 0; w < text->view.count; w++) {
+    struct stats_view one = {.workers = &text->view.workers[w], .count = 1};
+    (void)buf_addf(out, "%s{worker_id=\"%zu\"} %" PRIu64 "\n", stage->name, w,
+                   stats_sum_worker(&one, stage->offset));
   }
-  for (size_t r = 0; r < ARRAY_LEN(downstream_rows); r++)
-    plain(out, filter, used_only, "http", STR("mesh"), downstream_rows[r].name,
-          downstream_value(input, &downstream_rows[r]));
+}
+
+static void write_server(const struct stats_text *text, const struct stage *stage, size_t item,
+                         struct buf *out) {
+  struct stats_value values[STATS_VALUES];
+  size_t count = stats_sum_server(&text->view, values);
+  (void)stage, (void)item;
+  for (size_t i = 0; i < count; i++)
+    (void)buf_addf(out, "# TYPE %s_%s %s\n%s_%s %" PRIu64 "\n", values[i].scope, values[i].name,
+                   values[i].is_gauge ? "gauge" : "counter", values[i].scope, values[i].name,
+                   values[i].value);
+}
+
+static void write_build(const struct stats_text *text, const struct stage *stage, size_t item,
+                        struct buf *out) {
+  (void)text, (void)item;
+  (void)buf_addf(out, "%s{component=\"proxy\",tag=\"%s\"} 1\n", stage->name, SERIN_VERSION);
+}
+
+#define SERIES(field) offsetof(struct stats_series, field), count_requests
+#define BASE(field) offsetof(struct stats_base, field)
+
+static const struct stage stages[] = {
+    {"istio_build", "gauge", 0, count_one, write_build},
+    {"istio_requests_total", "counter", 0, count_requests, write_requests},
+    {"istio_request_duration_milliseconds", "histogram", SERIES(duration_ms),
+     write_request_histogram},
+    {"istio_request_bytes", "histogram", SERIES(request_bytes), write_request_histogram},
+    {"istio_response_bytes", "histogram", SERIES(response_bytes), write_request_histogram},
+    {"istio_request_messages_total", "counter", BASE(request_messages), count_bases,
+     write_messages},
+    {"istio_response_messages_total", "counter", BASE(response_messages), count_bases,
+     write_messages},
+    {"istio_tcp_connections_opened_total", "counter", BASE(connections_opened), count_connections,
+     write_connections},
+    {"istio_tcp_connections_closed_total", "counter", BASE(connections_closed), count_connections,
+     write_connections},
+    {"istio_tcp_sent_bytes_total", "counter", BASE(sent_bytes), count_connections,
+     write_connections},
+    {"istio_tcp_received_bytes_total", "counter", BASE(received_bytes), count_connections,
+     write_connections},
+#define XX(name)                                                                                   \
+  {"envoy_cluster_" #name, "counter", offsetof(struct stats_cluster, name), count_clusters,        \
+   write_cluster},
+    STATS_CLUSTER_MAP(XX)
+#undef XX
+#define XX(name)                                                                                   \
+  {"envoy_cluster_" #name, "gauge", offsetof(struct stats_cluster, name), count_clusters,          \
+   write_cluster},
+        STATS_CLUSTER_GAUGE_MAP(XX)
+#undef XX
+            {"envoy_cluster_upstream_rq", "counter", 0, count_clusters, write_codes},
+    {"envoy_cluster_upstream_rq_xx", "counter", 0, count_clusters, write_classes},
+    {"envoy_cluster_upstream_rq_time", "histogram", 0, count_clusters, write_time},
+    {NULL, NULL, 0, count_derived, write_derived},
+#define XX(name)                                                                                   \
+  {"envoy_http_" #name, "counter", offsetof(struct stats, name), count_one, write_downstream},
+    STATS_DOWNSTREAM_MAP(XX)
+#undef XX
+#define XX(name)                                                                                   \
+  {"envoy_http_" #name, "gauge", offsetof(struct stats, name), count_one, write_downstream},
+        STATS_DOWNSTREAM_GAUGE_MAP(XX)
+#undef XX
+            {"envoy_listener_worker_downstream_cx_total", "counter",
+             offsetof(struct stats, downstream_cx_total), count_one, write_workers},
+    {"envoy_listener_worker_downstream_cx_active", "gauge",
+     offsetof(struct stats, downstream_cx_active), count_one, write_workers},
+    {NULL, NULL, 0, count_one, write_server},
+};
+
+void stats_text_open(struct stats_text *text, const struct stats_view *view) {
+  *text = (struct stats_text){.view = *view};
+  stats_sum_open(&text->sum, view);
+}
+
+void stats_text_close(struct stats_text *text) {
+  stats_sum_close(&text->sum);
+}
+
+bool stats_text_next(struct stats_text *text, struct buf *out) {
+  while (text->stage < ARRAY_LEN(stages)) {
+    const struct stage *stage = &stages[text->stage];
+    if (text->item >= stage->count(text, stage)) {
+      text->stage++;
+      text->item = 0;
+      text->head_done = false;
+      continue;
+    }
+    size_t before = out->len;
+    if (!text->head_done && stage->name)
+      exposition_family(out, stage->name, stage->type, NULL);
+    size_t head_end = out->len;
+    stage->write(text, stage, text->item++, out);
+    if (out->len == head_end) { // nothing to say here: its head waits for one that has
+      out->len = before;
+      continue;
+    }
+    text->head_done = true;
+    return true;
+  }
+  return false;
+}
+
+int stats_text_prometheus(struct buf *out, const struct stats_view *view) {
+  struct stats_text text;
+  stats_text_open(&text, view);
+  while (!out->failed && stats_text_next(&text, out))
+    ;
+  stats_text_close(&text);
   return out->failed ? RC_LIMIT : 0;
 }

@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The counters of all workers, added up and written as text: for Prometheus and for /stats. Runs on
-// the admin thread while the workers go on counting.
+// Prometheus' text format 0.0.4: Istio's metrics and Envoy's (docs/dataplane.md 5.3). Written piece
+// by piece, so that ten thousand series never stand in memory as text.
 #pragma once
 
 #include "manifests/base/buf.h"
-#include "proxy/outlier_set.h"
-#include "proxy/stats.h"
+#include "proxy/stats_sum.h"
 
-enum stats_reporter { STATS_SOURCE = 1, STATS_DESTINATION = 2 };
-
-struct stats_text_input {
-  struct stats *const *workers;
-  size_t count;
-  const struct proxy_table *table;    // for names of clusters and endpoints; may be NULL
-  const struct outlier_set *outliers; // health of the endpoints; may be NULL
-  unsigned reporters;                 // bits of enum stats_reporter
-  bool tcp_for_http;                  // count upstream connections under istio_tcp_*
-  bool is_live, is_draining;
-  uint64_t uptime_s, access_log_dropped, table_version;
+struct stats_text {
+  struct stats_view view;
+  struct stats_sum sum;
+  size_t stage, item; // the next family and the next of its samples
+  bool head_done;
 };
 
-// Prometheus text format 0.0.4, Istio's metrics and Envoy's. 0 or RC_LIMIT.
-int stats_text_prometheus(struct buf *out, const struct stats_text_input *input);
-// Lines `name: value`, Envoy's names. Those that contain `filter` ("" for all); used_only: above
-// zero.
-int stats_text_plain(struct buf *out, const struct stats_text_input *input, struct str filter,
-                     bool used_only);
+// The table of `view` must live until stats_text_close.
+void stats_text_open(struct stats_text *text, const struct stats_view *view);
+// Appends the next piece, some ten kilobytes at most; false when there is no more.
+bool stats_text_next(struct stats_text *text, struct buf *out);
+void stats_text_close(struct stats_text *text);
+// All of it. 0 or RC_LIMIT.
+int stats_text_prometheus(struct buf *out, const struct stats_view *view);

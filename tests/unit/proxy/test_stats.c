@@ -3,6 +3,8 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/exchange.h"
+#include "proxy/grpc_frames.h"
+#include "proxy/stats_plain.h"
 #include "proxy/stats_text.h"
 
 #include <setjmp.h>
@@ -32,7 +34,7 @@ static void labels_are_in_envoys_order(void **state) {
   struct stats_sample sample = {.status = 200, .grpc_status = -1, .duration_ms = 7};
   stats_record(stats, base_of(stats), &sample);
   buf_init(&text, 1 << 20);
-  struct stats_text_input input = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
+  struct stats_view input = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
   assert_int_equal(stats_text_prometheus(&text, &input), 0);
   assert_true(
       has(&text,
@@ -67,7 +69,7 @@ static void buckets_are_cumulative_and_workers_add_up(void **state) {
     stats_record(both[i % 2], base_of(both[i % 2]), &sample);
   }
   buf_init(&text, 1 << 20);
-  struct stats_text_input input = {
+  struct stats_view input = {
       .workers = both, .count = 2, .reporters = STATS_SOURCE | STATS_DESTINATION};
   assert_int_equal(stats_text_prometheus(&text, &input), 0);
   static const struct {
@@ -99,7 +101,7 @@ static void label_values_are_escaped(void **state) {
   struct stats_sample sample = {.status = 200, .grpc_status = -1};
   stats_record(stats, base, &sample);
   buf_init(&text, 1 << 20);
-  struct stats_text_input input = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
+  struct stats_view input = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
   (void)stats_text_prometheus(&text, &input);
   assert_true(has(&text, "destination_service=\"a\\\"b\\\\c\\nd\""));
   buf_dispose(&text);
@@ -154,6 +156,213 @@ static void a_slot_starts_anew_with_its_generation(void **state) {
   stats_free(stats);
 }
 
+static void buckets_are_those_of_the_bounds(void **state) {
+  (void)state;
+  for (uint64_t value = 0; value < 5000000; value += value < 70000 ? 1 : 997) {
+    size_t i = 0;
+    while (i < STATS_BOUNDS && (double)value > stats_bounds[i])
+      i++;
+    assert_int_equal(stats_bucket(value), i);
+  }
+  assert_int_equal(stats_bucket(3600000), 18);
+  assert_int_equal(stats_bucket(3600001), STATS_BOUNDS);
+  assert_int_equal(stats_bucket(UINT64_MAX), STATS_BOUNDS);
+}
+
+// A reader that stands still in the middle of its answer: whoever counts goes on, with series and
+// label sets that are new, too. Were a lock shared, this thread would wait for itself.
+static void a_reader_that_stands_still_holds_nobody_up(void **state) {
+  struct stats *stats = stats_new(&source);
+  struct stats_view view = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
+  struct stats_text reader;
+  struct buf text, whole;
+  (void)state;
+  struct stats_sample sample = {.status = 200, .grpc_status = -1};
+  for (unsigned i = 0; i < 100; i++) {
+    char name[32];
+    (void)snprintf(name, sizeof(name), "host-%u", i);
+    stats_record(stats, stats_base(stats, NULL, str_of(name), STR("x"), STR("y")), &sample);
+  }
+  buf_init(&text, 64 << 20);
+  buf_init(&whole, 64 << 20);
+  stats_text_open(&reader, &view);
+  for (int i = 0; i < 150; i++)
+    assert_true(stats_text_next(&reader, &text));
+  for (unsigned i = 50; i < 200; i++) {
+    char name[32];
+    (void)snprintf(name, sizeof(name), "host-%u", i);
+    stats_record(stats, stats_base(stats, NULL, str_of(name), STR("x"), STR("y")), &sample);
+  }
+  while (stats_text_next(&reader, &text))
+    assert_true(text.len < 64u << 20);
+  stats_text_close(&reader);
+  assert_true(has(&text, "host-99"));
+  assert_false(has(&text, "host-100"));
+  assert_int_equal(stats_text_prometheus(&whole, &view), 0);
+  assert_true(has(&whole, "host-199"));
+  buf_dispose(&text);
+  buf_dispose(&whole);
+  stats_free(stats);
+}
+
+// The text of 10,000 series is some hundred megabytes: it must never stand in memory at once.
+static void pieces_stay_small(void **state) {
+  struct stats *stats = stats_new(&source);
+  struct stats_view view = {
+      .workers = &stats, .count = 1, .reporters = STATS_SOURCE | STATS_DESTINATION};
+  struct stats_text reader;
+  struct buf piece;
+  size_t most = 0, all = 0;
+  (void)state;
+  struct stats_sample sample = {.grpc_status = -1};
+  for (unsigned i = 0; i < 2000; i++) {
+    char name[32];
+    (void)snprintf(name, sizeof(name), "host-%u", i / 5);
+    sample.status = (uint16_t)(200 + i % 5);
+    stats_record(stats, stats_base(stats, NULL, str_of(name), STR("x"), STR("y")), &sample);
+  }
+  buf_init(&piece, 64u << 20);
+  stats_text_open(&reader, &view);
+  while (buf_reset(&piece), stats_text_next(&reader, &piece)) {
+    most = piece.len > most ? piece.len : most;
+    all += piece.len;
+  }
+  stats_text_close(&reader);
+  buf_dispose(&piece);
+  assert_true(all > 100u << 20);
+  assert_true(most < 64u << 10);
+  stats_free(stats);
+}
+
+static void series_over_the_cap_share_one(void **state) {
+  struct stats *stats = stats_new(&source);
+  struct stats_view view = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
+  struct buf text;
+  (void)state;
+  struct stats_sample sample = {.status = 200, .grpc_status = -1};
+  for (uint32_t flags = 0; flags < STATS_SERIES_MAX + 100; flags++) {
+    sample.flags = flags;
+    stats_record(stats, base_of(stats), &sample);
+  }
+  assert_int_equal(stats_read(&stats->shared_series->requests), stats_read(&stats->overflow));
+  assert_true(stats_read(&stats->overflow) >= 100);
+  buf_init(&text, 1u << 20);
+  struct stats_value values[STATS_VALUES];
+  size_t count = stats_sum_server(&view, values);
+  bool found = false;
+  for (size_t i = 0; i < count; i++)
+    found |= strcmp(values[i].name, "series_overflow_total") == 0 && values[i].value >= 100;
+  assert_true(found);
+  buf_dispose(&text);
+  stats_free(stats);
+}
+
+static struct proxy_table table_of_one(struct table_cluster *cluster) {
+  *cluster = (struct table_cluster){.slot = {.index = 3, .generation = 1},
+                                    .id = STR("outbound|80|v1|a.b.svc.cluster.local"),
+                                    .endpoint_count = 2,
+                                    .unready_count = 1};
+  return (struct proxy_table){.clusters = cluster, .cluster_count = 1};
+}
+
+static struct str plain_text(const struct stats_view *view,
+                             const struct stats_plain_options *options, struct buf *out) {
+  struct stats_plain plain;
+  buf_reset(out);
+  stats_plain_open(&plain, view, options);
+  while (stats_plain_next(&plain, out))
+    ;
+  stats_plain_close(&plain);
+  (void)buf_z(out);
+  return buf_str(out);
+}
+
+static void plain_lines_are_envoys(void **state) {
+  struct stats *stats = stats_new(&source);
+  struct table_cluster cluster;
+  struct proxy_table table = table_of_one(&cluster);
+  struct stats_view view = {.workers = &stats, .count = 1, .table = &table};
+  struct stats_plain_options options = {.types = 7};
+  struct buf out;
+  (void)state;
+  buf_init(&out, 1u << 20);
+  struct stats_cluster *counters = stats_cluster(stats, cluster.slot);
+  for (int i = 0; i < 10; i++)
+    stats_response(counters, i < 9 ? 200 : 503, i);
+  stats_add(&stats->downstream_rq_total, 10);
+#define ID "cluster.outbound|80|v1|a.b.svc.cluster.local."
+  struct str all = plain_text(&view, &options, &out);
+  assert_true(str_contains(all, STR(ID "upstream_rq_completed: 10\n")));
+  assert_true(str_contains(all, STR(ID "upstream_rq_200: 9\n")));
+  assert_true(str_contains(all, STR(ID "upstream_rq_503: 1\n")));
+  assert_true(str_contains(all, STR(ID "upstream_rq_5xx: 1\n")));
+  assert_true(str_contains(all, STR(ID "membership_total: 2\n")));
+  assert_true(str_contains(all, STR(ID "upstream_rq_time: P0(nan,")));
+  assert_true(str_contains(all, STR("http.mesh.downstream_rq_total: 10\n")));
+  assert_true(str_contains(all, STR("\nserver.live: 0\n")));
+  options.used_only = true;
+  assert_false(str_contains(plain_text(&view, &options, &out), STR("upstream_rq_4xx")));
+  options.types = STATS_GAUGES;
+  assert_false(str_contains(plain_text(&view, &options, &out), STR("upstream_rq_200")));
+  options.types = 7;
+  struct regex *regex;
+  assert_int_equal(regex_compile(STR("upstream_rq_\\d+$"), false, &regex, NULL), 0);
+  options.regex = regex;
+  assert_string_equal(plain_text(&view, &options, &out).ptr,
+                      ID "upstream_rq_200: 9\n" ID "upstream_rq_503: 1\n");
+  options.json = true;
+  assert_string_equal(plain_text(&view, &options, &out).ptr,
+                      "{\"stats\":[{\"name\":\"" ID "upstream_rq_200\",\"value\":9},{\"name\":\"" ID
+                      "upstream_rq_503\",\"value\":1}]}\n");
+  regex_free(regex);
+  buf_dispose(&out);
+  stats_free(stats);
+}
+
+static void a_reset_takes_the_old_values_off(void **state) {
+  struct stats *stats = stats_new(&source);
+  struct table_cluster cluster;
+  struct proxy_table table = table_of_one(&cluster);
+  struct stats_view view = {.workers = &stats, .count = 1, .table = &table};
+  struct map zero;
+  struct stats_plain_options options = {.types = 7, .zero = &zero};
+  struct buf out;
+  (void)state;
+  buf_init(&out, 1u << 20);
+  map_init(&zero);
+  stats_add(&stats_cluster(stats, cluster.slot)->upstream_rq_total, 5);
+  stats_add(&stats->downstream_cx_active, 2);
+  stats_plain_zero(&view, &zero);
+  stats_add(&stats_cluster(stats, cluster.slot)->upstream_rq_total, 1);
+  struct str all = plain_text(&view, &options, &out);
+  assert_true(str_contains(all, STR(ID "upstream_rq_total: 1\n")));
+  assert_true(str_contains(all, STR("http.mesh.downstream_cx_active: 2\n")));
+  map_dispose(&zero);
+  buf_dispose(&out);
+  stats_free(stats);
+}
+
+static void grpc_messages_are_counted_however_they_are_cut(void **state) {
+  // Three messages of 0, 3 and 300 bytes, and the trailers of gRPC-Web.
+  char body[5 + 8 + 305 + 9] = {0};
+  (void)state;
+  body[9] = 3;
+  body[13 + 3] = 1;
+  body[13 + 4] = 44;
+  body[318] = (char)0x80;
+  body[322] = 4;
+  for (size_t step = 1; step <= sizeof(body); step++) {
+    struct grpc_frames frames = {0};
+    unsigned count = 0;
+    for (size_t at = 0; at < sizeof(body); at += step) {
+      size_t len = sizeof(body) - at < step ? sizeof(body) - at : step;
+      count += grpc_frames_count(&frames, (struct str){body + at, len});
+    }
+    assert_int_equal(count, 3);
+    assert_int_equal(frames.left, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(labels_are_in_envoys_order),
@@ -161,6 +370,13 @@ int main(void) {
       cmocka_unit_test(label_values_are_escaped),
       cmocka_unit_test(a_label_set_is_one_however_often_asked),
       cmocka_unit_test(peers_cannot_make_series_without_end),
+      cmocka_unit_test(buckets_are_those_of_the_bounds),
+      cmocka_unit_test(a_reader_that_stands_still_holds_nobody_up),
+      cmocka_unit_test(pieces_stay_small),
+      cmocka_unit_test(series_over_the_cap_share_one),
+      cmocka_unit_test(plain_lines_are_envoys),
+      cmocka_unit_test(a_reset_takes_the_old_values_off),
+      cmocka_unit_test(grpc_messages_are_counted_however_they_are_cut),
       cmocka_unit_test(a_slot_starts_anew_with_its_generation),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
