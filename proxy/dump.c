@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/dump.h"
 
+#include "manifests/base/bug.h"
 #include "manifests/text/json.h"
 #include "manifests/text/time.h"
 #include "proxy/dump_json.h"
@@ -39,6 +40,16 @@ static void dump_endpoint_lines(struct buf *out, const struct table_cluster *clu
     arena_dispose(&arena);
   }
   dump_line(out, cluster->id, endpoint->key, "weight", endpoint->weight);
+  static const char *const constants[] = {"region::",
+                                          "zone::",
+                                          "sub_zone::",
+                                          "canary::false",
+                                          "priority::0",
+                                          "success_rate::-1",
+                                          "local_origin_success_rate::-1"};
+  for (size_t i = 0; i < ARRAY_LEN(constants); i++)
+    (void)buf_addf(out, "%.*s::%.*s::%s\n", STR_ARG(cluster->id), STR_ARG(endpoint->key),
+                   constants[i]);
 }
 
 static int dump_cluster_lines(struct buf *out, const struct proxy_table *table, dump_stats_fn stats,
@@ -80,7 +91,7 @@ int dump_endpoints(struct buf *out, const struct proxy_table *table) {
 
 int dump_listeners(struct buf *out, const struct proxy_table *table, bool json) {
   if (json)
-    return dump_write(out, table, dump_json_listeners);
+    return dump_write(out, table, dump_json_listener_page);
   for (size_t i = 0; i < table->listener_count; i++) {
     const struct table_listener *listener = &table->listeners[i];
     (void)buf_addf(out, "%s::%.*s:%u\n", table_persona_name(listener->persona),
@@ -96,7 +107,7 @@ int dump_clusters(struct buf *out, const struct proxy_table *table, bool json, d
   struct arena arena;
   arena_init(&arena);
   struct json *root = json_new_object(&arena);
-  dump_json_clusters(&arena, root, table, stats, ctx);
+  dump_json_cluster_page(&arena, root, table, stats, ctx);
   int rc = json_write_pretty(out, root);
   arena_dispose(&arena);
   return rc;

@@ -120,6 +120,105 @@ void dump_json_clusters(struct arena *arena, struct json *root, const struct pro
   }
 }
 
+// ---- Envoy's own lists, for tools that know them ----
+
+static struct json *dump_socket_address(struct arena *arena, struct str address, uint16_t port) {
+  struct json *outer = json_new_object(arena);
+  struct json *inner = json_need_object(arena, outer, "socket_address");
+  json_put_string(arena, inner, "address", address);
+  json_put_int(arena, inner, "port_value", port);
+  return outer;
+}
+
+// "127.0.0.1:80", "[::1]:80"
+static struct json *dump_key_address(struct arena *arena, struct str key) {
+  size_t colon = key.len;
+  while (colon > 0 && key.ptr[colon - 1] != ':')
+    colon--;
+  uint64_t port = 0;
+  (void)str_to_u64(str_slice(key, colon, key.len), &port);
+  struct str host = str_slice(key, 0, colon > 0 ? colon - 1 : 0);
+  if (host.len > 1 && host.ptr[0] == '[')
+    host = str_slice(host, 1, host.len - 1);
+  return dump_socket_address(arena, host, (uint16_t)port);
+}
+
+static void dump_status_number(struct arena *arena, struct json *list, const char *name,
+                               uint64_t value) {
+  struct json *item = json_new_object(arena);
+  json_put_z(arena, item, "name", name);
+  json_put_string(arena, item, "value", arena_printf(arena, "%llu", (unsigned long long)value));
+  json_append(list, item);
+}
+
+static struct json *dump_host_status(struct arena *arena, const struct table_endpoint *endpoint,
+                                     const struct dump_endpoint_stats *numbers) {
+  struct json *host = json_new_object(arena);
+  json_set(arena, host, STR("address"), dump_key_address(arena, endpoint->key));
+  struct json *list = json_need_array(arena, host, "stats");
+  dump_status_number(arena, list, "cx_active", numbers->cx_active);
+  dump_status_number(arena, list, "cx_connect_fail", numbers->cx_connect_fail);
+  dump_status_number(arena, list, "cx_total", numbers->cx_total);
+  dump_status_number(arena, list, "rq_active", numbers->rq_active);
+  dump_status_number(arena, list, "rq_error", numbers->rq_error);
+  dump_status_number(arena, list, "rq_success", numbers->rq_success);
+  dump_status_number(arena, list, "rq_timeout", numbers->rq_timeout);
+  dump_status_number(arena, list, "rq_total", numbers->rq_total);
+  struct json *health = json_need_object(arena, host, "health_status");
+  json_put_z(arena, health, "eds_health_status", "HEALTHY");
+  if (numbers->is_ejected)
+    json_put_bool(arena, health, "failed_outlier_check", true);
+  json_put_int(arena, host, "weight", endpoint->weight);
+  json_put_string(arena, host, "hostname", endpoint->hostname);
+  return host;
+}
+
+static void dump_cluster_statuses(struct arena *arena, struct json *root,
+                                  const struct proxy_table *table, dump_stats_fn stats, void *ctx) {
+  struct json *list = json_need_array(arena, root, "cluster_statuses");
+  for (size_t i = 0; i < table->cluster_count; i++) {
+    const struct table_cluster *cluster = &table->clusters[i];
+    struct json *item = json_new_object(arena);
+    json_put_string(arena, item, "name", cluster->id);
+    json_put_bool(arena, item, "added_via_api", true);
+    json_put_string(arena, item, "observability_name", cluster->id);
+    struct json *hosts = json_need_array(arena, item, "host_statuses");
+    for (size_t j = 0; j < cluster->endpoint_count; j++) {
+      struct dump_endpoint_stats numbers = {0};
+      stats(ctx, cluster, &cluster->endpoints[j], &numbers);
+      json_append(hosts, dump_host_status(arena, &cluster->endpoints[j], &numbers));
+    }
+    json_append(list, item);
+  }
+}
+
+static void dump_listener_statuses(struct arena *arena, struct json *root,
+                                   const struct proxy_table *table) {
+  struct json *list = json_need_array(arena, root, "listener_statuses");
+  for (size_t i = 0; i < table->listener_count; i++) {
+    const struct table_listener *listener = &table->listeners[i];
+    struct json *item = json_new_object(arena);
+    json_put_string(arena, item, "name",
+                    arena_printf(arena, "%.*s_%u", STR_ARG(listener->address), listener->port));
+    json_set(arena, item, STR("local_address"),
+             dump_socket_address(arena, listener->address, listener->port));
+    json_append(list, item);
+  }
+}
+
+void dump_json_listener_page(struct arena *arena, struct json *root,
+                             const struct proxy_table *table) {
+  dump_json_listeners(arena, root, table);
+  dump_listener_statuses(arena, root, table);
+}
+
+void dump_json_cluster_page(struct arena *arena, struct json *root, const struct proxy_table *table,
+                            dump_stats_fn stats, void *ctx) {
+  dump_json_clusters(arena, root, table, stats, ctx);
+  if (stats)
+    dump_cluster_statuses(arena, root, table, stats, ctx);
+}
+
 // Findings of one id, or all others.
 static void dump_json_findings(struct arena *arena, struct json *list,
                                const struct findings *findings, bool not_enforced) {

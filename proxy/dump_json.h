@@ -12,3 +12,8 @@ void dump_json_clusters(struct arena *arena, struct json *root, const struct pro
                         dump_stats_fn stats, void *ctx);
 void dump_json_config(struct arena *arena, struct json *root, const struct proxy_table *table,
                       struct str source, struct str last_error);
+// The same with Envoy's lists beside ours: listener_statuses, cluster_statuses.
+void dump_json_listener_page(struct arena *arena, struct json *root,
+                             const struct proxy_table *table);
+void dump_json_cluster_page(struct arena *arena, struct json *root, const struct proxy_table *table,
+                            dump_stats_fn stats, void *ctx);
