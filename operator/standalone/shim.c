@@ -386,8 +386,9 @@ int shim_run(const char *folder) {
   struct shim shim = {.folder = folder, .lock = -1, .output = -1, .signals = -1, .process = -1};
   shim.log.fd = -1;
   arena_init(&shim.arena);
-  // The runtime's session and descriptors must not tie us to it.
+  // The runtime's session and descriptors must not tie us, or the container, to it.
   (void)setsid();
+  (void)close_range(3, ~0u, 0);
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
   umask(077);
   struct err err = {0};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/shim_proc.h"
+#include "manifests/base/clock.h"
 #include "operator/standalone/shim_file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -100,9 +102,14 @@ bool proc_wait_gone(struct proc_id id, int timeout_ms) {
   if (fd < 0)
     return true;
   struct pollfd wait = {.fd = fd, .events = POLLIN};
-  bool gone = poll(&wait, 1, timeout_ms) > 0;
+  int64_t end_ms = clock_mono_ms() + timeout_ms;
+  int ready;
+  do { // a signal is no reason to give up
+    int64_t left_ms = end_ms - clock_mono_ms();
+    ready = poll(&wait, 1, left_ms > 0 ? (int)left_ms : 0);
+  } while (ready < 0 && errno == EINTR);
   close(fd);
-  return gone;
+  return ready > 0;
 }
 
 // The kernel gives a number out again only when no process and no session has it. So a process of

@@ -147,6 +147,21 @@ def test_logs_are_there_and_followed():
         check(m.kubectl("logs", "deployment/web").stdout == "listening as v1\n", "the log of the container")
 
 
+def test_a_container_inherits_no_descriptors():
+    """The runtime's connections to the API server are not for workloads, nor for the shims between."""
+    with Machine() as m:
+        mark = m.work / "descriptors"
+        m.apply(m.deployment("web", 1))
+        rolled_out(m, "web")
+        m.apply(m.pod("lists", f"ls -l /proc/self/fd > {mark}.tmp; mv {mark}.tmp {mark}; exec sleep 1000"))
+        wait_for("the list", mark.exists)
+        seen = {line.split()[-3] for line in mark.read_text().splitlines() if "->" in line}
+        check(seen == {"0", "1", "2", "3"}, mark.read_text())  # 3 is the folder that ls reads
+        for shim in m.shims():
+            sockets = [fd for fd in os.listdir(f"/proc/{shim}/fd") if os.readlink(f"/proc/{shim}/fd/{fd}").startswith("socket:")]
+            check(not sockets, f"shim {shim} holds sockets: {sockets}")
+
+
 def test_termination_is_graceful_then_forced():
     with Machine() as m:
         stamp = m.work / "stamp"

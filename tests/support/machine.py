@@ -83,6 +83,22 @@ def command_of(pid):
         return ""
 
 
+def state_of(pid):
+    """What a process that should have gone is doing."""
+    said = []
+    for name in ("status", "wchan", "stack", "syscall"):
+        try:
+            said.append(name + ": " + pathlib.Path(f"/proc/{pid}/{name}").read_text(errors="replace"))
+        except OSError as error:
+            said.append(f"{name}: {error}")
+    for fd in sorted(os.listdir(f"/proc/{pid}/fd")) if os.path.isdir(f"/proc/{pid}/fd") else []:
+        try:
+            said.append(f"fd {fd}: " + os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass
+    return "\n".join(said)
+
+
 def pids():
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
@@ -218,6 +234,10 @@ class Machine(Cluster):
                     print(f"# {name}: " + (self.work / (name + ".out")).read_text(errors="replace")[-3000:].replace("\n", "\n# "))
             codes = [self.stop(name) for name in ("runtime", "apiserver")]
             left = self.left_over()
+            if left or codes != [0, 0]:
+                print("# runtime: " + (self.work / "runtime.out").read_text(errors="replace")[-6000:].replace("\n", "\n# "))
+                for pid, command in left.items():
+                    print(f"# left: {pid} {command}\n# " + state_of(pid).replace("\n", "\n# "))
             if not kind:
                 check(codes == [0, 0], f"runtime and API server ended with {codes}")
                 check(not left, f"processes are left after the stop: {left}")
