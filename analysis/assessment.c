@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/assessment.h"
 
+#include "analysis/confidence.h"
 #include "analysis/latency.h"
+#include "analysis/sequential.h"
 
 #include <math.h>
 
@@ -9,6 +11,7 @@
 #define DEFAULT_STALE_MS 60000
 #define FIRST_SCRAPE_MS 10000 // so long nobody wonders that a step has no requests yet
 #define OBSERVED_REQUESTS 100.0
+#define PHI_ERRORS 10.0
 
 void assessment_init(struct assessment *state, int64_t began_ms) {
   *state = (struct assessment){.began_ms = began_ms, .step_began_ms = began_ms};
@@ -26,7 +29,8 @@ void assessment_step(struct assessment *state, int64_t began_ms) {
   state->step = (struct tally){0};
   state->unattributed = 0;
   for (size_t m = 0; m < state->metric_count; m++) {
-    state->metrics[m].measurements = 0;
+    state->metrics[m].counts.measurements = 0;
+    sequential_step(&state->metrics[m]);
     for (size_t t = 0; t < state->metrics[m].test_count; t++) {
       struct test_state *test = &state->metrics[m].tests[t];
       if (test->step.n_s >= REFERENCE_REQUESTS) {
@@ -102,14 +106,54 @@ struct update {
   const struct judge_settings *settings;
   const struct scrapes *scrapes;
   const struct prom_result *requests, *buckets;
+  const struct judge *judge;
   int64_t to_ms;
 };
 
-static void count_requests(struct update *update, struct span span, bool in_step) {
+// A few errors say nothing of how they come.
+static double measured_phi(const struct assessment *state) {
+  return state->phi.expected >= PHI_ERRORS ? phi_hat(&state->phi) : 0;
+}
+
+static struct judge_scene scene_of(struct assessment *state, const struct subject *subject,
+                                   const struct judge_settings *settings) {
+  return (struct judge_scene){.settings = settings,
+                              .specs = subject->metrics,
+                              .metrics = state->metrics,
+                              .count = state->metric_count,
+                              .to_ms = assessment_counted_until(state),
+                              .step_began_ms = state->step_began_ms,
+                              .in_step = true,
+                              .phi = measured_phi(state),
+                              .arena = &state->arena};
+}
+
+// How unevenly the errors of this span are split over stable's replicas. After the span was judged:
+// what judges a block is known before it.
+static void learn_phi(struct assessment *state, const struct request_counts *counts) {
+  double bad[SAMPLE_REPLICAS_MAX], requests[SAMPLE_REPLICAS_MAX];
+  for (size_t i = 0; i < counts->replica_count; i++) {
+    bad[i] = counts->replicas[i].counts.bad;
+    requests[i] = counts->replicas[i].counts.total;
+  }
+  phi_add(&state->phi, bad, requests, counts->replica_count);
+}
+
+static void measure_all(const struct update *update, struct span span, bool in_step) {
+  struct judge_scene scene = scene_of(update->state, update->subject, update->settings);
+  scene.from_ms = span.from_ms;
+  scene.to_ms = span.to_ms;
+  scene.in_step = in_step;
+  for (size_t m = 0; m < scene.count; m++)
+    update->judge->measure(&scene, m);
+}
+
+static void count_requests(struct update *update, struct span span, bool in_step,
+                           struct request_counts *ret_counts) {
   struct assessment *state = update->state;
   if (span.from_ms >= span.to_ms)
     return;
-  struct request_counts counts =
+  struct request_counts counts = *ret_counts =
       sample_requests(update->requests, update->subject, update->scrapes, span);
   struct tally more = {counts.canary.total, counts.canary.bad, counts.stable.total,
                        counts.stable.bad};
@@ -150,6 +194,22 @@ static void count_latency(struct update *update) {
       latency_count(&state->metrics[m], &update->subject->metrics[m], update->settings, &counts);
 }
 
+// The newest value of each series.
+static void read_values(struct metric_state *metric, const struct prom_result *result,
+                        struct arena *arena) {
+  metric->values = NULL;
+  metric->value_count = 0;
+  if (!result || result->status != PROM_DATA)
+    return;
+  double *values = ARENA_ARRAY(arena, double, result->series_count + 1);
+  for (size_t i = 0; i < result->series_count; i++) {
+    const struct prom_series *series = &result->series[i];
+    if (series->point_count)
+      values[metric->value_count++] = series->points[series->point_count - 1].value;
+  }
+  metric->values = values;
+}
+
 static void read_custom(struct update *update, const struct query_plan *plan) {
   struct assessment *state = update->state;
   for (size_t m = 0; m < state->metric_count; m++) {
@@ -158,6 +218,7 @@ static void read_custom(struct update *update, const struct query_plan *plan) {
     const struct query_item *item = query_plan_find(plan, QUERY_CUSTOM, update->subject, m);
     state->metrics[m].reading = prom_read(item ? item->result : NULL, &state->recent);
     state->metrics[m].reading.why = arena_str(&state->recent, state->metrics[m].reading.why);
+    read_values(&state->metrics[m], item ? item->result : NULL, &state->recent);
   }
 }
 
@@ -180,44 +241,102 @@ static bool take_result(struct update *update, const struct query_plan *plan, en
   return false;
 }
 
-static void count_new(struct update *update, const struct query_plan *plan) {
-  struct assessment *state = update->state;
+// Less than a scrape's worth waits for the next update: in such a block one version would have its
+// samples and the other one would not.
+static bool is_too_soon(const struct update *update) {
+  int64_t span_ms = update->to_ms - assessment_counted_until(update->state);
+  return span_ms * 10 < update->settings->scrape_ms * 9;
+}
+
+static bool open_results(struct update *update, const struct query_plan *plan,
+                         struct arena *arena) {
   if (!take_result(update, plan, QUERY_REQUESTS, &update->requests) ||
       !take_result(update, plan, QUERY_BUCKETS, &update->buckets))
-    return;
-  struct arena arena;
-  arena_init(&arena);
-  state->answered = true;
+    return false;
+  update->state->answered = true;
+  if (is_too_soon(update))
+    return false;
   struct query_plan unsealed = *plan;
   if (!plan->scrapes) // a caller with many subjects seals the plan once for all
-    query_plan_seal(&unsealed, &arena);
+    query_plan_seal(&unsealed, arena);
   update->scrapes = unsealed.scrapes;
-  state->scraped = !scrapes_is_empty(update->scrapes);
+  update->state->scraped = !scrapes_is_empty(update->scrapes);
+  return true;
+}
+
+// Counts and judges what came before the step began (the step's before: of the release, not of the
+// step), then what is in it.
+static void count_new(struct update *update, const struct query_plan *plan) {
+  struct assessment *state = update->state;
+  struct arena arena;
+  arena_init(&arena);
   int64_t from_ms = assessment_counted_until(state), to_ms = update->to_ms;
   int64_t step_ms = state->step_began_ms;
-  state->last = (struct tally){0};
-  // What came before the step began is the step's before: seen by the judge, but not counted here.
-  count_requests(update, (struct span){from_ms, step_ms < to_ms ? step_ms : to_ms}, false);
-  count_requests(update, (struct span){from_ms > step_ms ? from_ms : step_ms, to_ms}, true);
-  count_latency(update);
-  if (to_ms > from_ms)
-    state->watermark_ms = to_ms;
+  struct span inside = {from_ms, from_ms};
+  struct request_counts counted = {0};
+  if (open_results(update, plan, &arena)) {
+    struct span before = {from_ms, step_ms < to_ms ? step_ms : to_ms};
+    inside = (struct span){from_ms > step_ms ? from_ms : step_ms, to_ms};
+    state->last = (struct tally){0};
+    count_requests(update, before, false, &counted);
+    if (before.to_ms > before.from_ms) {
+      measure_all(update, before, false);
+      learn_phi(state, &counted);
+    }
+    counted.replica_count = 0;
+    count_requests(update, inside, true, &counted);
+    count_latency(update);
+    if (to_ms > from_ms)
+      state->watermark_ms = to_ms;
+  }
+  measure_all(update, inside, true);
+  learn_phi(state, &counted);
   arena_dispose(&arena);
 }
 
 void assessment_update(struct assessment *state, const struct subject *subject,
                        const struct query_plan *plan, const struct judge *judge,
                        const struct judge_settings *settings, int64_t now_ms, int64_t lag_ms) {
-  struct update update = {
-      .state = state, .subject = subject, .settings = settings, .to_ms = now_ms - lag_ms};
+  struct update update = {.state = state,
+                          .subject = subject,
+                          .settings = settings,
+                          .judge = judge,
+                          .to_ms = now_ms - lag_ms};
   arena_reset(&state->recent);
   state->failed_query = false;
   state->trouble = state->warnings = STR("");
   sync_metrics(state, subject);
-  count_new(&update, plan);
   read_custom(&update, plan);
-  for (size_t m = 0; m < state->metric_count; m++)
-    judge->measure(&state->metrics[m], &subject->metrics[m], settings);
+  count_new(&update, plan);
+}
+
+// What `seconds` of history are worth beside counts that are forgotten with a half-life of 10 min.
+static double history_scale(double seconds) {
+  const double steady_s = 600 / 0.693147180559945;
+  return seconds > steady_s ? steady_s / seconds : 1;
+}
+
+void assessment_seed(struct assessment *state, const struct subject *subject,
+                     const struct judge_settings *settings, const struct stable_history *history) {
+  sync_metrics(state, subject);
+  double scale = history_scale(history->seconds);
+  for (size_t m = 0; m < state->metric_count; m++) {
+    struct metric_state *metric = &state->metrics[m];
+    const struct metric_spec *spec = &subject->metrics[m];
+    bool errors = spec->kind == METRIC_ERROR_RATE;
+    if (errors)
+      sync_error_tests(metric, spec);
+    else if (spec->kind == METRIC_LATENCY)
+      latency_boundaries(metric, spec, settings, &history->durations);
+    for (size_t i = 0; i < metric->test_count; i++) {
+      double bound = metric->tests[i].boundary_ms;
+      double n = errors ? history->requests.total : histogram_total(&history->durations);
+      double x = errors ? history->requests.bad : histogram_above(&history->durations, bound);
+      n = fmax(n, 0);
+      x = fmin(fmax(x, 0), n);
+      metric->tests[i].evidence.rate = (struct stable_rate){scale * n, scale * x};
+    }
+  }
 }
 
 static void insufficient(struct metric_verdict *verdict, enum cause cause, struct str reason) {
@@ -272,27 +391,23 @@ static bool has_trouble(const struct assessment *state, const struct subject *su
 }
 
 static void decide_metric(const struct assessment *state, const struct subject *subject,
-                          size_t index, const struct judge *judge,
-                          const struct judge_settings *settings, int64_t now_ms,
-                          struct arena *arena, struct metric_verdict *verdict) {
+                          const struct judge_scene *scene, size_t index, const struct judge *judge,
+                          int64_t now_ms, struct arena *arena, struct metric_verdict *verdict) {
   const struct metric_spec *spec = &subject->metrics[index];
-  static const struct metric_state NOTHING = {.reading = {.kind = READING_ERROR}};
-  const struct metric_state *metric = &NOTHING;
-  for (size_t i = 0; i < state->metric_count; i++)
-    if (str_eq(state->metrics[i].name, spec->name))
-      metric = &state->metrics[i];
+  const struct judge_settings *settings = scene->settings;
+  const struct metric_state *metric = &scene->metrics[index];
   *verdict = (struct metric_verdict){.name = spec->name,
                                      .outcome = OUTCOME_INSUFFICIENT,
                                      .cause = CAUSE_FEW_REQUESTS,
                                      .limit = metric_limit_text(spec, arena)};
   verdict->reason = STR("not measured yet");
-  judge->decide(metric, spec, settings, arena, verdict);
+  judge->decide(scene, index, arena, verdict);
   if (verdict->outcome != OUTCOME_INSUFFICIENT)
     verdict->cause = CAUSE_NONE;
   if (verdict->outcome == OUTCOME_FAIL)
     return;
   if (spec->kind == METRIC_CUSTOM) {
-    if (metric == &NOTHING)
+    if (str_is_empty(metric->name))
       insufficient(verdict, CAUSE_STALE, STR("the query has not been answered yet"));
     return;
   }
@@ -303,15 +418,44 @@ static void decide_metric(const struct assessment *state, const struct subject *
     latency_missing(metric, state, settings, now_ms, arena, verdict);
 }
 
+// What is known of the subject's metrics, in their order; nothing of one that is new.
+static struct metric_state *metrics_of(const struct assessment *state,
+                                       const struct subject *subject, size_t count,
+                                       struct arena *arena) {
+  struct metric_state *metrics = ARENA_ARRAY(arena, struct metric_state, count + 1);
+  for (size_t i = 0; i < count; i++) {
+    metrics[i].reading.kind = READING_ERROR;
+    for (size_t k = 0; k < state->metric_count; k++)
+      if (str_eq(state->metrics[k].name, subject->metrics[i].name))
+        metrics[i] = state->metrics[k];
+  }
+  return metrics;
+}
+
 struct verdict assessment_verdict(const struct assessment *state, const struct subject *subject,
                                   const struct judge *judge, const struct judge_settings *settings,
                                   int64_t now_ms, struct arena *arena) {
   size_t count = subject->metric_count;
+  if (count > ASSESSMENT_METRICS_MAX)
+    count = ASSESSMENT_METRICS_MAX;
   struct metric_verdict *metrics = ARENA_ARRAY(arena, struct metric_verdict, count + 1);
+  struct judge_scene scene = {.settings = settings,
+                              .specs = subject->metrics,
+                              .metrics = metrics_of(state, subject, count, arena),
+                              .count = count,
+                              .to_ms = assessment_counted_until(state),
+                              .step_began_ms = state->step_began_ms,
+                              .in_step = true,
+                              .phi = measured_phi(state),
+                              .arena = arena};
   for (size_t i = 0; i < count; i++)
-    decide_metric(state, subject, i, judge, settings, now_ms, arena, &metrics[i]);
+    decide_metric(state, subject, &scene, i, judge, now_ms, arena, &metrics[i]);
   struct verdict verdict = verdict_fold(metrics, count, arena);
   verdict.may_end_early = judge->ends_early;
+  if (judge->conclude)
+    judge->conclude(&scene, arena, &verdict);
+  verdict.share_decades =
+      share_log_bayes(state->step.n_c, state->step.n_s, settings->weight / 100) / log(10);
   if (!str_is_empty(state->warnings))
     verdict.reason = arena_printf(arena, "%.*s (Prometheus warns: %.*s)", STR_ARG(verdict.reason),
                                   STR_ARG(state->warnings));

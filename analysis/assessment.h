@@ -4,22 +4,24 @@
 // only door into this room beside query.h. Pure: the caller brings the time and the replies.
 #pragma once
 
+#include "analysis/confidence.h"
 #include "analysis/judge.h"
 #include "analysis/query.h"
 
-#define ASSESSMENT_METRICS_MAX 16
+#define ASSESSMENT_METRICS_MAX JUDGE_METRICS_MAX
 
 struct assessment {
-  struct arena arena;    // names
-  struct arena recent;   // texts of the last update
-  int64_t began_ms;      // nothing before is counted
-  int64_t watermark_ms;  // samples up to here are counted; 0: none yet
-  int64_t newest_ms;     // newest successful scrape that was counted
-  int64_t step_began_ms; // counts of the step start here
-  struct tally step;     // all requests of both versions since the step began (x: the bad ones)
-  struct tally last;     // in the last update that had new samples
-  struct tally release;  // since assessment_init
-  double unattributed;   // of the step: no endpoint found
+  struct arena arena;      // names
+  struct arena recent;     // texts of the last update
+  int64_t began_ms;        // nothing before is counted
+  int64_t watermark_ms;    // samples up to here are counted; 0: none yet
+  int64_t newest_ms;       // newest successful scrape that was counted
+  int64_t step_began_ms;   // counts of the step start here
+  struct tally step;       // all requests of both versions since the step began (x: the bad ones)
+  struct tally last;       // in the last update that had new samples
+  struct tally release;    // since assessment_init
+  struct phi_estimate phi; // of the errors of stable's replicas
+  double unattributed;     // of the step: no endpoint found
   struct metric_state metrics[ASSESSMENT_METRICS_MAX];
   size_t metric_count;
   // Of the last update, if not said otherwise; not kept across a restart.
@@ -32,11 +34,17 @@ struct assessment {
 // `began_ms`: counting starts here, so nothing an earlier release did is counted.
 void assessment_init(struct assessment *state, int64_t began_ms);
 void assessment_dispose(struct assessment *state);
+// What is known of stable from before the first canary request, an hour of it say: the rates to
+// expect and the latency boundaries to compare at. It makes the judge quicker; a wrong one costs no
+// validity. Before the first update, at most once.
+void assessment_seed(struct assessment *state, const struct subject *subject,
+                     const struct judge_settings *settings, const struct stable_history *history);
 // A new step (a new weight that has been verified): its counts start at `began_ms`; failures in a
 // row, references and the watermark are kept.
 void assessment_step(struct assessment *state, int64_t began_ms);
 
-// Counts what is new in the plan's results. Samples newer than now - lag_ms wait for the next
+// Counts what is new in the plan's results, once there is a scrape's worth of it
+// (settings.scrape_ms). Samples newer than now - lag_ms wait for the next
 // update, so that both versions' targets have been scraped (lag: one scrape interval). A failed or
 // missing shared query counts nothing and moves nothing: the next success makes up for it. Metrics
 // that are not in the subject any more are dropped.

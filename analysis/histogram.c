@@ -64,3 +64,20 @@ void histogram_around(const struct histogram *histogram, double x, double *ret_l
     }
   }
 }
+
+double histogram_quantile(const struct histogram *histogram, double quantile) {
+  double total = histogram_total(histogram), rank = quantile * total;
+  double below = 0, from = 0;
+  if (total <= 0)
+    return NAN;
+  for (size_t i = 0; i < histogram->count; i++) {
+    double bound = histogram->bound_ms[i], at_most = histogram->at_most[i];
+    if (isinf(bound))
+      return from;
+    if (at_most >= rank)
+      return at_most > below ? from + (bound - from) * (rank - below) / (at_most - below) : bound;
+    below = at_most;
+    from = bound;
+  }
+  return from;
+}

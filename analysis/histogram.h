@@ -26,3 +26,7 @@ double histogram_above(const struct histogram *histogram, double bound_ms);
 // there is none.
 void histogram_around(const struct histogram *histogram, double x, double *ret_low,
                       double *ret_high);
+// What PromQL's histogram_quantile says of these counts (linear within a bucket; values above the
+// last finite boundary read as that boundary): for a text that warns of it, never to decide by. NaN
+// without requests.
+double histogram_quantile(const struct histogram *histogram, double quantile);

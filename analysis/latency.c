@@ -103,6 +103,12 @@ static void make_relative(struct metric_state *metric, const struct metric_spec 
     add_test(metric, high, false, TEST_BOTH);
 }
 
+void latency_boundaries(struct metric_state *metric, const struct metric_spec *spec,
+                        const struct judge_settings *settings, const struct histogram *stable) {
+  make_absolute(metric, spec, stable);
+  make_relative(metric, spec, settings, stable);
+}
+
 void latency_count(struct metric_state *metric, const struct metric_spec *spec,
                    const struct judge_settings *settings, const struct latency_counts *counts) {
   metric->reading = (struct prom_reading){.kind = READING_VALUE};

@@ -9,6 +9,9 @@
 
 #include "analysis/assessment.h"
 
+// Makes the metric's tests from what stable did before the canary had requests.
+void latency_boundaries(struct metric_state *metric, const struct metric_spec *spec,
+                        const struct judge_settings *settings, const struct histogram *stable);
 // Makes the metric's tests as far as boundaries are known by now, and adds the counts to them.
 void latency_count(struct metric_state *metric, const struct metric_spec *spec,
                    const struct judge_settings *settings, const struct latency_counts *counts);

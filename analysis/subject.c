@@ -11,12 +11,15 @@
 // docs/analysis.md.
 static const struct tolerance ERRORS_TOLERANCE = {1.25, 0.05};
 static const struct tolerance SLOW_TOLERANCE = {1.25, 0.25};
+static const struct tolerance ERRORS_ACCEPT = {1.5, 0.5};
+static const struct tolerance SLOW_ACCEPT = {1.5, 1};
 
 bool metric_builtin(struct str name, struct metric_spec *ret_spec) {
   struct metric_spec spec = {.name = name, .relative = true};
   if (str_eq(name, STR("error-rate"))) {
     spec.kind = METRIC_ERROR_RATE;
     spec.tolerance = ERRORS_TOLERANCE;
+    spec.accept = ERRORS_ACCEPT;
     *ret_spec = spec;
     return true;
   }
@@ -32,6 +35,7 @@ bool metric_builtin(struct str name, struct metric_spec *ret_spec) {
   spec.kind = METRIC_LATENCY;
   spec.quantile = percent / 100;
   spec.tolerance = SLOW_TOLERANCE;
+  spec.accept = SLOW_ACCEPT;
   *ret_spec = spec;
   return true;
 }

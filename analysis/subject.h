@@ -22,12 +22,18 @@ struct tolerance {
 struct metric_spec {
   struct str name;
   enum metric_kind kind;
-  double quantile;  // METRIC_LATENCY: 0.99
-  bool has_limit;   // built-ins may have none; a custom metric must have one
-  double limit;     // percent | milliseconds | the query's own unit
-  struct str query; // METRIC_CUSTOM: PromQL with {{ }} variables
-  bool relative;    // built-ins: compare with stable; metric_builtin sets it
-  struct tolerance tolerance;
+  double quantile;            // METRIC_LATENCY: 0.99
+  bool has_limit;             // built-ins may have none; a custom metric must have one
+  double limit;               // percent | milliseconds | the query's own unit
+  struct str query;           // METRIC_CUSTOM: PromQL with {{ }} variables
+  bool relative;              // built-ins: compare with stable; metric_builtin sets it
+  struct tolerance tolerance; // a fail is proven beyond this
+  struct tolerance accept;    // a pass is proven within this; wider
+  double weight;              // sequential: of all evidence, before it is scaled to 1; 0: by kind
+  bool critical;              // rank: alone fails the release
+  // condition: over `result`, the query's values; empty: `limit` is what must not be exceeded.
+  struct str success_condition, failure_condition;
+  struct str stable_query; // rank on a custom metric: the same value of stable
 };
 
 struct subject {
@@ -47,8 +53,9 @@ struct subject {
 };
 
 // Fills *ret_spec with name, kind, quantile, relative and the default tolerance (errors 1.25x +
-// 0.05 points, latency 1.25x + 0.25 points) when `name` is a built-in: error-rate, latency-p50,
-// latency-p99, latency-p99.9. False for any other name, which then needs a query.
+// 0.05 points, latency 1.25x + 0.25 points) and accept margin (1.5x + 0.5, 1.5x + 1 points) when
+// `name` is a built-in: error-rate, latency-p50, latency-p99, latency-p99.9. False for any other
+// name, which then needs a query.
 bool metric_builtin(struct str name, struct metric_spec *ret_spec);
 // Reads a limit as a user writes it into spec->limit: "1%" or "1" (error-rate, 0..100), "500ms",
 // "1.5s" or "500" (latency, more than 0), a number or a quantity (custom). The message says what

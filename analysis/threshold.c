@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/threshold.h"
 
+#include "analysis/gauge.h"
+
 #include <math.h>
 
 #define EVIDENCE_FAILS 3.0 // a chance of 1 in 1000 for a canary that just keeps the bound
@@ -9,11 +11,6 @@
 #define EVIDENCE_MAX 99.0
 #define REQUESTS_CLEAN 100.0
 #define DEFAULT_FAILURE_LIMIT 3
-#define DEFAULT_MIN_REQUESTS 50.0
-
-static double min_requests(const struct judge_settings *settings) {
-  return settings->min_requests > 0 ? settings->min_requests : DEFAULT_MIN_REQUESTS;
-}
 
 static int failure_limit(const struct judge_settings *settings) {
   return settings->failure_limit >= 0 ? settings->failure_limit : DEFAULT_FAILURE_LIMIT;
@@ -97,22 +94,26 @@ static enum measured measure_test(const struct test_state *test, const struct me
 }
 
 static void count_measurement(struct metric_state *state, enum measured measured) {
-  state->measurements++;
+  state->counts.measurements++;
   if (measured == MEASURED_FAILED)
-    state->failures++;
+    state->counts.failures++;
   else if (measured == MEASURED_GOOD)
-    state->failures = 0;
+    state->counts.failures = 0;
 }
 
-static void threshold_measure(struct metric_state *state, const struct metric_spec *spec,
-                              const struct judge_settings *settings) {
+static void threshold_measure(const struct judge_scene *scene, size_t metric) {
+  struct metric_state *state = &scene->metrics[metric];
+  const struct metric_spec *spec = &scene->specs[metric];
+  const struct judge_settings *settings = scene->settings;
+  if (!scene->in_step)
+    return;
   if (spec->kind == METRIC_CUSTOM) {
     if (state->reading.kind == READING_VALUE)
       count_measurement(state,
                         state->reading.value > spec->limit ? MEASURED_FAILED : MEASURED_GOOD);
     return;
   }
-  double enough = min_requests(settings);
+  double enough = judge_min_requests(settings);
   if (!state->test_count || state->tests[0].block.n_c < enough)
     return;
   enum measured worst = MEASURED_GOOD;
@@ -189,7 +190,7 @@ static struct str look_reason(const struct look *look, const struct metric_spec 
     return arena_printf(arena,
                         "stable had %.0f requests in this step, %.0f are needed to compare with, "
                         "and the metric has no limit",
-                        look->test->step.n_s, min_requests(settings));
+                        look->test->step.n_s, judge_min_requests(settings));
   struct str canary = canary_text(look->test, spec, arena);
   struct str bound = bound_text(look->test, spec, &look->bound, arena);
   struct str tail = STR("");
@@ -200,9 +201,9 @@ static struct str look_reason(const struct look *look, const struct metric_spec 
     tail = STR("; the limit is no bucket boundary, and this is the one below that a pass needs");
   else if (look->cause == CAUSE_UNDECIDED && look->evidence < EVIDENCE_PLAIN)
     tail = arena_printf(arena, "; chance would do that once in %.3g", pow(10, look->evidence));
-  if (state->failures)
+  if (state->counts.failures)
     tail = arena_printf(arena, "%.*s; %d failed in a row, %d tolerated", STR_ARG(tail),
-                        state->failures, failure_limit(settings));
+                        state->counts.failures, failure_limit(settings));
   return arena_printf(arena, "%.*s, %.*s%.*s", STR_ARG(canary), STR_ARG(bound), STR_ARG(tail));
 }
 
@@ -232,33 +233,25 @@ static void fill_numbers(const struct look *look, const struct metric_spec *spec
 static void decide_custom(const struct metric_state *state, const struct metric_spec *spec,
                           const struct judge_settings *settings, struct arena *arena,
                           struct metric_verdict *verdict) {
-  static const enum cause CAUSES[] = {
-      [READING_VALUE] = CAUSE_NONE,        [READING_NO_DATA] = CAUSE_NO_DATA,
-      [READING_ERROR] = CAUSE_QUERY_ERROR, [READING_NAN] = CAUSE_NAN,
-      [READING_MANY] = CAUSE_MANY_SERIES,
-  };
   const struct prom_reading *reading = &state->reading;
-  verdict->limit = metric_limit_text(spec, arena);
-  verdict->outcome = OUTCOME_INSUFFICIENT;
-  if (state->failures > failure_limit(settings))
-    verdict->outcome = OUTCOME_FAIL;
-  if (reading->kind != READING_VALUE) {
-    verdict->cause = verdict->outcome == OUTCOME_FAIL ? CAUSE_NONE : CAUSES[reading->kind];
-    verdict->reason = arena_str(arena, reading->why);
+  bool failed = state->counts.failures > failure_limit(settings);
+  gauge_numbers(state, spec, arena, verdict);
+  if (gauge_trouble(state, arena, verdict)) {
+    if (failed)
+      verdict->outcome = OUTCOME_FAIL, verdict->cause = CAUSE_NONE;
     return;
   }
-  verdict->has_canary = true;
-  verdict->canary = reading->value;
+  verdict->outcome = failed ? OUTCOME_FAIL : OUTCOME_INSUFFICIENT;
   bool over = reading->value > spec->limit;
   if (verdict->outcome != OUTCOME_FAIL) {
-    verdict->outcome = over || !state->measurements ? OUTCOME_INSUFFICIENT : OUTCOME_PASS;
+    verdict->outcome = over || !state->counts.measurements ? OUTCOME_INSUFFICIENT : OUTCOME_PASS;
     verdict->cause = verdict->outcome == OUTCOME_PASS ? CAUSE_NONE : CAUSE_UNDECIDED;
   }
   verdict->clean = verdict->outcome == OUTCOME_PASS;
   verdict->reason =
-      state->failures
+      state->counts.failures
           ? arena_printf(arena, "value %.6g, limit %.*s; %d failed in a row, %d tolerated",
-                         reading->value, STR_ARG(verdict->limit), state->failures,
+                         reading->value, STR_ARG(verdict->limit), state->counts.failures,
                          failure_limit(settings))
           : arena_printf(arena, "value %.6g, limit %.*s", reading->value, STR_ARG(verdict->limit));
 }
@@ -270,15 +263,17 @@ static bool speaks_louder(const struct look *a, const struct look *b, bool faile
   return a->cause > b->cause;
 }
 
-static void threshold_decide(const struct metric_state *state, const struct metric_spec *spec,
-                             const struct judge_settings *settings, struct arena *arena,
+static void threshold_decide(const struct judge_scene *scene, size_t metric, struct arena *arena,
                              struct metric_verdict *verdict) {
+  const struct metric_state *state = &scene->metrics[metric];
+  const struct metric_spec *spec = &scene->specs[metric];
+  const struct judge_settings *settings = scene->settings;
   if (spec->kind == METRIC_CUSTOM) {
     decide_custom(state, spec, settings, arena, verdict);
     return;
   }
-  double enough = min_requests(settings);
-  bool failed = state->failures > failure_limit(settings);
+  double enough = judge_min_requests(settings);
+  bool failed = state->counts.failures > failure_limit(settings);
   struct look loudest = {0};
   bool clean = true, any_known = false;
   for (size_t i = 0; i < state->test_count; i++)
@@ -296,7 +291,7 @@ static void threshold_decide(const struct metric_state *state, const struct metr
   if (!loudest.test)
     return;
   fill_numbers(&loudest, spec, verdict, arena);
-  verdict->clean = clean && !state->failures && verdict->requests >= REQUESTS_CLEAN;
+  verdict->clean = clean && !state->counts.failures && verdict->requests >= REQUESTS_CLEAN;
   verdict->reason = look_reason(&loudest, spec, settings, state, arena);
   verdict->cause = CAUSE_NONE;
   if (failed) {
@@ -306,7 +301,7 @@ static void threshold_decide(const struct metric_state *state, const struct metr
     verdict->cause = CAUSE_FEW_REQUESTS;
     verdict->reason = arena_printf(arena, "%.*s; at least %.0f requests are needed",
                                    STR_ARG(verdict->reason), enough);
-  } else if (loudest.outcome == OUTCOME_PASS && !state->failures) {
+  } else if (loudest.outcome == OUTCOME_PASS && !state->counts.failures) {
     verdict->outcome = OUTCOME_PASS;
   } else {
     verdict->outcome = OUTCOME_INSUFFICIENT;

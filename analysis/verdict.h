@@ -38,8 +38,15 @@ struct metric_verdict {
   struct str limit;      // as shown: "1%", "500ms", "1.25x stable + 0.05%"
   double requests, bad;  // the canary's since the step began
   double stable_requests, stable_bad;
-  double evidence;   // against the canary, in decades: 3 means a chance of at most 1 in 1000
-  struct str reason; // one sentence with the numbers
+  double evidence; // against the canary, in decades: 3 means a chance of at most 1 in 1000
+  // Of the sequential judge only, else false.
+  bool has_evidence;
+  double evidence_need;            // decades with which this metric alone would be a fail
+  double pass_evidence, pass_need; // for the canary, of the test that is furthest from a pass
+  double canary_low, canary_high;  // 95 % interval of `canary` that holds at all times
+  double stable_low, stable_high;  // the same of `stable`
+  double tolerated;                // percent; what the canary may have beside this stable
+  struct str reason;               // one sentence with the numbers
 };
 
 struct verdict {
@@ -48,6 +55,12 @@ struct verdict {
   bool clean;           // all metrics are
   bool may_end_early;   // a pass may end the step before its time (never with judge threshold)
   struct str reason;    // of the metric that decided
+  // Of the sequential judge only, else has_evidence is false.
+  bool has_evidence;
+  double evidence, evidence_need; // combined, in decades
+  int64_t expected_ms;            // until a decision, as things look now; negative: not to be seen
+  double needed_requests;         // canary requests until then; 0 with expected_ms negative
+  double share_decades;           // that canary does not get its share of the requests; alarm at 3
   struct metric_verdict *metrics;
   size_t metric_count;
 };

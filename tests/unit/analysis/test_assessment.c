@@ -56,9 +56,13 @@ struct golden {
   struct subject subject;
   struct judge_settings settings;
   int64_t now_ms;
+  const struct judge *judge;
 };
 
 static void read_subject(struct golden *golden) {
+  struct str judge = json_get_string(golden->json, "judge");
+  golden->judge = judge_find(judge.len ? judge : STR("threshold"), NULL);
+  assert_non_null(golden->judge);
   const struct json *metrics = json_get(golden->json, "metrics");
   struct metric_spec *specs = ARENA_ARRAY(&arena, struct metric_spec, metrics->count);
   size_t count = 0;
@@ -115,7 +119,7 @@ static void answer(const struct golden *golden, const struct json *update,
 // Through JSON and back, as a restart of the operator does.
 static void restart(struct assessment *state) {
   struct str text = json_text(&arena, assessment_json(state, &arena));
-  assert_true(text.len < 2000);
+  assert_true(text.len < 4000);
   struct json *json = NULL;
   assert_int_equal(json_parse(text, &arena, &json, NULL), 0);
   assessment_dispose(state);
@@ -125,7 +129,7 @@ static void restart(struct assessment *state) {
 
 static struct json *run_golden(struct golden *golden, bool restarts) {
   struct assessment state;
-  const struct judge *judge = judge_find(STR(""), NULL);
+  const struct judge *judge = golden->judge;
   assessment_init(&state, json_int(json_get(golden->json, "began"), 0));
   JSON_EACH(update, json_get(golden->json, "updates")) {
     golden->now_ms = json_int(json_get(update, "now"), 0);
@@ -212,20 +216,20 @@ static void damaged_state_starts_afresh(void **state) {
   const char *texts[] = {
       "null",
       "{}",
+      "{\"v\":3}",
       "{\"v\":2}",
-      "{\"v\":1}",
-      "{\"v\":1,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[1,2,0,0],"
+      "{\"v\":2,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[1,2,0,0],"
       "\"release\":[0,0,"
       "0,0],\"metrics\":[]}",
-      "{\"v\":1,\"began\":-1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
+      "{\"v\":2,\"began\":-1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
       "\"release\":[0,0,"
       "0,0],\"metrics\":[]}",
-      "{\"v\":1,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
+      "{\"v\":2,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
       "\"release\":[0,0,"
-      "0,0],\"metrics\":[{\"name\":\"a\",\"failures\":-1,\"measured\":0,\"tests\":[]}]}",
-      "{\"v\":1,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
+      "0,0],\"metrics\":[{\"name\":\"a\",\"counts\":[-1,0,0,0,0,0],\"tests\":[]}]}",
+      "{\"v\":2,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
       "\"release\":[0,0,"
-      "0,0],\"metrics\":[{\"name\":\"a\",\"failures\":0,\"measured\":0,\"tests\":[1,2,3,4,5]}]}",
+      "0,0],\"metrics\":[{\"name\":\"a\",\"counts\":[0,0,0,0,0,0],\"tests\":[1,2,3,4,5]}]}",
   };
   for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
     struct json *json = NULL;
@@ -280,7 +284,7 @@ static void any_rhythm_of_looking_counts_the_same(void **state) {
                             .metrics = &spec,
                             .metric_count = 1};
   const struct subject *list[] = {&subject};
-  const struct judge *judge = judge_find(STR(""), NULL);
+  const struct judge *judge = judge_find(STR("threshold"), NULL);
   const struct judge_settings settings = {.failure_limit = 1000, .min_requests = 50};
   struct rng rng;
   rng_init(&rng, 5);
@@ -340,7 +344,8 @@ static void a_step_starts_its_counts_where_it_began(void **state) {
       plan.items[i].result = traffic(now, 0);
     if (now == 200000)
       assessment_step(&assessment, 150000);
-    assessment_update(&assessment, &subject, &plan, judge_find(STR(""), NULL), &settings, now, 0);
+    assessment_update(&assessment, &subject, &plan, judge_find(STR("threshold"), NULL), &settings,
+                      now, 0);
   }
   assert_true(assessment.step.n_s == 10 * 450);
   assert_true(assessment.release.n_s == 40 * 450);
@@ -356,8 +361,8 @@ static void before_the_first_answer_nothing_is_decided(void **state) {
   const struct judge_settings settings = {.failure_limit = 0};
   struct assessment assessment;
   assessment_init(&assessment, 5);
-  struct verdict verdict =
-      assessment_verdict(&assessment, &subject, judge_find(STR(""), NULL), &settings, 10, &arena);
+  struct verdict verdict = assessment_verdict(
+      &assessment, &subject, judge_find(STR("threshold"), NULL), &settings, 10, &arena);
   assert_int_equal(verdict.outcome, OUTCOME_INSUFFICIENT);
   assert_int_equal(verdict.metrics[0].cause, CAUSE_STALE);
   assert_int_equal(verdict.metrics[1].cause, CAUSE_STALE);
