@@ -86,6 +86,8 @@ static void config_build(struct proxy_config *config) {
       .ids = config->ids,
       .version = ++config->version,
       .now_ms = clock_wall_ms(),
+      .steady_ms = clock_mono_ms(),
+      .previous = config->table,
   };
   struct table_object *objects;
   config_set_objects(&config->set, snapshot ? &snapshot->findings : NULL, &scratch, &objects,

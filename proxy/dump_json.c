@@ -87,7 +87,9 @@ static struct json *dump_json_cluster(struct arena *arena, const struct table_cl
   json_put_int(arena, item, "port", cluster->port);
   json_put_string(arena, item, "subset", cluster->subset);
   json_put_string(arena, item, "destinationRule", cluster->rule);
-  json_put_z(arena, item, "loadBalancer", dump_balancer(cluster->balancer));
+  json_put_z(arena, item, "loadBalancer",
+             cluster->hash ? (cluster->hash->is_maglev ? "MAGLEV" : "RING_HASH")
+                           : dump_balancer(cluster->balancer));
   json_put_int(arena, item, "connectTimeoutMs", cluster->connect_timeout_ms);
   if (cluster->max_requests_per_connection)
     json_put_int(arena, item, "maxRequestsPerConnection", cluster->max_requests_per_connection);

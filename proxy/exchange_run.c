@@ -265,6 +265,8 @@ static void reset_run(struct exchange_run *run) {
   run->active = true;
   run->endpoint = NULL;
   run->tried.count = 0;
+  run->key.is_known = false;
+  run->key.cookie = NULL;
   run->base = NULL;
   run->load = NULL;
   run->grpc_status = -1;

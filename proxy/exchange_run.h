@@ -6,6 +6,7 @@
 #pragma once
 
 #include "proxy/cors.h"
+#include "proxy/balance.h"
 #include "proxy/exchange.h"
 #include "proxy/grpc_frames.h"
 #include "proxy/http1.h"
@@ -38,6 +39,7 @@ struct exchange_run {
   struct retry_policy retry;             // when control headers change the route's own
   const struct table_endpoint *endpoint; // of the last try
   struct pick_tried tried;
+  struct balance_key key; // for clusters that are hashed
   struct stats_base *base;
   atomic_uint *load; // counts this try, or NULL
   uint64_t start_ns, sent_ns, service_ms;

@@ -210,9 +210,14 @@ void exchange_send_response(struct exchange_run *run) {
   apply_response_rules(
       run, head,
       number_text(run->service_text, sizeof(run->service_text), (int64_t)run->service_ms));
+  struct buf cookie;
+  buf_init(&cookie, HEAD_BYTES_MAX);
+  if (run->key.cookie)
+    balance_set_cookie(run, head, &cookie);
   // No byte of a body belongs to these, whatever the backend sends behind them.
   enum http1_framing framing = response_framing(run, head);
   write_head(run, head, framing);
+  buf_dispose(&cookie);
   if (run->exchange.tunnel) {
     run->upstream->raw = true;
     run->connection->work->request_complete = false;

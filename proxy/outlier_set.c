@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
+#include "proxy/hash_ring.h"
 #include "proxy/worker.h"
 
 #include <pthread.h>
@@ -20,6 +21,9 @@ struct shared_cluster {
   uint32_t ejected;
   int64_t next_sweep_ms;
   _Atomic uint64_t health; // outlier_set_health
+  struct hash_ring *ring;  // of the healthy ones, or NULL
+  uint64_t ring_of;        // signature of the whole ring it was made from
+  _Atomic uint64_t ring_health;
 };
 
 struct shared_endpoint {
@@ -47,8 +51,10 @@ void outlier_set_free(struct outlier_set *set) {
     return;
   for (size_t i = 0; i < SET_BLOCKS; i++) {
     struct shared_cluster *clusters = atomic_load(&set->clusters[i]);
-    for (size_t k = 0; clusters && k < SET_BLOCK; k++)
+    for (size_t k = 0; clusters && k < SET_BLOCK; k++) {
+      hash_ring_unref(clusters[k].ring);
       (void)pthread_mutex_destroy(&clusters[k].mutex);
+    }
     xfree(clusters);
     xfree(atomic_load(&set->endpoints[i]));
   }
@@ -206,6 +212,58 @@ int64_t outlier_set_until_ms(struct outlier_set *set, const struct table_cluster
     until_ms = outlier_until_ms(cluster->outlier, &own->host);
   pthread_mutex_unlock(&shared->mutex);
   return until_ms;
+}
+
+struct hash_ring *outlier_set_ring(struct outlier_set *set, const struct table_cluster *cluster,
+                                   uint64_t health) {
+  struct shared_cluster *shared = cluster_at(set, cluster->slot.index);
+  struct hash_ring *ring = NULL;
+  if (!shared || atomic_load_explicit(&shared->ring_health, memory_order_acquire) != health)
+    return NULL;
+  pthread_mutex_lock(&shared->mutex);
+  if (shared->ring && shared->ring_of == cluster->ring->signature &&
+      atomic_load_explicit(&shared->ring_health, memory_order_relaxed) == health)
+    ring = hash_ring_ref(shared->ring);
+  pthread_mutex_unlock(&shared->mutex);
+  return ring;
+}
+
+// Made without holding the lock: a ring takes a while.
+static struct hash_ring *make_ring(const struct outlier_set *set,
+                                   const struct table_cluster *cluster) {
+  struct hash_host *hosts = xcalloc(cluster->endpoint_count + 1, sizeof(*hosts));
+  size_t count = 0;
+  for (size_t i = 0; i < cluster->endpoint_count; i++) {
+    const struct table_endpoint *endpoint = &cluster->endpoints[i];
+    if (!outlier_set_is_ejected(set, endpoint) &&
+        (cluster->locality_count == 0 || cluster->localities[endpoint->locality].priority == 0))
+      hosts[count++] = (struct hash_host){endpoint->key, endpoint->weight, (uint32_t)i};
+  }
+  struct hash_ring *ring =
+      hash_ring_new(cluster->hash->is_maglev, cluster->hash->size, hosts, count);
+  xfree(hosts);
+  return ring;
+}
+
+void outlier_set_make_rings(struct outlier_set *set, const struct proxy_table *table) {
+  for (size_t i = 0; i < table->cluster_count; i++) {
+    const struct table_cluster *cluster = &table->clusters[i];
+    struct shared_cluster *shared =
+        cluster->outlier && cluster->ring ? cluster_at(set, cluster->slot.index) : NULL;
+    uint64_t health = shared ? atomic_load_explicit(&shared->health, memory_order_acquire) : 0;
+    if (outlier_health_ejected(health) == 0 || (atomic_load(&shared->ring_health) == health &&
+                                                shared->ring_of == cluster->ring->signature))
+      continue;
+    struct hash_ring *ring = make_ring(set, cluster);
+    pthread_mutex_lock(&shared->mutex);
+    struct hash_ring *old = shared->ring;
+    shared->ring = ring;
+    shared->ring_of = cluster->ring->signature;
+    // Health that changed meanwhile has another number; the next call makes its ring.
+    atomic_store_explicit(&shared->ring_health, health, memory_order_release);
+    pthread_mutex_unlock(&shared->mutex);
+    hash_ring_unref(old);
+  }
 }
 
 static void count_effects(struct worker *worker, const struct table_cluster *cluster,

@@ -30,6 +30,14 @@ bool outlier_set_is_ejected(const struct outlier_set *set, const struct table_en
 int64_t outlier_set_until_ms(struct outlier_set *set, const struct table_cluster *cluster,
                              const struct table_endpoint *endpoint);
 
+// The ring of a hashed cluster's healthy endpoints, a reference of the caller's; NULL while there
+// is none for this health of this cluster.
+struct hash_ring *outlier_set_ring(struct outlier_set *set, const struct table_cluster *cluster,
+                                   uint64_t health);
+// Makes those rings that are missing or outdated; by the thread that publishes tables, after
+// `changed` was told.
+void outlier_set_make_rings(struct outlier_set *set, const struct proxy_table *table);
+
 static inline uint32_t outlier_health_ejected(uint64_t health) {
   return (uint32_t)health;
 }

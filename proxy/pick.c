@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/pick.h"
 
+#include "proxy/hash_ring.h"
+#include "proxy/pick_plan.h"
+
 // Envoy's host_selection_retry_max_attempts as Istio sets it: after this many the last pick is
 // taken.
 #define PICK_RETRY_MAX 5
+// 2^64 divided by the golden ratio, as in route.c: groups get their shares evenly.
+#define PICK_GOLDEN 0x9E3779B97F4A7C15u
 
 void pick_tried_add(struct pick_tried *tried, const struct table_endpoint *endpoint) {
   tried->slots[tried->count % PICK_TRIED_MAX] = endpoint->slot.index;
@@ -21,66 +26,168 @@ static bool pick_is_tried(const struct pick_tried *tried, const struct table_end
   return false;
 }
 
-static bool pick_is_usable(const struct pick_view *view, const struct table_endpoint *endpoint) {
-  return !view->is_ejected || !view->is_ejected(view->ctx, endpoint);
-}
-
-// The first usable endpoint from `start` on, around the ring; NULL when all are out.
-static const struct table_endpoint *pick_usable_from(const struct table_cluster *cluster,
-                                                     const struct pick_view *view, size_t start) {
-  for (size_t i = 0; i < cluster->endpoint_count; i++) {
-    const struct table_endpoint *endpoint =
-        &cluster->endpoints[(start + i) % cluster->endpoint_count];
-    if (pick_is_usable(view, endpoint))
-      return endpoint;
-  }
-  return NULL;
-}
-
-// Uniform among the usable: draws again when it meets an ejected one, and only then walks, so that
-// the neighbour of an ejected endpoint does not inherit all of its share.
-static const struct table_endpoint *pick_random(const struct table_cluster *cluster,
-                                                const struct pick_view *view, struct rng *rng) {
-  for (int i = 0; i < 8; i++) {
-    const struct table_endpoint *endpoint =
-        &cluster->endpoints[rng_below(rng, cluster->endpoint_count)];
-    if (pick_is_usable(view, endpoint))
-      return endpoint;
-  }
-  return pick_usable_from(cluster, view, rng_below(rng, cluster->endpoint_count));
+void pick_state_dispose(struct pick_state *state) {
+  pick_plan_free(state->plan);
+  hash_ring_unref(state->ring);
+  state->plan = NULL;
+  state->ring = NULL;
 }
 
 // Power of two choices, with replacement; a tie goes to the first draw.
-static const struct table_endpoint *pick_least_request(const struct table_cluster *cluster,
-                                                       const struct pick_view *view,
-                                                       struct rng *rng) {
-  const struct table_endpoint *first = pick_random(cluster, view, rng);
-  const struct table_endpoint *second = pick_random(cluster, view, rng);
-  if (!first || !second || first == second)
-    return first ? first : second;
+static const struct table_endpoint *pick_less(const struct pick_view *view,
+                                              const struct table_endpoint *first,
+                                              const struct table_endpoint *second) {
+  if (first == second)
+    return first;
   return view->active(view->ctx, second) < view->active(view->ctx, first) ? second : first;
 }
 
-static const struct table_endpoint *pick_once(const struct table_cluster *cluster,
-                                              const struct pick_view *view, struct rng *rng,
-                                              uint32_t *cursor) {
+// All endpoints are usable and alike.
+static const struct table_endpoint *pick_plain(const struct table_cluster *cluster,
+                                               const struct pick_view *view, struct rng *rng,
+                                               uint32_t *cursor) {
+  const struct table_endpoint *endpoints = cluster->endpoints;
+  size_t count = cluster->endpoint_count;
   switch (cluster->balancer) {
-  case TABLE_ROUND_ROBIN:
-    return pick_usable_from(cluster, view, (*cursor)++ % cluster->endpoint_count);
-  case TABLE_RANDOM: return pick_random(cluster, view, rng);
-  case TABLE_LEAST_REQUEST: return pick_least_request(cluster, view, rng);
+  case TABLE_ROUND_ROBIN: return &endpoints[(*cursor)++ % count];
+  case TABLE_RANDOM: return &endpoints[rng_below(rng, count)];
+  case TABLE_LEAST_REQUEST:
+    return pick_less(view, &endpoints[rng_below(rng, count)], &endpoints[rng_below(rng, count)]);
   }
   return NULL;
+}
+
+static struct pick_group *pick_group_of(struct pick_plan *plan) {
+  if (plan->group_count < 2)
+    return plan->group_count ? &plan->groups[0] : NULL;
+  plan->draw += PICK_GOLDEN;
+  uint64_t at = (uint64_t)(((unsigned __int128)plan->draw * plan->total_share) >> 64);
+  size_t i = 0;
+  while (i + 1 < plan->group_count && at >= plan->groups[i].share)
+    at -= plan->groups[i++].share;
+  return &plan->groups[i];
+}
+
+struct pick_weights {
+  const struct table_cluster *cluster;
+  const struct pick_view *view;
+  const struct pick_group *group;
+};
+
+static double pick_weight(void *ctx, uint32_t index) {
+  const struct pick_weights *weights = ctx;
+  return pick_plan_weight(weights->cluster, weights->view, weights->group->endpoints[index]);
+}
+
+static const struct table_endpoint *pick_planned(const struct table_cluster *cluster,
+                                                 const struct pick_view *view,
+                                                 struct pick_plan *plan, struct rng *rng,
+                                                 bool *ret_panic) {
+  struct pick_group *group = pick_group_of(plan);
+  if (!group || group->count == 0)
+    return NULL;
+  *ret_panic = group->is_panic;
+  if (plan->is_scheduled) {
+    struct pick_weights weights = {cluster, view, group};
+    return group->endpoints[pick_edf_next(&group->edf, pick_weight, &weights)];
+  }
+  switch (cluster->balancer) {
+  case TABLE_ROUND_ROBIN: return group->endpoints[group->cursor++ % group->count];
+  case TABLE_RANDOM: return group->endpoints[rng_below(rng, group->count)];
+  case TABLE_LEAST_REQUEST:
+    return pick_less(view, group->endpoints[rng_below(rng, group->count)],
+                     group->endpoints[rng_below(rng, group->count)]);
+  }
+  return NULL;
+}
+
+static struct pick_plan *pick_plan_of(const struct table_cluster *cluster,
+                                      const struct pick_view *view, struct rng *rng,
+                                      struct pick_state *state) {
+  struct pick_plan *plan = state->plan;
+  if (plan && plan->version == view->version && plan->health == view->health &&
+      plan->generation == cluster->slot.generation &&
+      (plan->until_ms == 0 || view->now_ms < plan->until_ms))
+    return plan;
+  pick_plan_free(plan);
+  return state->plan = pick_plan_new(cluster, view, rng);
+}
+
+static bool pick_needs_plan(const struct table_cluster *cluster, const struct pick_view *view) {
+  return view->is_ejected || cluster->is_weighted || cluster->locality_count > 0 ||
+         cluster->warm_until_ms > view->now_ms;
+}
+
+// The endpoint at the hash's place, or the next one from there on that is usable.
+static const struct table_endpoint *pick_hashed(const struct table_cluster *cluster,
+                                                const struct pick_view *view,
+                                                const struct hash_ring *ring, uint64_t hash,
+                                                uint32_t attempt) {
+  uint32_t place = hash_ring_find(ring, hash, attempt);
+  for (uint32_t i = 0; i < ring->count; i++, place = hash_ring_next(ring, place)) {
+    const struct table_endpoint *endpoint = &cluster->endpoints[ring->owners[place]];
+    if (!view->is_ejected || !view->is_ejected(view->ctx, endpoint))
+      return endpoint;
+  }
+  return NULL;
+}
+
+static const struct table_endpoint *pick_by_hash(const struct table_cluster *cluster,
+                                                 const struct pick_view *view,
+                                                 const struct pick_request *request,
+                                                 struct rng *rng) {
+  const struct hash_ring *ring = request->ring ? request->ring : cluster->ring;
+  if (ring->count == 0)
+    return NULL;
+  uint64_t hash = request->has_hash ? request->hash : rng_next(rng);
+  const struct table_endpoint *endpoint = pick_hashed(cluster, view, ring, hash, 0);
+  for (uint32_t i = 1; i <= PICK_RETRY_MAX && endpoint && pick_is_tried(request->tried, endpoint);
+       i++)
+    endpoint = pick_hashed(cluster, view, ring, hash, i);
+  return endpoint;
+}
+
+static const struct table_endpoint *pick_once(const struct table_cluster *cluster,
+                                              const struct pick_view *view, struct pick_plan *plan,
+                                              struct rng *rng, struct pick_state *state,
+                                              bool *ret_panic) {
+  return plan ? pick_planned(cluster, view, plan, rng, ret_panic)
+              : pick_plain(cluster, view, rng, &state->cursor);
+}
+
+// Few healthy ones and a threshold above that: the plan's rule, for hashing.
+static bool pick_is_panic(const struct table_cluster *cluster, const struct pick_view *view,
+                          struct rng *rng, struct pick_state *state) {
+  if (!view->is_ejected || cluster->panic_percent == 0)
+    return false;
+  const struct pick_plan *plan = pick_plan_of(cluster, view, rng, state);
+  return plan->group_count > 0 && plan->groups[0].is_panic;
 }
 
 const struct table_endpoint *pick_endpoint(const struct table_cluster *cluster,
                                            const struct pick_view *view,
-                                           const struct pick_tried *tried, struct rng *rng,
-                                           uint32_t *cursor) {
+                                           const struct pick_request *request, struct rng *rng,
+                                           struct pick_state *state, bool *ret_panic) {
+  bool panic = false;
+  const struct table_endpoint *endpoint = NULL;
   if (cluster->endpoint_count == 0)
     return NULL;
-  const struct table_endpoint *endpoint = pick_once(cluster, view, rng, cursor);
-  for (int i = 0; i < PICK_RETRY_MAX && endpoint && pick_is_tried(tried, endpoint); i++)
-    endpoint = pick_once(cluster, view, rng, cursor);
+  if (cluster->ring) {
+    panic = pick_is_panic(cluster, view, rng, state);
+    struct pick_view all = *view;
+    struct pick_request plain = *request;
+    all.is_ejected = NULL;
+    plain.ring = NULL;
+    endpoint = panic ? pick_by_hash(cluster, &all, &plain, rng)
+                     : pick_by_hash(cluster, view, request, rng);
+  } else {
+    struct pick_plan *plan =
+        pick_needs_plan(cluster, view) ? pick_plan_of(cluster, view, rng, state) : NULL;
+    endpoint = pick_once(cluster, view, plan, rng, state, &panic);
+    for (int i = 0; i < PICK_RETRY_MAX && endpoint && pick_is_tried(request->tried, endpoint); i++)
+      endpoint = pick_once(cluster, view, plan, rng, state, &panic);
+  }
+  if (ret_panic)
+    *ret_panic = panic;
   return endpoint;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sweeps of outlier detection on the main loop: a timer that is armed only where a
-// DestinationRule asks for detection.
+// DestinationRule asks for detection; and the rings of the healthy ones.
 #pragma once
 
 #include "proxy/outlier_set.h"
@@ -11,6 +11,7 @@ struct proxy_outlier {
   struct outlier_set *set;
   struct proxy_table *table; // one reference
   uv_timer_t timer;
+  uv_async_t changed; // from workers: somebody's health changed
 };
 
 void proxy_outlier_open(struct proxy_outlier *outlier, uv_loop_t *loop);

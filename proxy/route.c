@@ -125,6 +125,12 @@ static const struct table_cluster *route_cluster(const struct table_destination 
   return index < destination->service->port_count ? destination->by_port[index] : NULL;
 }
 
+const struct table_cluster *route_destination_cluster(const struct table_destination *destination,
+                                                      uint16_t listener_port, uint16_t port) {
+  const struct route_request request = {.listener_port = listener_port};
+  return route_cluster(destination, &request, port);
+}
+
 static void route_forward(const struct route_request *request, struct route_worker *worker,
                           struct route_decision *decision) {
   const struct table_route *route = decision->route;

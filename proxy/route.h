@@ -70,6 +70,10 @@ struct route_reply route_reply_no_endpoint(void);
 // many steps.
 int route_location(const struct route_decision *decision, const struct route_request *request,
                    struct buf *out);
+// The cluster another destination of the same route leads to for a request to this port; NULL for
+// none. For hash policies, which all destinations of a route have a part in.
+const struct table_cluster *route_destination_cluster(const struct table_destination *destination,
+                                                      uint16_t listener_port, uint16_t port);
 // Header operations in the order in which they are to be applied (docs/dataplane.md 1.7): one
 // destination: the route's, then the destination's; several: the other way round. Returns how many
 // of ret_ops are set.

@@ -2,6 +2,7 @@
 #include "proxy/table.h"
 
 #include "manifests/base/alloc.h"
+#include "proxy/hash_ring.h"
 #include "proxy/regex.h"
 #include "proxy/table_ids.h"
 
@@ -22,6 +23,7 @@ void table_unref(struct proxy_table *table) {
     for (size_t j = 0; j < cluster->endpoint_count; j++)
       table_ids_release(table->ids, TABLE_IDS_ENDPOINT, cluster->endpoints[j].slot);
     table_ids_release(table->ids, TABLE_IDS_CLUSTER, cluster->slot);
+    hash_ring_unref(cluster->ring);
   }
   for (size_t i = 0; i < table->listener_count; i++)
     table_ids_release(table->ids, TABLE_IDS_LISTENER, table->listeners[i].slot);

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct hash_ring;
 struct host_index;
 struct header_format;
 struct outlier_policy;
@@ -63,7 +64,9 @@ struct table_endpoint {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
   } address;
-  uint32_t weight; // from 1
+  uint32_t weight;   // from 1
+  uint32_t locality; // index into the cluster's; 0 when it has none
+  int64_t since_ms;  // steady clock of table_build: when its slot was first given
   struct table_peer peer;
 };
 
@@ -83,6 +86,32 @@ struct table_service {
   size_t default_port; // index: the first HTTP port, else 0
 };
 
+#define TABLE_PRIORITIES_MAX 16u
+
+// Endpoints that are treated alike: the same priority and, within it, one share.
+struct table_locality {
+  struct str name;   // "region/zone/subzone"
+  uint32_t priority; // 0 is used first; below TABLE_PRIORITIES_MAX, without gaps
+  uint32_t weight;   // share within its priority; 0: endpoints share without regard to locality
+};
+
+enum table_hash_key {
+  TABLE_HASH_HEADER,
+  TABLE_HASH_COOKIE,
+  TABLE_HASH_SOURCE_IP,
+  TABLE_HASH_QUERY
+};
+
+// consistentHash: what is hashed and how the hash finds its endpoint.
+struct table_hash {
+  enum table_hash_key key;
+  struct str name;        // of the header (lower-case), cookie or query parameter
+  bool makes_cookie;      // a request without the cookie is given one
+  struct str cookie_tail; // of Set-Cookie, behind the value
+  bool is_maglev;
+  uint32_t size; // least number of places of the ring, or size of the Maglev table
+};
+
 // What is connected to: one (Service port, subset).
 struct table_cluster {
   struct table_slot slot;
@@ -94,6 +123,15 @@ struct table_cluster {
   size_t endpoint_count;
   size_t unready_count;
   enum table_balancer balancer;
+  bool is_weighted;              // not all endpoints have the same weight
+  const struct table_hash *hash; // NULL: endpoints are not chosen by a hash
+  struct hash_ring *ring;        // of all endpoints of the first priority; NULL without hash
+  const struct table_locality *localities; // NULL: locality does not matter
+  size_t locality_count;
+  int64_t warmup_ms;     // 0: new endpoints have their whole weight at once
+  double warmup_minimum; // of 1
+  double warmup_aggression;
+  int64_t warm_until_ms;                // steady clock: from then on none is new
   const struct outlier_policy *outlier; // NULL: no outlier detection
   uint32_t panic_percent; // fewer healthy ones than this: all are used, the ejected, too
   int64_t connect_timeout_ms;

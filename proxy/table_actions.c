@@ -19,6 +19,7 @@ static bool action_retries(struct builder *builder, const struct part_place *pla
   policy->per_try_timeout_ms = from->per_try_timeout_ms;
   if (from->backoff_ms > 0)
     policy->backoff_ms = from->backoff_ms;
+  policy->ignore_previous_given = from->has_retry_ignore_previous_hosts;
   if (from->has_retry_ignore_previous_hosts)
     policy->ignore_previous_hosts = from->retry_ignore_previous_hosts;
   if (from->retry_on.len == 0)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of step 3 of table_build: what the blocks loadBalancer and outlierDetection of a
 // DestinationRule make of a cluster (docs/dataplane.md 3.3, 3.4).
+#include "manifests/base/buf.h"
+#include "proxy/hash_ring.h"
 #include "proxy/outlier.h"
 #include "proxy/table_parts.h"
 
@@ -57,9 +59,120 @@ static enum table_balancer balancer_of(const struct dr_load_balancer *load_balan
   return TABLE_LEAST_REQUEST;
 }
 
+static struct str cookie_tail(struct builder *builder, const struct dr_cookie *cookie) {
+  struct buf text;
+  buf_init(&text, 65536);
+  if (cookie->ttl_ms >= 1000)
+    (void)buf_addf(&text, "; Max-Age=%lld", (long long)(cookie->ttl_ms / 1000));
+  if (cookie->path.len)
+    (void)buf_addf(&text, "; Path=%.*s", STR_ARG(cookie->path));
+  for (size_t i = 0; i < cookie->attributes_count; i++) {
+    const struct dr_cookie_attribute *attribute = &cookie->attributes[i];
+    (void)buf_addf(&text, "; %.*s%s%.*s", STR_ARG(attribute->name), attribute->value.len ? "=" : "",
+                   STR_ARG(attribute->value));
+  }
+  (void)buf_add_z(&text, "; HttpOnly");
+  struct str tail = arena_str(builder->arena, buf_str(&text));
+  // What is a header's value must not end it.
+  char *bytes = arena_dup(builder->arena, tail.ptr, tail.len + 1);
+  for (size_t i = 0; i < tail.len; i++)
+    bytes[i] = (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f ? ' ' : bytes[i];
+  tail.ptr = bytes;
+  buf_dispose(&text);
+  return tail;
+}
+
+static uint32_t ring_size(const struct dr_consistent_hash *from) {
+  int64_t size = from->ring_hash ? from->ring_hash->minimum_ring_size : from->minimum_ring_size;
+  if (size <= 0)
+    return HASH_RING_DEFAULT;
+  return size < HASH_RING_MAX ? (uint32_t)size : HASH_RING_MAX;
+}
+
+static const struct table_hash *hash_of(struct builder *builder,
+                                        const struct dr_consistent_hash *from) {
+  struct table_hash *hash = ARENA_NEW(builder->arena, struct table_hash);
+  if (from->http_cookie) {
+    hash->key = TABLE_HASH_COOKIE;
+    hash->name = arena_str(builder->arena, from->http_cookie->name);
+    hash->makes_cookie = from->http_cookie->has_ttl_ms;
+    hash->cookie_tail = cookie_tail(builder, from->http_cookie);
+  } else if (from->http_header_name.len) {
+    hash->key = TABLE_HASH_HEADER;
+    hash->name = table_lower(builder->arena, from->http_header_name);
+  } else if (from->use_source_ip) {
+    hash->key = TABLE_HASH_SOURCE_IP;
+  } else if (from->http_query_parameter_name.len) {
+    hash->key = TABLE_HASH_QUERY;
+    hash->name = arena_str(builder->arena, from->http_query_parameter_name);
+  } else {
+    return NULL;
+  }
+  hash->is_maglev = from->maglev != NULL;
+  hash->size = ring_size(from);
+  if (hash->is_maglev)
+    hash->size =
+        from->maglev->table_size > 1 ? (uint32_t)from->maglev->table_size : HASH_MAGLEV_DEFAULT;
+  return hash;
+}
+
+static void set_warmup(const struct dr_load_balancer *from, struct table_cluster *cluster) {
+  cluster->warmup_ms = from->warmup ? from->warmup->duration_ms : from->warmup_duration_ms;
+  cluster->warmup_minimum = (from->warmup ? from->warmup->minimum_percent : 10) / 100;
+  cluster->warmup_aggression = from->warmup ? from->warmup->aggression : 1;
+  if (cluster->balancer == TABLE_RANDOM || cluster->hash)
+    cluster->warmup_ms = 0;
+}
+
+// A ring of the table before, when it was made of the same.
+static struct hash_ring *take_over_ring(struct builder *builder, struct table_cluster *cluster,
+                                        const struct hash_host *hosts, size_t count) {
+  const struct table_hash *hash = cluster->hash;
+  const struct table_cluster *old =
+      builder->input->previous ? table_find_cluster(builder->input->previous, cluster->id) : NULL;
+  if (!old || !old->ring ||
+      old->ring->signature != hash_ring_signature(hash->is_maglev, hash->size, hosts, count))
+    return NULL;
+  return hash_ring_ref(old->ring);
+}
+
+static void make_ring(struct builder *builder, struct table_cluster *cluster) {
+  const struct table_hash *hash = cluster->hash;
+  struct hash_host *hosts =
+      ARENA_ARRAY(&builder->scratch, struct hash_host, cluster->endpoint_count);
+  size_t count = 0;
+  for (size_t i = 0; i < cluster->endpoint_count; i++) {
+    const struct table_endpoint *endpoint = &cluster->endpoints[i];
+    if (cluster->locality_count == 0 || cluster->localities[endpoint->locality].priority == 0)
+      hosts[count++] = (struct hash_host){endpoint->key, endpoint->weight, (uint32_t)i};
+  }
+  cluster->ring = take_over_ring(builder, cluster, hosts, count);
+  if (!cluster->ring)
+    cluster->ring = hash_ring_new(hash->is_maglev, hash->size, hosts, count);
+}
+
+void table_finish_balance(struct builder *builder, struct table_cluster *cluster) {
+  for (size_t i = 1; i < cluster->endpoint_count; i++)
+    cluster->is_weighted |= cluster->endpoints[i].weight != cluster->endpoints[0].weight;
+  for (size_t i = 0; cluster->warmup_ms > 0 && i < cluster->endpoint_count; i++) {
+    int64_t warm_ms = cluster->endpoints[i].since_ms + cluster->warmup_ms;
+    if (warm_ms > cluster->warm_until_ms)
+      cluster->warm_until_ms = warm_ms;
+  }
+  if (cluster->balancer == TABLE_RANDOM) // by definition without weights
+    cluster->is_weighted = false;
+  if (cluster->hash)
+    make_ring(builder, cluster);
+}
+
 void table_set_balance(struct builder *builder, const struct part_blocks *blocks,
                        struct table_cluster *cluster) {
   cluster->balancer = balancer_of(blocks->load_balancer);
+  if (blocks->load_balancer) {
+    if (blocks->load_balancer->consistent_hash)
+      cluster->hash = hash_of(builder, blocks->load_balancer->consistent_hash);
+    set_warmup(blocks->load_balancer, cluster);
+  }
   if (!blocks->outlier)
     return;
   cluster->outlier = outlier_policy_of(builder, blocks->outlier);

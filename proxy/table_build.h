@@ -37,7 +37,10 @@ struct table_input {
   const struct table_settings *settings;
   struct table_ids *ids; // a reference is taken
   uint64_t version;
-  int64_t now_ms;
+  int64_t now_ms;    // wall clock
+  int64_t steady_ms; // steady clock, for the age of endpoints
+  // The table before, or NULL: hash rings that stay as they are are shared with it.
+  const struct proxy_table *previous;
 };
 
 // One reference, the caller's.

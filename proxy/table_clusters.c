@@ -212,6 +212,8 @@ static void cluster_add_endpoints(struct builder *builder, const struct part_ser
     *endpoint = from->endpoint;
     struct str key = TABLE_CONCAT(&builder->scratch, cluster->id, STR("|"), endpoint->key);
     endpoint->slot = table_ids_take(builder->input->ids, TABLE_IDS_ENDPOINT, key);
+    endpoint->since_ms = table_ids_since(builder->input->ids, TABLE_IDS_ENDPOINT, endpoint->slot,
+                                         builder->input->steady_ms);
   }
   cluster->endpoints = endpoints;
   builder->table->endpoint_count += cluster->endpoint_count;
@@ -263,6 +265,7 @@ static void cluster_make(struct builder *builder, const struct cluster_plan *pla
   cluster_set_pool(cluster, blocks.connection_pool);
   table_set_balance(builder, &blocks, cluster);
   cluster_add_endpoints(builder, service, port, subset, cluster);
+  table_finish_balance(builder, cluster);
   service->clusters[plan->row * service->service->port_count + plan->column] = cluster;
 }
 

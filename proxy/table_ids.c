@@ -15,6 +15,8 @@ struct table_id {
   uint32_t index, generation;
   uint32_t uses;      // tables that hold it
   uint32_t next_free; // index of the next free one
+  int64_t since_ms;
+  bool has_since;
 };
 
 struct table_id_space {
@@ -79,6 +81,7 @@ static struct table_id *table_id_make(struct table_id_space *space, struct str k
     space->ids[space->count++] = id;
   }
   id->generation++;
+  id->has_since = false;
   id->key = xmemdup(key.ptr, key.len);
   id->key_len = key.len;
   (void)map_put(&space->by_key, key, id);
@@ -95,6 +98,18 @@ struct table_slot table_ids_take(struct table_ids *ids, enum table_ids_kind kind
   struct table_slot slot = {id->index, id->generation};
   pthread_mutex_unlock(&ids->mutex);
   return slot;
+}
+
+int64_t table_ids_since(struct table_ids *ids, enum table_ids_kind kind, struct table_slot slot,
+                        int64_t now_ms) {
+  pthread_mutex_lock(&ids->mutex);
+  struct table_id *id = ids->spaces[kind].ids[slot.index];
+  if (!id->has_since)
+    id->since_ms = now_ms;
+  id->has_since = true;
+  int64_t since_ms = id->since_ms;
+  pthread_mutex_unlock(&ids->mutex);
+  return since_ms;
 }
 
 void table_ids_release(struct table_ids *ids, enum table_ids_kind kind, struct table_slot slot) {

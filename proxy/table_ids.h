@@ -12,6 +12,9 @@ enum table_ids_kind { TABLE_IDS_CLUSTER, TABLE_IDS_ENDPOINT, TABLE_IDS_LISTENER 
 void table_ids_ref(struct table_ids *ids);
 // The slot of a key, counted: each call needs one release.
 struct table_slot table_ids_take(struct table_ids *ids, enum table_ids_kind kind, struct str key);
+// When this slot was first given to its present key: `now_ms` where this is the first question.
+int64_t table_ids_since(struct table_ids *ids, enum table_ids_kind kind, struct table_slot slot,
+                        int64_t now_ms);
 void table_ids_release(struct table_ids *ids, enum table_ids_kind kind, struct table_slot slot);
 // One above the highest index ever given.
 uint32_t table_ids_count(struct table_ids *ids, enum table_ids_kind kind);

@@ -184,6 +184,8 @@ const struct table_cluster *const *table_clusters_of(const struct part_service *
 // Balancer, outlier detection and what belongs to them (table_balance.c).
 void table_set_balance(struct builder *builder, const struct part_blocks *blocks,
                        struct table_cluster *cluster);
+// What follows from its endpoints, when it has them: weights, ages, the ring.
+void table_finish_balance(struct builder *builder, struct table_cluster *cluster);
 
 void table_finding(struct builder *builder, enum finding_level level,
                    const struct part_object *object, struct str path, const char *id,

@@ -7,6 +7,7 @@
 #include "proxy/connection_end.h"
 #include "proxy/http1_write.h"
 #include "proxy/listener.h"
+#include "proxy/pick.h"
 #include "proxy/upstream.h"
 
 #include <string.h>
@@ -48,13 +49,14 @@ void worker_table_unref(struct worker_table *holder) {
   holder_end(holder);
 }
 
-static void fit_cursors(struct worker *worker, const struct proxy_table *table) {
-  uint32_t count = table->cluster_slots + 1;
-  if (count <= worker->cursor_count)
+static void fit_picks(struct worker *worker, const struct proxy_table *table) {
+  uint32_t count = table->cluster_slots;
+  if (count <= worker->pick_count)
     return;
-  worker->cursors = xrealloc(worker->cursors, count * sizeof(*worker->cursors));
-  while (worker->cursor_count < count)
-    worker->cursors[worker->cursor_count++] = (uint32_t)rng_next(&worker->rng);
+  worker->picks = xrealloc(worker->picks, count * sizeof(*worker->picks));
+  while (worker->pick_count < count)
+    worker->picks[worker->pick_count++] =
+        (struct pick_state){.cursor = (uint32_t)rng_next(&worker->rng)};
 }
 
 // From now on new requests are routed with this table; those that run keep theirs.
@@ -63,7 +65,7 @@ static void take_table(struct worker *worker, struct proxy_table *table) {
   worker->holder = XNEW(struct worker_table);
   *worker->holder = (struct worker_table){.table = table, .current = true};
   worker->table = table;
-  fit_cursors(worker, table);
+  fit_picks(worker, table);
   route_worker_fit(&worker->router, table);
   upstream_take_table(worker);
   if (old) {
@@ -191,7 +193,9 @@ void worker_free(struct worker *worker) {
   stats_free(worker->stats);
   for (unsigned i = 0; i < worker->block_count; i++)
     xfree(worker->blocks[i]);
-  xfree(worker->cursors);
+  for (uint32_t i = 0; i < worker->pick_count; i++)
+    pick_state_dispose(&worker->picks[i]);
+  xfree(worker->picks);
   xfree(worker->request_text);
   xfree(worker->response_text);
   xfree(worker);

@@ -16,6 +16,7 @@ struct connection;
 struct connection_work;
 struct listener;
 struct outlier_set;
+struct pick_state;
 struct upstream;
 struct upstream_pool;
 
@@ -84,8 +85,8 @@ struct worker {
   struct upstream *upstreams, *free_upstreams;
   unsigned free_upstream_count;
   struct upstream_pool **pools; // by endpoint slot
-  uint32_t *cursors;            // by cluster slot, for pick_endpoint
-  uint32_t pool_count, cursor_count;
+  struct pick_state *picks;     // by cluster slot
+  uint32_t pool_count, pick_count;
   // The label set of the last request without endpoint.
   struct stats_base *local_base;
   uint64_t local_base_version;

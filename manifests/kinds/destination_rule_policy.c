@@ -127,7 +127,7 @@ static const struct field load_balancer_fields[] = {
     F_ENUM(struct dr_load_balancer, simple, "simple", simple_values, F_ENFORCED,
            .doc = "How an endpoint is chosen; default LEAST_REQUEST."),
     F_OPTIONAL(struct dr_load_balancer, consistent_hash, "consistentHash", &consistent_hash_schema,
-               F_NOT_ENFORCED, .doc = "Choose by a hash of the request."),
+               F_ENFORCED, .doc = "Choose by a hash of the request."),
     F_OPTIONAL(struct dr_load_balancer, locality, "localityLbSetting", &locality_schema,
                F_NOT_ENFORCED, .doc = "Prefer endpoints near by."),
     F_OPTIONAL(struct dr_load_balancer, zone_aware, "zoneAwareLbSetting", &zone_aware_schema,

@@ -129,6 +129,8 @@ static void balancers_and_pools(void **state) {
       {"20-loadbalancer-round-robin.yaml", TABLE_ROUND_ROBIN, 0},
       {"21-loadbalancer-least-conn.yaml", TABLE_LEAST_REQUEST, 0},
       {"22-loadbalancer-random.yaml", TABLE_RANDOM, 0},
+      {"23-loadbalancer-hash-header.yaml", TABLE_LEAST_REQUEST, 0},
+      {"24-loadbalancer-hash-cookie.yaml", TABLE_LEAST_REQUEST, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct fixture fixture;
@@ -137,6 +139,7 @@ static void balancers_and_pools(void **state) {
     assert_non_null(cluster);
     assert_int_equal(table->findings.errors, 0);
     assert_int_equal(cluster->balancer, cases[i].balancer);
+    assert_int_equal(cluster->hash != NULL, str_contains(str_of(cases[i].file), STR("hash")));
     assert_int_equal(cluster->max_requests_per_connection, cases[i].max_requests);
     assert_int_equal(cluster->connect_timeout_ms, 10000);
     table_unref(table);
@@ -165,14 +168,9 @@ static void outlier_detection_as_declared(void **state) {
 // What is not enforced does not stop the rest, and is said.
 static void what_comes_later_is_reported(void **state) {
   (void)state;
-  static const char *const files[] = {"01-httproute-path.yaml",
-                                      "02-httproute-header.yaml",
-                                      "15-mirror.yaml",
-                                      "16-httproute-rewrite.yaml",
-                                      "17-httproute-headers.yaml",
-                                      "19-advanced-circuit-breaker.yaml",
-                                      "23-loadbalancer-hash-header.yaml",
-                                      "24-loadbalancer-hash-cookie.yaml"};
+  static const char *const files[] = {
+      "01-httproute-path.yaml",    "02-httproute-header.yaml",  "15-mirror.yaml",
+      "16-httproute-rewrite.yaml", "17-httproute-headers.yaml", "19-advanced-circuit-breaker.yaml"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     struct fixture fixture;
     struct proxy_table *table = table_with(&fixture, &files[i], 1);

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Which endpoint a request goes to: balancers, consistent hashing, weights, localities, entries outside Kubernetes."""
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from proxy import (HOST, Backend, Proxy, Reader, check, connect, destination_rule, endpoint, equal, fetch,  # noqa: E402
+                   main, read_response, request_bytes, service, virtual_service, wait_for)
+
+
+class Crowd:
+    """Some backends of one service, named b0, b1 ..."""
+
+    def __init__(self, policy, count=3, http=None, more=()):
+        self.policy, self.count, self.http, self.more = policy, count, http, more
+
+    def objects(self):
+        objects = [service(), destination_rule(["v1"], policy=self.policy),
+                   [endpoint(f"p{i}", "v1", b.address, b.port) for i, b in enumerate(self.backends)], *self.more]
+        return objects + ([virtual_service(self.http)] if self.http else [])
+
+    def __enter__(self):
+        self.backends = [Backend(f"b{i}") for i in range(self.count)]
+        self.proxy = Proxy(self.objects())
+        return self
+
+    def __exit__(self, *_):
+        self.proxy.close()
+        for backend in self.backends:
+            backend.close()
+
+    def ask(self, **more):
+        got = fetch(self.proxy.port, **more)
+        equal(got.status, 200, "the status")
+        return got.body.decode()
+
+
+def hashed(**key):
+    return {"loadBalancer": {"consistentHash": key}}
+
+
+def test_a_header_keeps_its_endpoint():
+    for algorithm in ({}, {"maglev": {}}, {"ringHash": {"minimumRingSize": 64}}):
+        with Crowd(hashed(httpHeaderName="X-User-Id", **algorithm)) as it:
+            of = {f"user{i}": it.ask(fields=[("x-user-id", f"user{i}")]) for i in range(20)}
+            equal(set(of.values()), {"b0", "b1", "b2"}, "all endpoints have users")
+            for user, name in of.items():
+                equal({it.ask(fields=[("X-User-ID", user)]) for _ in range(3)}, {name}, f"the endpoint of {user}")
+            equal({it.ask() for _ in range(60)}, {"b0", "b1", "b2"}, "without the header any will do")
+
+
+def test_query_and_source():
+    with Crowd(hashed(httpQueryParameterName="user")) as it:
+        for user in ("ann", "bob", "carol"):
+            equal(len({it.ask(path=f"/?x={i}&user={user}&user=no{i}") for i in range(8)}), 1, "endpoints of a parameter")
+    with Crowd(hashed(useSourceIp=True)) as it:
+        equal(len({it.ask() for _ in range(12)}), 1, "endpoints of 127.0.0.1")
+        seen = {it.ask(fields=[("X-Forwarded-For", f"10.0.0.{i}")]) for i in range(30)}
+        equal(seen, {"b0", "b1", "b2"}, "endpoints of thirty addresses")
+
+
+def test_a_cookie_is_made_and_honoured():
+    with Crowd(hashed(httpCookie={"name": "session-id", "ttl": "3600s", "path": "/a",
+                                  "attributes": [{"name": "SameSite", "value": "Lax"}, {"name": "Secure"}]})) as it:
+        got = fetch(it.proxy.port)
+        cookie = got.get("set-cookie")
+        match = re.fullmatch(r'session-id="([0-9a-f]{16})"; Max-Age=3600; Path=/a; SameSite=Lax; Secure; HttpOnly', cookie)
+        check(match, f"Set-Cookie is {cookie}")
+        name = got.body.decode()
+        for _ in range(10):
+            again = fetch(it.proxy.port, fields=[("Cookie", f"a=b; session-id={match.group(1)}")])
+            equal((again.body.decode(), again.get("set-cookie")), (name, None), "with the cookie")
+        check(len({fetch(it.proxy.port).get("set-cookie") for _ in range(5)}) > 1, "each connection has its own")
+    with Crowd(hashed(httpCookie={"name": "sid", "ttl": "0s"})) as it:
+        check(re.fullmatch(r'sid="[0-9a-f]{16}"; HttpOnly', fetch(it.proxy.port).get("set-cookie")), "a session cookie")
+    with Crowd(hashed(httpCookie={"name": "sid"})) as it:
+        equal(fetch(it.proxy.port).get("set-cookie"), None, "without ttl none is made")
+
+
+def test_an_ejected_endpoint_loses_only_its_own_keys():
+    policy = dict(hashed(httpHeaderName="x-user"), outlierDetection={
+        "interval": "10ms", "baseEjectionTime": "300s", "maxEjectionPercent": 50, "consecutive5xxErrors": 1})
+    with Crowd(policy, http=[{"route": [{"destination": {"host": "research-agent"}}], "retries": {"attempts": 0}}]) as it:
+        users = [f"user{i}" for i in range(30)]
+        before = {u: it.ask(fields=[("x-user", u)]) for u in users}
+        it.backends[0].answer = lambda request, sock: b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
+        victim = next(u for u in users if before[u] == "b0")
+        equal(fetch(it.proxy.port, fields=[("x-user", victim)]).status, 500, "the error that ejects")
+        wait_for("the ejection", lambda: it.proxy.metric_sum("envoy_cluster_outlier_detection_ejections_active") == 1)
+        after = {u: it.ask(fields=[("x-user", u)]) for u in users}
+        check("b0" not in after.values(), "the ejected one is still asked")
+        # Most others stay: the ring of two has more places for each of them.
+        stayed = sum(after[u] == before[u] for u in users if before[u] != "b0")
+        check(stayed * 4 >= 3 * sum(before[u] != "b0" for u in users), f"only {stayed} stayed")
+        equal({u: it.ask(fields=[("x-user", u)]) for u in users}, after, "it stays so")
+
+
+def test_round_robin_goes_round():
+    with Crowd({"loadBalancer": {"simple": "ROUND_ROBIN"}}) as it:
+        seen = []
+        with connect(it.proxy.port) as sock:  # one connection: one worker
+            reader = Reader(sock)
+            for _ in range(9):
+                sock.sendall(request_bytes("GET", "/", HOST, (), b""))
+                seen.append(read_response(reader, "GET").body.decode())
+        equal(sorted(seen[:3]), ["b0", "b1", "b2"], "the first three")
+        equal(seen, seen[:3] * 3, "the order")
+
+
+def test_retries_of_hashed_routes():
+    """The hash decides on a retry, too, unless the route itself asks for other endpoints."""
+    for given, want in ((None, {500}), (True, {200})):
+        retries = {"attempts": 2, "retryOn": "5xx"}
+        if given:
+            retries["retryIgnorePreviousHosts"] = True
+        with Crowd(hashed(httpHeaderName="x-user"),
+                   http=[{"route": [{"destination": {"host": "research-agent"}}], "retries": retries}]) as it:
+            it.backends[0].answer = lambda request, sock: b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
+            users = [f"user{i}" for i in range(12)]
+            seen = {fetch(it.proxy.port, fields=[("x-user", u)]).status for u in users
+                    if len(it.backends[0].requests) < 1}
+            check(want <= seen | {200}, f"statuses {seen}, retryIgnorePreviousHosts {given}")
+            if given:
+                equal(seen, {200}, "statuses")
+
+
+main(globals())
