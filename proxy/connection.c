@@ -41,13 +41,29 @@ static int wanted_events(const struct connection *c) {
   return 0;
 }
 
+// How long a connection without a request may go on waiting.
+static int64_t idle_ms(const struct connection *c, int64_t now_ms) {
+  const struct worker_limits *limits = c->worker->settings.limits;
+  if (c->worker->draining)
+    return limits->drain_idle_ms;
+  if (limits->connection_ms == 0)
+    return limits->idle_timeout_ms;
+  int64_t left = c->opened_ms + limits->connection_ms - now_ms;
+  if (left > limits->idle_timeout_ms)
+    return limits->idle_timeout_ms;
+  return left > 0 ? left : 0;
+}
+
+static bool is_used_up(const struct connection *c) {
+  int64_t most = c->worker->settings.limits->connection_ms;
+  return most > 0 && worker_now_ms(c->worker) >= c->opened_ms + most;
+}
+
 static uint64_t due_ms(const struct connection *c) {
   const struct worker_limits *limits = c->worker->settings.limits;
   int64_t after = 0, now = worker_now_ms(c->worker);
   switch (c->state) {
-  case CONNECTION_IDLE:
-    after = c->worker->draining ? limits->drain_idle_ms : limits->idle_timeout_ms;
-    break;
+  case CONNECTION_IDLE: after = idle_ms(c, now); break;
   case CONNECTION_HEAD: after = limits->header_timeout_ms; break;
   case CONNECTION_LINGER: after = limits->linger_ms; break;
   case CONNECTION_BUSY: return (uint64_t)exchange_deadline(&c->work->run.exchange);
@@ -135,6 +151,10 @@ static void on_request_head(struct connection *c) {
   work->head_end = work->at;
   work->head_bytes = work->decoder.head_len;
   connection_enter(c, CONNECTION_BUSY);
+  if (is_used_up(c)) {
+    stats_add(&c->worker->stats->downstream_cx_max_duration_reached, 1);
+    c->close = true;
+  }
   bool has_body = work->run.request.length != 0;
   work->request_complete = false;
   exchange_run_begin(&work->run, has_body);
@@ -159,7 +179,7 @@ static void on_request_fault(struct connection *c) {
     return;
   }
   c->close = c->eof = true; // never resynchronise
-  exchange_run_event(&work->run, EXCHANGE_ON_REQUEST_FAULT);
+  exchange_run_request_fault(&work->run, &work->decoder.fault);
   work->request_complete = true;
 }
 
@@ -313,7 +333,9 @@ static void on_timer(struct worker_timer *timer) {
   struct connection *c = container_of(timer, struct connection, timer);
   switch (c->state) {
   case CONNECTION_IDLE:
-    stats_add(&c->worker->stats->downstream_cx_idle_timeout, 1);
+    stats_add(is_used_up(c) ? &c->worker->stats->downstream_cx_max_duration_reached
+                            : &c->worker->stats->downstream_cx_idle_timeout,
+              1);
     connection_end_linger(c);
     return;
   case CONNECTION_HEAD:
@@ -350,6 +372,7 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   c->port = port;
   c->listener = listener;
   c->eof = c->close = false;
+  c->opened_ms = worker_now_ms(worker);
   c->received = c->sent = 0;
   if (peer->sa_family == AF_INET6)
     memcpy(&c->peer.v6, peer, sizeof(c->peer.v6));

@@ -36,7 +36,8 @@ struct connection {
   uint16_t port;              // of the listener
   bool eof;                   // the client will send no more
   bool close;                 // after this exchange
-  uint64_t received, sent;    // bytes; `sent` without those of the present work
+  int64_t opened_ms;
+  uint64_t received, sent; // bytes; `sent` without those of the present work
   union {
     struct sockaddr any;
     struct sockaddr_in v4;

@@ -100,12 +100,21 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   pump_add(&c->work->out, text, len);
   pump_add(&c->work->out, body.ptr, body.len);
   (void)pump_flush(&c->work->out);
-  stats_add(&worker->stats->downstream_cx_protocol_error, 1);
-  stats_add(&worker->stats->downstream_rq_4xx, 1);
+  bool is_fault = status == 400 || status > 500; // not a limit, not a timeout
+  if (is_fault)
+    stats_add(&worker->stats->downstream_cx_protocol_error, 1);
+  if (status == 413)
+    stats_add(&worker->stats->downstream_rq_too_large, 1);
+  stats_add(status < 500 ? &worker->stats->downstream_rq_4xx : &worker->stats->downstream_rq_5xx,
+            1);
   if (worker->access_log) {
     char peer[64];
+    const struct head *request = &c->work->run.request; // as far as it was understood
     struct access_log_entry entry = {.start_wall_ms = exchange_send_wall_ms(),
-                                     .flags = STR("DPE"),
+                                     .method = request->method,
+                                     .path = request->path,
+                                     .authority = request->authority,
+                                     .flags = is_fault ? STR("DPE") : STR("-"),
                                      .details = details,
                                      .status = status,
                                      .bytes_sent = body.len,

@@ -16,7 +16,7 @@ void connection_work_take(struct connection *c) {
     worker->free_work_count--;
   } else {
     work = XNEW(struct connection_work);
-    http1_decoder_init(&work->decoder, false);
+    http1_decoder_init(&work->decoder, false, &worker->settings.limits->http1);
   }
   c->work = work;
   pump_init(&work->out, c->fd);

@@ -243,6 +243,12 @@ static int64_t try_due(const struct exchange *x) {
   return due(start, x->policy.per_try_timeout_ms);
 }
 
+// A request that does not end. Not once the answer runs: the client may still be told something.
+static int64_t request_due(const struct exchange *x) {
+  bool waits = x->request == EXCHANGE_BODY && x->response == EXCHANGE_HEAD;
+  return waits ? due(x->started_ms, x->policy.request_timeout_ms) : 0;
+}
+
 // Backends may think for long; clients that stop in the middle are only in the way.
 static int64_t idle_due(const struct exchange *x) {
   bool client = (x->request == EXCHANGE_BODY && !x->tunnel) || x->client_full ||
@@ -262,6 +268,8 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
       504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_response_timeout")};
   static const struct exchange_reply try_timeout = {
       504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_per_try_timeout")};
+  static const struct exchange_reply request_timeout = {408, 0, STR("request timeout"),
+                                                        STR("request_overall_timeout")};
   int64_t now = event->now_ms, when = route_due(x);
   if (x->try == EXCHANGE_TRY_DELAY)
     return x->delay_until_ms <= now ? on_delay_over(x, now) : 0;
@@ -273,6 +281,11 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
   if (when && when <= now) {
     x->timed_out = x->try == EXCHANGE_TRY_OPEN;
     return answer(x, &route_timeout);
+  }
+  when = request_due(x);
+  if (when && when <= now) {
+    x->cut = true;
+    return answer(x, &request_timeout);
   }
   when = try_due(x);
   if (when && when <= now) {
@@ -287,13 +300,11 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
   return when && when <= now ? on_idle(x) : 0;
 }
 
-static uint32_t on_request_fault(struct exchange *x) {
-  static const struct exchange_reply fault = {400, EXCHANGE_DPE, STR("Bad Request"),
-                                              STR("http1.codec_error")};
+static uint32_t on_request_fault(struct exchange *x, const struct exchange_reply *reply) {
   x->cut = true;
   if (x->response == EXCHANGE_CLOSED) // only what is on its way to the client goes on
     return 0;
-  return answer(x, &fault);
+  return answer(x, reply);
 }
 
 uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
@@ -309,7 +320,7 @@ uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
                ? EXCHANGE_DO_FORWARD_REQUEST
                : 0;
   case EXCHANGE_ON_REQUEST_END: return on_request_end(x, event->now_ms);
-  case EXCHANGE_ON_REQUEST_FAULT: return on_request_fault(x);
+  case EXCHANGE_ON_REQUEST_FAULT: return on_request_fault(x, &event->reply);
   case EXCHANGE_ON_CLIENT_GONE: return on_client_gone(x);
   case EXCHANGE_ON_CLIENT_FULL: x->client_full = true; return 0;
   case EXCHANGE_ON_CLIENT_READY: x->client_full = false; return 0;
@@ -358,11 +369,12 @@ int64_t exchange_deadline(const struct exchange *x) {
     return 0;
   if (x->try == EXCHANGE_TRY_DELAY)
     return x->delay_until_ms;
-  int64_t all[4] = {idle_due(x)};
+  int64_t all[5] = {idle_due(x)};
   if (x->response != EXCHANGE_CLOSED) {
     all[1] = route_due(x);
     all[2] = try_due(x);
     all[3] = x->try == EXCHANGE_TRY_BACKOFF ? x->backoff_until_ms : 0;
+    all[4] = request_due(x);
   }
   int64_t first = 0;
   for (size_t i = 0; i < ARRAY_LEN(all); i++) {

@@ -63,7 +63,7 @@ enum exchange_event_kind {
   EXCHANGE_ON_LOCAL,          // the head is answered here: .reply
   EXCHANGE_ON_REQUEST_BODY,   // a piece came from the client
   EXCHANGE_ON_REQUEST_END,    //
-  EXCHANGE_ON_REQUEST_FAULT,  // its framing broke
+  EXCHANGE_ON_REQUEST_FAULT,  // its framing broke, or it is too long: .reply
   EXCHANGE_ON_CLIENT_GONE,    //
   EXCHANGE_ON_CLIENT_FULL,    // bytes for the client wait in our memory, above the high mark
   EXCHANGE_ON_CLIENT_READY,   // below the low mark again
@@ -119,6 +119,7 @@ enum exchange_action {
 struct exchange_policy {
   int64_t timeout_ms;         // from the end of the request to the end of the response; 0: none
   int64_t per_try_timeout_ms; // 0: none
+  int64_t request_timeout_ms; // from its head until all of the request has come; 0: none
   int64_t idle_timeout_ms;    // without any byte while the backend is awaited; 0: none
   int64_t client_idle_ms;     // the same while the client is: it has to send, or to read; 0: none
   const struct retry_policy *retry;

@@ -7,6 +7,7 @@
 #include "proxy/exchange_filters.h"
 #include "proxy/exchange_send.h"
 #include "proxy/head_rules.h"
+#include "proxy/http1_write.h"
 #include "proxy/outlier.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -204,6 +205,8 @@ static struct exchange_policy policy_of(struct exchange_run *run) {
   const struct route_decision *decision = &run->decision;
   struct exchange_policy policy = {.timeout_ms = decision->timeout_ms,
                                    .per_try_timeout_ms = decision->retry->per_try_timeout_ms,
+                                   .request_timeout_ms =
+                                       run->worker->settings.limits->request_timeout_ms,
                                    .idle_timeout_ms = run->worker->settings.limits->stream_idle_ms,
                                    .client_idle_ms = run->worker->settings.limits->client_idle_ms,
                                    .retry = decision->retry,
@@ -328,6 +331,13 @@ void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind)
   struct exchange_event event = make_event(run, kind);
   if (kind == EXCHANGE_ON_TIMER)
     event.rnd = rng_next(&run->worker->rng);
+  apply(run, &event);
+}
+
+void exchange_run_request_fault(struct exchange_run *run, const struct http1_fault *fault) {
+  struct exchange_event event = make_event(run, EXCHANGE_ON_REQUEST_FAULT);
+  event.reply = (struct exchange_reply){fault->status, fault->status == 413 ? 0u : EXCHANGE_DPE,
+                                        str_of(http1_reason(fault->status)), fault->details};
   apply(run, &event);
 }
 

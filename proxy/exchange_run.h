@@ -65,6 +65,8 @@ struct exchange_run {
 void exchange_run_begin(struct exchange_run *run, bool has_body);
 // From the client's connection. `piece` stays valid until exchange_run_flush.
 void exchange_run_request_body(struct exchange_run *run, struct str piece);
+// The body's framing broke, or it is longer than allowed.
+void exchange_run_request_fault(struct exchange_run *run, const struct http1_fault *fault);
 void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind);
 // From upstream.
 void exchange_run_connected(struct exchange_run *run, bool reused);

@@ -127,11 +127,33 @@ void exchange_send_request(struct exchange_run *run) {
   if (work->kept > 0)
     (void)http1_body_add(&upstream->body, (struct str){work->block + work->head_end, work->kept});
   if (run->exchange.request == EXCHANGE_CLOSED)
-    http1_body_end(&upstream->body);
+    exchange_send_request_end(run);
+}
+
+// Ends a body, with trailers where there are some. They are written where the head of this turn
+// was, which goes first therefore.
+static void end_body(struct http1_body *body, const struct head_trailers *trailers, char *text) {
+  struct str last = STR_NULL;
+  if (trailers && body->chunked) {
+    http1_body_close_chunk(body);
+    (void)pump_flush(body->pump); // what fails here fails again in the flush that ends this turn
+    last = (struct str){text, http1_write_trailers(text, HTTP1_HEAD_ROOM, trailers)};
+  }
+  http1_body_end(body, last);
 }
 
 void exchange_send_request_end(struct exchange_run *run) {
-  http1_body_end(&run->upstream->body);
+  end_body(&run->upstream->body, http1_decoder_trailers(&run->connection->work->decoder),
+           run->worker->request_text);
+}
+
+// Whether all that is missing of the request was read already, so that the next one can be told
+// from it whatever the answer is.
+static bool request_is_at_hand(const struct exchange_run *run) {
+  const struct connection_work *work = run->connection->work;
+  if (run->exchange.request == EXCHANGE_CLOSED)
+    return true;
+  return run->request.length >= 0 && work->decoder.frame.left <= work->len - work->at;
 }
 
 // What becomes of the connection is decided with the head: later is too late to say so.
@@ -141,7 +163,7 @@ static bool closes_after(struct exchange_run *run) {
     stats_add(&run->worker->stats->downstream_cx_drain_close, 1);
   const atomic_bool *hint = run->worker->settings.close_hint;
   connection->close |= run->exchange.cut || run->worker->draining || connection->eof ||
-                       !run->request.keep_alive ||
+                       !run->request.keep_alive || !request_is_at_hand(run) ||
                        (hint && atomic_load_explicit(hint, memory_order_relaxed));
   return connection->close;
 }
@@ -225,7 +247,16 @@ void exchange_send_response(struct exchange_run *run) {
 }
 
 void exchange_send_response_end(struct exchange_run *run) {
-  http1_body_end(&run->connection->work->body);
+  // An answer that came before the end of the request has lost its connection already.
+  const struct head_trailers *trailers =
+      run->upstream ? http1_decoder_trailers(&run->upstream->decoder) : NULL;
+  const struct head_field *grpc = head_trailers_find(trailers, STR("grpc-status"));
+  int64_t code;
+  if (grpc && str_to_i64(grpc->value, &code) && code >= 0 && code <= 99)
+    run->grpc_status = (int16_t)code;
+  if (!head_takes_trailers(&run->request))
+    trailers = NULL;
+  end_body(&run->connection->work->body, trailers, run->worker->response_text);
 }
 
 void exchange_send_reply(struct exchange_run *run) {
@@ -271,6 +302,10 @@ static void count_response(struct exchange_run *run) {
   stats_add(&stats->downstream_rq_active, (uint64_t)-1);
   if (x->status >= 100 && x->status < 600)
     stats_add(classes[x->status / 100 - 1], 1);
+  if (x->status == 408 && str_eq(x->details, STR("request_overall_timeout")))
+    stats_add(&stats->downstream_rq_timeout, 1);
+  if (x->status == 413 && str_eq(x->details, STR("request_payload_too_large")))
+    stats_add(&stats->downstream_rq_too_large, 1);
   if (x->flags & EXCHANGE_NR)
     stats_add(&stats->no_route, 1);
   if (x->flags & EXCHANGE_DC)
@@ -373,7 +408,7 @@ void exchange_send_record(struct exchange_run *run) {
                                 .is_grpc = run->is_grpc,
                                 .flags = run->exchange.flags,
                                 .duration_ms = duration_ms,
-                                .request_bytes = work->head_bytes + work->decoder.wire_bytes,
+                                .request_bytes = work->head_bytes + work->decoder.frame.wire_bytes,
                                 .response_bytes = work->out.written - run->client_mark};
   struct stats_base *base = run->base ? run->base : local_base(run);
   stats_record(run->worker->stats, base, &sample);

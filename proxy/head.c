@@ -169,6 +169,14 @@ bool head_list_has(struct str list, struct str token) {
   return false;
 }
 
+bool head_takes_trailers(const struct head *head) {
+  for (unsigned i = 0; i < head->count; i++) {
+    if (head->fields[i].id == HEAD_TE && head_list_has(head->fields[i].value, STR("trailers")))
+      return true;
+  }
+  return false;
+}
+
 bool head_is_token(struct str text) {
   for (size_t i = 0; i < text.len; i++) {
     if (token_lower[(unsigned char)text.ptr[i]] == 0)

@@ -117,6 +117,8 @@ unsigned head_name_flags(enum head_name id); // HEAD_IS_* bits
 void head_classify_method(struct head *head);
 // Whether a comma-separated list has the token, in any case.
 bool head_list_has(struct str list, struct str token);
+// Whether a request's TE header asks for trailers behind the response.
+bool head_takes_trailers(const struct head *head);
 // Whether the text is a token of RFC 9110 5.6.2.
 bool head_is_token(struct str text);
 // Whether the text may stand as Host or :authority: a name, IPv4 or [IPv6], with or without a port.

@@ -3,14 +3,10 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
-#include "proxy/head_path.h"
 
 #include <llhttp.h>
 #include <string.h>
 
-// Chunk sizes, extensions and trailers may cost a peer this much more than the body they frame.
-#define FRAMING_FLOOR (64u * 1024)
-#define FRAMING_FACTOR 16u
 #define CONNECTION_OPTIONS_MAX 32u
 
 static int fail(struct http1_decoder *d, int status, struct str details) {
@@ -19,24 +15,16 @@ static int fail(struct http1_decoder *d, int status, struct str details) {
   return HPE_USER;
 }
 
+static int too_large(struct http1_decoder *d) {
+  return fail(d, 413, STR("request_payload_too_large"));
+}
+
 static int bad(struct http1_decoder *d) {
   return fail(d, 400, STR("http1.codec_error"));
 }
 
-static int on_url(llhttp_t *parser, const char *at, size_t len) {
-  struct http1_decoder *d = parser->data;
-  if (d->target.ptr == NULL)
-    d->target.ptr = at;
-  else if (at != d->target.ptr + d->target.len)
-    return bad(d);
-  d->target.len += len;
-  return 0;
-}
-
 // A span that does not follow on the one before is a folded line.
 static int extend(struct http1_decoder *d, struct str *span, const char *at, size_t len) {
-  if (d->head_done)
-    return 0; // trailers are dropped
   if (span->ptr == NULL)
     span->ptr = at;
   else if (at != span->ptr + span->len)
@@ -55,69 +43,74 @@ static int on_value(llhttp_t *parser, const char *at, size_t len) {
   return extend(d, &d->value, at, len);
 }
 
+// Whether the field is left out, or the whole request refused.
+static bool has_underscore(const struct http1_decoder *d) {
+  return d->rules->underscores != HTTP1_UNDERSCORES_ALLOW && str_find_char(d->name, '_') >= 0;
+}
+
 static int on_value_complete(llhttp_t *parser) {
   struct http1_decoder *d = parser->data;
-  if (d->head_done)
-    return 0;
-  if (d->head->count >= HEAD_FIELDS_MAX)
+  if (d->head->count + d->dropped >= HEAD_FIELDS_MAX)
     return fail(d, 431, STR("request_headers_too_large"));
   // The bytes are the caller's own buffer; llhttp only hands them around as const.
   char *name = d->name.ptr ? d->start + (d->name.ptr - d->start) : NULL;
-  if (!name || !head_add_wire(d->head, name, d->name.len, str_trim(d->value)))
+  if (!name)
     return bad(d);
+  if (has_underscore(d)) {
+    if (d->rules->underscores == HTTP1_UNDERSCORES_REJECT)
+      return fail(d, 400, STR("http1.unexpected_underscore"));
+    d->dropped++;
+  } else if (!head_add_wire(d->head, name, d->name.len, str_trim(d->value))) {
+    return bad(d);
+  }
   d->name = d->value = STR_NULL;
   return 0;
 }
 
+// What comes behind the head is not this parser's business.
 static int on_headers_complete(llhttp_t *parser) {
-  struct http1_decoder *d = parser->data;
-  d->pending = HTTP1_HEAD;
-  return HPE_PAUSED;
-}
-
-static int on_body(llhttp_t *parser, const char *at, size_t len) {
-  struct http1_decoder *d = parser->data;
-  if (len == 0) // a span that goes on after a pause ends with nothing
-    return 0;
-  d->piece = (struct str){at, len};
-  d->body_bytes += len;
-  d->pending = HTTP1_BODY;
-  return HPE_PAUSED;
-}
-
-static int on_message_complete(llhttp_t *parser) {
-  struct http1_decoder *d = parser->data;
-  d->pending = HTTP1_END;
+  (void)parser;
   return HPE_PAUSED;
 }
 
 static const llhttp_settings_t settings = {
-    .on_url = on_url,
     .on_header_field = on_field,
     .on_header_value = on_value,
     .on_header_value_complete = on_value_complete,
     .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
-    .on_message_complete = on_message_complete,
 };
 
-void http1_decoder_init(struct http1_decoder *d, bool is_response) {
-  *d = (struct http1_decoder){.is_response = is_response, .parser = XNEW(llhttp_t)};
+void http1_decoder_init(struct http1_decoder *d, bool is_response,
+                        const struct http1_rules *rules) {
+  static const struct http1_rules standard;
+  *d = (struct http1_decoder){.is_response = is_response,
+                              .parser = XNEW(llhttp_t),
+                              .rules = rules && !is_response ? rules : &standard};
 }
 
 void http1_decoder_dispose(struct http1_decoder *d) {
+  http1_frame_dispose(&d->frame);
   xfree(d->parser);
   d->parser = NULL;
 }
 
 void http1_decoder_start(struct http1_decoder *d, struct head *head, bool no_body) {
-  llhttp_t *parser = d->parser;
-  bool is_response = d->is_response;
-  *d = (struct http1_decoder){
-      .parser = parser, .head = head, .is_response = is_response, .no_body = no_body};
-  llhttp_init(parser, is_response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
-  parser->data = d;
+  llhttp_init(d->parser, d->is_response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
+  d->parser->data = d;
+  d->head = head;
+  d->fault = (struct http1_fault){0};
+  d->head_done = false;
+  d->no_body = no_body;
+  d->start = NULL;
+  d->head_len = 0;
+  d->dropped = 0;
+  d->name = d->value = STR_NULL;
   head_reset(head);
+}
+
+const struct head_trailers *http1_decoder_trailers(const struct http1_decoder *d) {
+  const struct head_trailers *trailers = d->head_done ? d->frame.trailers : NULL;
+  return trailers && trailers->count > 0 ? trailers : NULL;
 }
 
 bool http1_decoder_is_started(const struct http1_decoder *d) {
@@ -136,7 +129,7 @@ static size_t check_lines(const struct http1_decoder *d) {
       return 0;
     size_t len = (size_t)(lf - at) - 1;
     if (len == 0)
-      return lf + 1 == end && lines == d->head->count + 1 ? first : 0;
+      return lf + 1 == end && lines == d->head->count + d->dropped + 1 ? first : 0;
     if (*at == ' ' || *at == '\t')
       return 0;
     if (lines++ == 0)
@@ -196,7 +189,7 @@ static int read_target(struct http1_decoder *d, struct str target, struct str *a
   }
   size_t len = target.len;
   char *path = d->start + (target.ptr - d->start);
-  if (!head_path_normalize(path, &len))
+  if (!head_path_normalize(path, &len, d->rules->path))
     return fail(d, 400, STR("path_normalization_failed"));
   ptrdiff_t query = str_find_char((struct str){path, len}, '?');
   head->path = (struct str){path, query < 0 ? len : (size_t)query};
@@ -271,10 +264,10 @@ static int read_framing(struct http1_decoder *d) {
   } else {
     head->length = d->is_response ? HEAD_LENGTH_UNKNOWN : 0;
   }
-  bool never = d->no_body || head->status == 204 || head->status == 304 ||
-               (d->is_response && head->status < 200);
-  if (never && d->is_response)
-    d->no_body = true;
+  if (d->rules->body_max > 0 && head->length > 0 && (uint64_t)head->length > d->rules->body_max)
+    return too_large(d);
+  d->no_body |=
+      d->is_response && (head->status < 200 || head->status == 204 || head->status == 304);
   return 0;
 }
 
@@ -369,24 +362,35 @@ static size_t skip_empty_lines(const struct http1_decoder *d, const char *data, 
   return at;
 }
 
+static enum http1_frame_kind frame_kind(const struct http1_decoder *d) {
+  if (d->no_body || d->head->length >= 0)
+    return HTTP1_FRAME_LENGTH;
+  return head_count(d->head, HEAD_TRANSFER_ENCODING) > 0 ? HTTP1_FRAME_CHUNKS : HTTP1_FRAME_EOF;
+}
+
 static enum http1_event on_head(struct http1_decoder *d) {
-  llhttp_t *parser = d->parser;
   if (finish_head(d) != 0)
     return HTTP1_FAULT;
   d->head_done = true;
-  parser->upgrade = 0; // what an Upgrade means is decided by the exchange, not by the parser
-  if (d->is_response && d->no_body)
-    parser->flags |= F_SKIPBODY;
+  uint64_t length = d->no_body || d->head->length < 0 ? 0 : (uint64_t)d->head->length;
+  http1_frame_start(&d->frame, frame_kind(d), length);
   return HTTP1_HEAD;
 }
 
-enum http1_event http1_decode(struct http1_decoder *d, char *data, size_t len, size_t *ret_used,
-                              struct str *ret_piece) {
-  llhttp_t *parser = d->parser;
-  *ret_used = 0;
-  *ret_piece = STR_NULL;
-  if (d->fault.status != 0)
-    return HTTP1_FAULT;
+static enum http1_event decode_body(struct http1_decoder *d, const char *data, size_t len,
+                                    size_t *ret_used, struct str *ret_piece) {
+  enum http1_event event = http1_frame_next(&d->frame, data, len, ret_used, ret_piece);
+  if (event == HTTP1_FAULT) {
+    (void)bad(d);
+  } else if (d->rules->body_max > 0 && d->frame.body_bytes > d->rules->body_max) {
+    (void)too_large(d);
+    event = HTTP1_FAULT;
+  }
+  return event;
+}
+
+static enum http1_event decode_head(struct http1_decoder *d, char *data, size_t len,
+                                    size_t *ret_used) {
   size_t skipped = 0;
   if (!d->start) {
     skipped = skip_empty_lines(d, data, len);
@@ -396,37 +400,33 @@ enum http1_event http1_decode(struct http1_decoder *d, char *data, size_t len, s
       return HTTP1_MORE;
     d->start = data + skipped;
   }
-  d->pending = HTTP1_MORE;
-  llhttp_errno_t error = llhttp_execute(parser, data + skipped, len - skipped);
-  size_t used =
-      error == HPE_OK ? len - skipped : (size_t)(llhttp_get_error_pos(parser) - (data + skipped));
+  llhttp_errno_t error = llhttp_execute(d->parser, data + skipped, len - skipped);
+  size_t used = error == HPE_OK ? len - skipped
+                                : (size_t)(llhttp_get_error_pos(d->parser) - (data + skipped));
   *ret_used = skipped + used;
-  if (!d->head_done) {
-    d->head_len += used;
-    if (d->head_len > HEAD_BYTES_MAX)
-      (void)fail(d, 431, STR("request_headers_too_large"));
-  } else {
-    d->wire_bytes += used;
-    if (d->wire_bytes - d->body_bytes > FRAMING_FLOOR + FRAMING_FACTOR * d->body_bytes)
-      (void)bad(d);
-  }
+  d->head_len += used;
+  if (d->head_len > HEAD_BYTES_MAX)
+    (void)fail(d, 431, STR("request_headers_too_large"));
   if (d->fault.status != 0)
     return HTTP1_FAULT;
   if (error == HPE_OK)
     return HTTP1_MORE;
-  if (error != HPE_PAUSED)
-    return fault_of(d, error);
-  llhttp_resume(parser);
-  if (d->pending == HTTP1_HEAD)
-    return on_head(d);
-  *ret_piece = d->piece;
-  return d->pending;
+  return error == HPE_PAUSED ? on_head(d) : fault_of(d, error);
+}
+
+enum http1_event http1_decode(struct http1_decoder *d, char *data, size_t len, size_t *ret_used,
+                              struct str *ret_piece) {
+  *ret_used = 0;
+  *ret_piece = STR_NULL;
+  if (d->fault.status != 0)
+    return HTTP1_FAULT;
+  if (d->head_done)
+    return decode_body(d, data, len, ret_used, ret_piece);
+  return len == 0 ? HTTP1_MORE : decode_head(d, data, len, ret_used);
 }
 
 enum http1_event http1_decode_eof(struct http1_decoder *d) {
-  d->pending = HTTP1_MORE;
-  if (d->fault.status == 0 && d->head_done && llhttp_finish(d->parser) == HPE_PAUSED &&
-      d->pending == HTTP1_END)
+  if (d->fault.status == 0 && d->head_done && http1_frame_eof(&d->frame) == HTTP1_END)
     return HTTP1_END;
   return fault_of(d, HPE_INVALID_EOF_STATE);
 }

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/1 bytes -> heads, pieces of body and ends. http1.c is the only file that knows llhttp and,
 // with http1_write.c, the only one that knows what a line of HTTP/1 looks like. It refuses
-// everything that two readers could understand differently (docs/dataplane.md 6.4, 6.9), so nothing
-// behind it sees a doubtful message. Used by connections (requests) and by upstream (responses).
-// Pure but for its own parser state.
+// everything that two readers could understand differently (docs/dataplane.md 6.4), so nothing
+// behind it sees a doubtful message. llhttp reads heads only; bodies are http1_frame.c's. Used by
+// connections (requests) and by upstream (responses). Pure but for its own parser state.
 #pragma once
 
-#include "proxy/head.h"
+#include "proxy/head_path.h"
+#include "proxy/http1_frame.h"
 
 struct llhttp__internal_s;
 
-enum http1_event {
-  HTTP1_MORE,  // all bytes used, the message goes on
-  HTTP1_HEAD,  // the head is complete; look at it before the next call
-  HTTP1_BODY,  // a piece of the body, framing removed
-  HTTP1_END,   // the message is complete; http1_decoder_start comes next
-  HTTP1_FAULT, // decoder->fault says why; the connection must be closed
+enum http1_underscores {
+  HTTP1_UNDERSCORES_ALLOW,
+  HTTP1_UNDERSCORES_REJECT,
+  HTTP1_UNDERSCORES_DROP
+};
+
+// How requests are read; all zero is Envoy's and Istio's default.
+struct http1_rules {
+  enum head_path_mode path;
+  enum http1_underscores underscores; // in header names: some backends take them for dashes
+  uint64_t body_max;                  // 0: no limit
 };
 
 struct http1_fault {
-  int status;         // what a client is answered: 400, 431, 501, 505
+  int status;         // what a client is answered: 400, 413, 431, 501, 505
   struct str details; // response code details, static
 };
 
@@ -28,23 +34,24 @@ struct http1_decoder {
   struct head *head;
   struct http1_fault fault;
   bool is_response;
-  bool head_done, body_done; // what was reported of this message
-  bool no_body;              // responses to HEAD, 1xx, 204, 304: whatever their fields say
-  bool in_chunk_framing;     // trailers are read and dropped
-  enum http1_event pending;  // set by a parser callback
-  char *start;               // first byte of the head, NULL before it
-  size_t head_len;           // bytes of the head so far
-  struct str target;
+  bool head_done;         // reported
+  bool no_body;           // responses to HEAD, 1xx, 204, 304: whatever their fields say
+  char *start;            // first byte of the head, NULL before it
+  size_t head_len;        // bytes of the head so far
+  unsigned dropped;       // fields that the rules leave out
   struct str name, value; // of the field being read
-  struct str piece;       // body
-  uint64_t body_bytes;    // decoded
-  uint64_t wire_bytes;    // of the body with its framing
+  struct http1_frame frame;
+  const struct http1_rules *rules;
 };
 
-void http1_decoder_init(struct http1_decoder *decoder, bool is_response);
+// rules: of requests, must outlive the decoder; NULL for the default.
+void http1_decoder_init(struct http1_decoder *decoder, bool is_response,
+                        const struct http1_rules *rules);
 void http1_decoder_dispose(struct http1_decoder *decoder);
 // Begins the next message; *head is filled by it. no_body: a response to HEAD.
 void http1_decoder_start(struct http1_decoder *decoder, struct head *head, bool no_body);
+// Behind HTTP1_END: the trailers that may be passed on, NULL for none; valid until the next start.
+const struct head_trailers *http1_decoder_trailers(const struct http1_decoder *decoder);
 // Whether any byte of the present message was read.
 bool http1_decoder_is_started(const struct http1_decoder *decoder);
 // Reads up to the next event; *ret_used says how many bytes it took. Until HTTP1_HEAD was returned

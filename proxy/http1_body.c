@@ -32,8 +32,10 @@ void http1_body_close_chunk(struct http1_body *body) {
   body->open = false;
 }
 
-void http1_body_end(struct http1_body *body) {
+void http1_body_end(struct http1_body *body, struct str trailers) {
   http1_body_close_chunk(body);
-  if (body->chunked)
-    pump_add(body->pump, http1_last_chunk.ptr, http1_last_chunk.len);
+  if (!body->chunked)
+    return;
+  struct str last = trailers.len > 0 ? trailers : http1_last_chunk;
+  pump_add(body->pump, last.ptr, last.len);
 }

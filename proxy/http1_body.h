@@ -19,6 +19,7 @@ struct http1_body {
 void http1_body_init(struct http1_body *body, struct pump *pump, bool chunked);
 // May flush the pump when it is full; returns 0 or the flush's negative errno.
 int http1_body_add(struct http1_body *body, struct str piece);
-void http1_body_end(struct http1_body *body);
+// trailers: what http1_write_trailers made, valid until the flush; "" for none.
+void http1_body_end(struct http1_body *body, struct str trailers);
 // Before each pump_flush.
 void http1_body_close_chunk(struct http1_body *body);

@@ -64,15 +64,24 @@ static bool is_named_by_connection(const struct head *head, const struct head_fi
   return false;
 }
 
+// Which names to expect behind the chunks: the one field of a hop that means the same on the next.
+static bool passes_on(const struct head_field *field, const struct http1_write_options *options) {
+  return field->id == HEAD_TRAILER && options->framing == HTTP1_CHUNKED;
+}
+
 static void put_fields(struct cursor *c, const struct head *head,
                        const struct http1_write_options *options) {
-  bool has_connection = head_count(head, HEAD_CONNECTION) > 0;
+  bool has_connection = head_count(head, HEAD_CONNECTION) > 0, has_te = false;
   for (unsigned i = 0; i < head->count; i++) {
     const struct head_field *field = &head->fields[i];
-    if (is_codec_field(field) || (has_connection && is_named_by_connection(head, field)))
+    has_te |= field->id == HEAD_TE;
+    if ((is_codec_field(field) && !passes_on(field, options)) ||
+        (has_connection && is_named_by_connection(head, field)))
       continue;
     put_field(c, field->name, field->value);
   }
+  if (has_te && head_takes_trailers(head)) // then we take them, too
+    put(c, STR("te: trailers\r\n"));
   switch (options->framing) {
   case HTTP1_LENGTH:
     put(c, STR("content-length: "));
@@ -137,6 +146,15 @@ size_t http1_write_chunk_line(char *out, size_t size) {
   out[len] = '\r';
   out[len + 1] = '\n';
   return len + 2;
+}
+
+size_t http1_write_trailers(char *out, size_t room, const struct head_trailers *trailers) {
+  struct cursor c = {out, out + room, false};
+  put(&c, STR("0\r\n"));
+  for (unsigned i = 0; i < trailers->count; i++)
+    put_field(&c, trailers->fields[i].name, trailers->fields[i].value);
+  put(&c, STR("\r\n"));
+  return c.failed ? 0 : (size_t)(c.at - out);
 }
 
 struct str http1_continue(void) {

@@ -3,7 +3,7 @@
 // left out here, the framing is ours, names are lower case. Used by connections and upstream. Pure.
 #pragma once
 
-#include "proxy/head.h"
+#include "proxy/head_trailers.h"
 
 // Room for any head within our limits, with a rewritten path beside the one that came and headers
 // added.
@@ -34,6 +34,9 @@ size_t http1_write_response(char *out, size_t room, const struct head *head,
 // the chunk is http1_chunk_end, behind the last one http1_last_chunk.
 size_t http1_write_chunk_line(char *out, size_t size);
 extern const struct str http1_chunk_end, http1_last_chunk;
+// The last chunk with trailers behind it; 0 when it does not fit (HTTP1_TRAILERS_ROOM is enough).
+#define HTTP1_TRAILERS_ROOM (HEAD_TRAILERS_BYTES + 8 * HEAD_TRAILERS_MAX)
+size_t http1_write_trailers(char *out, size_t room, const struct head_trailers *trailers);
 // "100 Continue" and the like, complete. STR_NULL for a status that is no interim one.
 struct str http1_continue(void);
 const char *http1_reason(int status);

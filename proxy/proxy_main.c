@@ -28,6 +28,8 @@ static struct worker_limits limits_of(const struct proxy_options *o, unsigned wo
                                : CLIENT_IDLE_MS;
   uint32_t connections = (uint32_t)o->connections_max / workers;
   return (struct worker_limits){.header_timeout_ms = o->header_timeout_ms,
+                                .request_timeout_ms = o->request_timeout_ms,
+                                .connection_ms = o->connection_ms,
                                 .idle_timeout_ms = o->idle_timeout_ms,
                                 .client_idle_ms = client_idle_ms,
                                 .stream_idle_ms = o->stream_idle_ms,
@@ -267,7 +269,29 @@ static void dispose(struct proxy *proxy) {
   xfree(proxy->taken);
 }
 
-static int check_options(const struct proxy_options *o, unsigned *ret_reporters, struct err *err) {
+static int check_http1(const struct proxy_options *o, struct http1_rules *ret, struct err *err) {
+  static const struct str underscores[] = {[HTTP1_UNDERSCORES_ALLOW] = STR("allow"),
+                                           [HTTP1_UNDERSCORES_REJECT] = STR("reject"),
+                                           [HTTP1_UNDERSCORES_DROP] = STR("drop")};
+  if (!head_path_mode_parse(o->path_normalization, &ret->path))
+    return err_set(err, RC_USAGE,
+                   "--path-normalization: expected base, none, merge-slashes or "
+                   "decode-and-merge-slashes, found \"%.*s\"",
+                   STR_ARG(o->path_normalization));
+  ret->body_max = (uint64_t)o->body_max;
+  for (unsigned i = 0; i < ARRAY_LEN(underscores); i++) {
+    if (!str_eq(o->underscores, underscores[i]))
+      continue;
+    ret->underscores = (enum http1_underscores)i;
+    return 0;
+  }
+  return err_set(err, RC_USAGE,
+                 "--underscores-in-headers: expected allow, reject or drop, found \"%.*s\"",
+                 STR_ARG(o->underscores));
+}
+
+static int check_options(const struct proxy_options *o, unsigned *ret_reporters,
+                         struct http1_rules *ret_http1, struct err *err) {
   if (o->manifests.len > 0 && (o->kubeconfig.len > 0 || o->kube_api.len > 0))
     return err_set(err, RC_USAGE, "--manifests and a Kubernetes API exclude each other");
   if (o->listen_count == 0 && o->listen_fd_count == 0)
@@ -285,12 +309,13 @@ static int check_options(const struct proxy_options *o, unsigned *ret_reporters,
   if (!str_eq(o->access_log_format, STR("text")) && !str_eq(o->access_log_format, STR("json")))
     return err_set(err, RC_USAGE, "--access-log-format: expected text or json, found \"%.*s\"",
                    STR_ARG(o->access_log_format));
-  return 0;
+  return check_http1(o, ret_http1, err);
 }
 
 int proxy_main(const struct proxy_options *options, struct err *err) {
   struct proxy proxy = {.options = options, .started_ms = clock_mono_ms()};
-  int rc = check_options(options, &proxy.reporters, err);
+  struct http1_rules http1 = {0};
+  int rc = check_options(options, &proxy.reporters, &http1, err);
   if (rc != 0)
     return rc;
   (void)signal(SIGPIPE, SIG_IGN);
@@ -299,6 +324,7 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   proxy.worker_count =
       options->workers > 0 ? (unsigned)options->workers : (unsigned)uv_available_parallelism();
   proxy.limits = limits_of(options, proxy.worker_count);
+  proxy.limits.http1 = http1;
   proxy.workers = xcalloc(proxy.worker_count, sizeof(*proxy.workers));
   proxy.stats = xcalloc(proxy.worker_count, sizeof(*proxy.stats));
   proxy.taken = xcalloc(proxy.worker_count, sizeof(*proxy.taken));

@@ -17,12 +17,17 @@ struct proxy_options {
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, namespace_;
   int64_t drain_ms;
-  int64_t header_timeout_ms; // for the head of a request
-  int64_t idle_timeout_ms;   // of a client connection between requests
-  int64_t stream_idle_ms;    // of an exchange without a byte
-  int64_t connections_max;   // from clients, in all
-  struct str reporter;       // source | destination | both
-  struct str access_log;     // PATH, "-", "" for none
+  int64_t header_timeout_ms;     // for the head of a request
+  int64_t request_timeout_ms;    // for the rest of it; 0: none
+  int64_t idle_timeout_ms;       // of a client connection between requests
+  int64_t stream_idle_ms;        // of an exchange without a byte
+  int64_t connection_ms;         // how long a client connection may be used; 0: for ever
+  int64_t connections_max;       // from clients, in all
+  int64_t body_max;              // of a request; 0: no limit
+  struct str path_normalization; // base | none | merge-slashes | decode-and-merge-slashes
+  struct str underscores;        // in header names: allow | reject | drop
+  struct str reporter;           // source | destination | both
+  struct str access_log;         // PATH, "-", "" for none
   struct str access_log_format;
   bool no_tcp_metrics; // strict Istio: no istio_tcp_* for HTTP traffic
 };

@@ -135,6 +135,7 @@ struct stats_endpoint {
   XX(downstream_cx_rx_bytes_total)                                                                 \
   XX(downstream_cx_tx_bytes_total)                                                                 \
   XX(downstream_cx_idle_timeout)                                                                   \
+  XX(downstream_cx_max_duration_reached)                                                           \
   XX(downstream_cx_drain_close)                                                                    \
   XX(downstream_rq_total)                                                                          \
   XX(downstream_rq_completed)                                                                      \
@@ -146,6 +147,8 @@ struct stats_endpoint {
   XX(downstream_rq_rx_reset)                                                                       \
   XX(downstream_rq_tx_reset)                                                                       \
   XX(downstream_rq_header_timeout)                                                                 \
+  XX(downstream_rq_timeout)                                                                        \
+  XX(downstream_rq_too_large)                                                                      \
   XX(no_route)                                                                                     \
   XX(rq_direct_response)                                                                           \
   XX(fault_delays_injected)                                                                        \

@@ -296,7 +296,7 @@ static struct upstream *alloc(struct worker *worker) {
   struct upstream *u = worker->free_upstreams;
   if (!u) {
     u = XNEW(struct upstream);
-    http1_decoder_init(&u->decoder, true);
+    http1_decoder_init(&u->decoder, true, NULL);
     return u;
   }
   worker->free_upstreams = u->next;

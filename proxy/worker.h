@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/base/rng.h"
+#include "proxy/http1.h"
 #include "proxy/route.h"
 #include "proxy/stats.h"
 #include "proxy/upstream_load.h"
@@ -33,14 +34,17 @@ struct worker_table {
 };
 
 struct worker_limits {
-  int64_t header_timeout_ms; // from the first byte of a request to the end of its head
-  int64_t idle_timeout_ms;   // a client connection without a request
-  int64_t client_idle_ms;    // an exchange that waits for its client to send or to read
-  int64_t stream_idle_ms;    // an exchange without a byte
-  int64_t upstream_idle_ms;  // a kept upstream connection
-  int64_t linger_ms;         // reading on after an answer that ends the connection
-  int64_t drain_idle_ms;     // how long an idle connection may still send a request in a drain
-  uint32_t connections_max;  // of one worker
+  int64_t header_timeout_ms;  // from the first byte of a request to the end of its head
+  int64_t request_timeout_ms; // from the end of its head to its end; 0: none
+  int64_t connection_ms;      // how long a client connection may be used; 0: for ever
+  int64_t idle_timeout_ms;    // a client connection without a request
+  int64_t client_idle_ms;     // an exchange that waits for its client to send or to read
+  int64_t stream_idle_ms;     // an exchange without a byte
+  int64_t upstream_idle_ms;   // a kept upstream connection
+  int64_t linger_ms;          // reading on after an answer that ends the connection
+  int64_t drain_idle_ms;      // how long an idle connection may still send a request in a drain
+  uint32_t connections_max;   // of one worker
+  struct http1_rules http1;   // how requests are read
 };
 
 struct worker_settings {

@@ -12,7 +12,9 @@ struct proxy_command {
   int64_t admin_fd, workers;
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, ns;
-  int64_t drain_ms, header_timeout_ms, idle_timeout_ms, stream_idle_ms, connections_max;
+  int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
+  int64_t connection_ms, connections_max, body_max;
+  struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
   bool no_tcp_metrics;
 };
@@ -99,6 +101,12 @@ static const struct option_row rows[] = {
      .value = "DURATION",
      .fallback = "60s",
      .help = "How long a client may take for the head of a request (then 408)."},
+    {.name = "request-timeout",
+     .type = OPTION_DURATION,
+     .offset = ROW(request_timeout_ms),
+     .value = "DURATION",
+     .fallback = "0s",
+     .help = "How long the rest of a request may take (then 408); 0 for no limit."},
     {.name = "idle-timeout",
      .type = OPTION_DURATION,
      .offset = ROW(idle_timeout_ms),
@@ -112,6 +120,34 @@ static const struct option_row rows[] = {
      .fallback = "1h",
      .help = "How long a request may go without a byte either way; at most 5m where the client has "
              "to send or to read."},
+    {.name = "max-connection-duration",
+     .type = OPTION_DURATION,
+     .offset = ROW(connection_ms),
+     .value = "DURATION",
+     .fallback = "0s",
+     .help = "How long a client's connection may be used; the request that runs then ends first. "
+             "0 for no limit."},
+    {.name = "max-request-body",
+     .type = OPTION_INT,
+     .offset = ROW(body_max),
+     .value = "BYTES",
+     .fallback = "0",
+     .help = "Longest body of a request (then 413); 0 for no limit.",
+     .min = 0,
+     .max = INT64_MAX},
+    {.name = "path-normalization",
+     .type = OPTION_STRING,
+     .offset = ROW(path_normalization),
+     .value = "MODE",
+     .fallback = "base",
+     .help = "How paths are read before they are matched and forwarded: base, none, "
+             "merge-slashes or decode-and-merge-slashes, as Istio's pathNormalization."},
+    {.name = "underscores-in-headers",
+     .type = OPTION_STRING,
+     .offset = ROW(underscores),
+     .value = "allow|reject|drop",
+     .fallback = "allow",
+     .help = "What becomes of requests or headers with a \"_\" in a header's name."},
     {.name = "max-connections",
      .type = OPTION_INT,
      .offset = ROW(connections_max),
@@ -162,9 +198,14 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .namespace_ = c->ns,
       .drain_ms = c->drain_ms,
       .header_timeout_ms = c->header_timeout_ms,
+      .request_timeout_ms = c->request_timeout_ms,
       .idle_timeout_ms = c->idle_timeout_ms,
       .stream_idle_ms = c->stream_idle_ms,
+      .connection_ms = c->connection_ms,
       .connections_max = c->connections_max,
+      .body_max = c->body_max,
+      .path_normalization = c->path_normalization,
+      .underscores = c->underscores,
       .reporter = c->reporter,
       .access_log = c->access_log,
       .access_log_format = c->access_log_format,

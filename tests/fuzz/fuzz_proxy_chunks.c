@@ -14,7 +14,7 @@ static long decode(char *out, size_t len, size_t step) {
   struct http1_decoder decoder;
   size_t at = 0, there = step < len ? step : len, body = 0;
   long result = -2;
-  http1_decoder_init(&decoder, false);
+  http1_decoder_init(&decoder, false, NULL);
   http1_decoder_start(&decoder, &head, false);
   while (result == -2) {
     size_t used;

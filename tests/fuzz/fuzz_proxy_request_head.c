@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct http1_decoder decoder;
   if (size < 2 || size > sizeof(bytes))
     return 0;
-  http1_decoder_init(&decoder, false);
+  http1_decoder_init(&decoder, false, NULL);
   memcpy(bytes, data, size);
   enum http1_event whole = read_head(&decoder, bytes, size, size, &head);
   memcpy(bytes, data, size);

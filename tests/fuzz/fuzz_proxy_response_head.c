@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1 || size > sizeof(bytes))
     return 0;
   memcpy(bytes, data, size);
-  http1_decoder_init(&decoder, true);
+  http1_decoder_init(&decoder, true, NULL);
   http1_decoder_start(&decoder, &head, data[0] & 1);
   size_t at = 0;
   for (;;) {

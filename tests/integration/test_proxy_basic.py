@@ -31,7 +31,8 @@ def test_a_request_and_its_answer_pass():
         equal((request.method, request.target, request.version), ("GET", "/b?q=1", "HTTP/1.1"), "request line")
         equal(request.get("host"), HOST, "host")
         equal(request.get("x-test"), "t", "x-test")
-        for name in ("connection", "x-drop", "te", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"):
+        equal(request.get("te"), "trailers", "te")
+        for name in ("connection", "x-drop", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"):
             equal(request.get(name), None, name)
         check(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", request.get("x-request-id")), "x-request-id")
         equal(request.get("x-forwarded-proto"), "http", "x-forwarded-proto")

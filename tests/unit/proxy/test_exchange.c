@@ -342,6 +342,41 @@ static void silence_has_an_end(void **state) {
 
 // Events that make no sense in a state must do no harm, and whatever happens: one connection at a
 // time, one response, one end.
+static void a_request_without_end_is_answered_408(void **state) {
+  (void)state;
+  begin(true, true, 0, 0);
+  x.policy.request_timeout_ms = 5000;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now = 5900;
+  (void)step(EXCHANGE_ON_REQUEST_BODY); // a further byte is no new chance
+  assert_int_equal(exchange_deadline(&x), 6000);
+  now = 6000;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
+  assert_int_equal(x.status, 408);
+  assert_true(str_eq(x.details, STR("request_overall_timeout")));
+  assert_true(x.cut);
+  begin(true, true, 0, 0); // not once the answer runs
+  x.policy.request_timeout_ms = 5000;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  (void)response_head(200);
+  assert_true(exchange_deadline(&x) > 6000);
+}
+
+static void a_broken_request_says_why(void **state) {
+  (void)state;
+  struct exchange_event event = {.kind = EXCHANGE_ON_REQUEST_FAULT,
+                                 .reply = {413, 0, STR("Payload Too Large"), STR("too_large")}};
+  begin(true, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  event.now_ms = now;
+  assert_int_equal(exchange_step(&x, &event), RESET_UP | REPLY);
+  assert_int_equal(x.status, 413);
+  assert_true(x.cut);
+}
+
 static void any_sequence_keeps_the_promises(void **state) {
   struct rng rng;
   (void)state;
@@ -431,6 +466,8 @@ int main(void) {
       cmocka_unit_test(another_protocol_is_a_tunnel),
       cmocka_unit_test(full_buffers_stop_the_other_side),
       cmocka_unit_test(silence_has_an_end),
+      cmocka_unit_test(a_request_without_end_is_answered_408),
+      cmocka_unit_test(a_broken_request_says_why),
       cmocka_unit_test(any_sequence_keeps_the_promises),
       cmocka_unit_test(flags_have_names),
   };

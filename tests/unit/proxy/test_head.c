@@ -211,7 +211,7 @@ static void paths_have_one_form(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     size_t len = strlen(cases[i].in);
     memcpy(path, cases[i].in, len);
-    bool ok = head_path_normalize(path, &len);
+    bool ok = head_path_normalize(path, &len, HEAD_PATH_BASE);
     assert_int_equal(ok, cases[i].out != NULL);
     if (!ok)
       continue;
@@ -219,9 +219,40 @@ static void paths_have_one_form(void **state) {
     assert_string_equal(path, cases[i].out);
     // Once canonical, always canonical.
     size_t again = len;
-    assert_true(head_path_normalize(path, &again));
+    assert_true(head_path_normalize(path, &again, HEAD_PATH_BASE));
     assert_int_equal(again, len);
   }
+}
+
+static void paths_have_other_modes(void **state) {
+  static const struct {
+    enum head_path_mode mode;
+    const char *in, *out;
+  } cases[] = {
+      {HEAD_PATH_NONE, "//a/../%zz\\b#c", "//a/../%zz\\b"},
+      {HEAD_PATH_BASE, "//a//%2Fb", "//a//%2Fb"},
+      {HEAD_PATH_MERGE_SLASHES, "//a//%2Fb///?x//y", "/a/%2Fb/?x//y"},
+      {HEAD_PATH_MERGE_SLASHES, "/a\\\\b", "/a/b"},
+      {HEAD_PATH_MERGE_SLASHES, "/a//../b", "/a/b"},
+      {HEAD_PATH_DECODE_SLASHES, "/a%2F..%5cb%2f", "/b/"},
+      {HEAD_PATH_DECODE_SLASHES, "/a%2F%2Fb?c%2Fd", "/a/b?c%2Fd"},
+      {HEAD_PATH_DECODE_SLASHES, "/a%252Fb", "/a%252Fb"},
+  };
+  char path[64];
+  (void)state;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    size_t len = strlen(cases[i].in);
+    memcpy(path, cases[i].in, len);
+    assert_true(head_path_normalize(path, &len, cases[i].mode));
+    path[len] = '\0';
+    assert_string_equal(path, cases[i].out);
+  }
+  enum head_path_mode mode;
+  assert_true(head_path_mode_parse(STR("MERGE_SLASHES"), &mode));
+  assert_int_equal(mode, HEAD_PATH_MERGE_SLASHES);
+  assert_true(head_path_mode_parse(STR("decode-and-merge-slashes"), &mode));
+  assert_int_equal(mode, HEAD_PATH_DECODE_SLASHES);
+  assert_false(head_path_mode_parse(STR("most"), &mode));
 }
 
 int main(void) {
@@ -237,6 +268,7 @@ int main(void) {
       cmocka_unit_test(operations_come_in_order),
       cmocka_unit_test(configured_fields_leave_room_for_our_own),
       cmocka_unit_test(paths_have_one_form),
+      cmocka_unit_test(paths_have_other_modes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 static char bytes[HEAD_BYTES_MAX * 2];
 static struct head head;
+static const struct http1_rules *rules;
 
 static void trace_head(struct buf *out, bool is_response) {
   if (is_response)
@@ -37,7 +38,7 @@ static void decode(struct buf *out, const char *text, size_t len, size_t first, 
   bool in_body = false;
   memcpy(bytes, text, len);
   buf_reset(out);
-  http1_decoder_init(&decoder, is_response);
+  http1_decoder_init(&decoder, is_response, rules);
   http1_decoder_start(&decoder, &head, no_body);
   for (;;) {
     size_t used;
@@ -69,6 +70,10 @@ static void decode(struct buf *out, const char *text, size_t len, size_t first, 
       break;
     }
     if (event == HTTP1_END) {
+      const struct head_trailers *trailers = http1_decoder_trailers(&decoder);
+      for (unsigned i = 0; trailers && i < trailers->count; i++)
+        (void)buf_addf(out, " %.*s=[%.*s]", STR_ARG(trailers->fields[i].name),
+                       STR_ARG(trailers->fields[i].value));
       (void)buf_add_char(out, '.');
       if (at == len && there == len)
         break;
@@ -112,7 +117,8 @@ static void requests_are_read(void **state) {
           "<POST x / 1.1 len=5 host=[x] content-length=[5]>(hello).");
   request("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
           "3;name=\"v\"\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer-Field: t\r\n\r\n",
-          "<POST x / 1.1 len=-1 host=[x] transfer-encoding=[Chunked]>(abc0123456789).");
+          "<POST x / 1.1 len=-1 host=[x] transfer-encoding=[Chunked]>(abc0123456789) "
+          "trailer-field=[t].");
   request("GET / HTTP/1.0\r\nHost: x\r\n\r\n", "<GET x / 1.0 len=0 close host=[x]>.");
   request("GET / HTTP/1.0\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n",
           "<GET x / 1.0 len=0 host=[x] connection=[Keep-Alive]>.");
@@ -229,6 +235,96 @@ static void broken_chunks_are_faults(void **state) {
           "<POST x / 1.1 len=-1 host=[x] transfer-encoding=[chunked]>(abc)!400 http1.codec_error");
 }
 
+#define CHUNKED_POST "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define CHUNKED_HEAD "<POST x / 1.1 len=-1 host=[x] transfer-encoding=[chunked]>"
+
+static void chunk_extensions_are_read_and_dropped(void **state) {
+  (void)state;
+  request(CHUNKED_POST "4;a=b;c=d\r\nabcd\r\n0;e\r\n\r\n", CHUNKED_HEAD "(abcd).");
+  request(CHUNKED_POST "4;a=\"b;\\\"c\t\"\r\nabcd\r\n0\r\n\r\n", CHUNKED_HEAD "(abcd).");
+  request(CHUNKED_POST "4;a=\"\"\r\nabcd\r\n00\r\n\r\n", CHUNKED_HEAD "(abcd).");
+  static const char *const bad[] = {
+      "4;\r\n",         "4;;a\r\n",       "4;a=\r\n",  "4;=b\r\n",
+      "4;a=\"b\r\n",    "4;a=\"b\"c\r\n", "4;a b\r\n", "4;a=\"\001\"\r\n",
+      "4;a=\"\\\r\n\"", "4 ;a\r\n",       "4;a\n",     "4;a=b\rc\r\n"};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    (void)buf_addf(&text, CHUNKED_POST "%s", bad[i]);
+    request(buf_z(&text), CHUNKED_HEAD "!400 http1.codec_error");
+    buf_dispose(&text);
+  }
+}
+
+static void trailers_decide_nothing(void **state) {
+  (void)state;
+  request(CHUNKED_POST "0\r\nX-Sum: 1 \r\nHost: y\r\nContent-Length: 5\r\nAuthorization: z\r\n"
+                       "X-Forwarded-For: 1\r\nIf-Match: a\r\nX_More:\r\n\r\nGET / HTTP/1.1\r\n"
+                       "Host: x\r\n\r\n",
+          CHUNKED_HEAD " x-sum=[1] x_more=[].<GET x / 1.1 len=0 host=[x]>.");
+  static const char *const bad[] = {"X: y\n\r\n",
+                                    "X: y\r\n\n",
+                                    "X: y\r\n z\r\n\r\n",
+                                    " X: y\r\n\r\n",
+                                    "X : y\r\n\r\n",
+                                    "X\r\n\r\n",
+                                    ": y\r\n\r\n",
+                                    "X: \001\r\n\r\n",
+                                    "\n",
+                                    "X: a\rb\r\n\r\n",
+                                    "Transfer-Encoding: chunked\r\n\r\n"};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    (void)buf_addf(&text, CHUNKED_POST "0\r\n%s", bad[i]);
+    request(buf_z(&text), CHUNKED_HEAD "!400 http1.codec_error");
+    buf_dispose(&text);
+  }
+  check(
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nGrpc-Status: 0\r\n\r\n",
+      "<200 1.1 len=-1 transfer-encoding=[chunked]>(a) grpc-status=[0].", true, false, false);
+}
+
+static void trailers_are_written(void **state) {
+  static struct head_trailers trailers; // 9 KB
+  char out[HTTP1_TRAILERS_ROOM];
+  (void)state;
+  assert_true(head_trailers_add(&trailers, STR("x-sum"), STR("1")));
+  assert_true(head_trailers_add(&trailers, STR("host"), STR("y"))); // dropped
+  size_t len = http1_write_trailers(out, sizeof(out), &trailers);
+  out[len] = '\0';
+  assert_string_equal(out, "0\r\nx-sum: 1\r\n\r\n");
+  assert_int_equal(http1_write_trailers(out, len - 1, &trailers), 0);
+  for (unsigned i = 1; i < HEAD_TRAILERS_MAX; i++)
+    assert_true(head_trailers_add(&trailers, STR("x"), STR("y")));
+  assert_false(head_trailers_add(&trailers, STR("x"), STR("y")));
+}
+
+static void rules_may_be_stricter(void **state) {
+  (void)state;
+  const char *text = "GET //a HTTP/1.1\r\nHost: x\r\nX_Y: 1\r\nZ: 2\r\n\r\n";
+  struct http1_rules mine = {.underscores = HTTP1_UNDERSCORES_DROP,
+                             .path = HEAD_PATH_MERGE_SLASHES};
+  request(text, "<GET x //a 1.1 len=0 host=[x] x_y=[1] z=[2]>.");
+  rules = &mine;
+  request(text, "<GET x /a 1.1 len=0 host=[x] z=[2]>.");
+  mine.underscores = HTTP1_UNDERSCORES_REJECT;
+  request(text, "!400 http1.unexpected_underscore");
+  mine.body_max = 4;
+  request("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd",
+          "<POST x / 1.1 len=4 host=[x] content-length=[4]>(abcd).");
+  request("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde",
+          "!413 request_payload_too_large");
+  // What of a longer one was passed on depends on how it came.
+  struct buf out;
+  buf_init(&out, 1 << 16);
+  const char *long_one = CHUNKED_POST "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+  decode(&out, long_one, strlen(long_one), 1, 1, false, false, false);
+  assert_string_equal(buf_z(&out), CHUNKED_HEAD "(abcd)!413 request_payload_too_large");
+  buf_dispose(&out);
+  rules = NULL;
+}
+
 static void limits_hold(void **state) {
   struct buf text, out;
   (void)state;
@@ -311,21 +407,21 @@ static void heads_are_written_anew(void **state) {
   const char *text = "POST /a?b HTTP/1.1\r\nHost: x\r\nCoNNection: x-hop, close\r\nX-Hop: 1\r\n"
                      "Keep-Alive: 5\r\nTE: trailers\r\nX-Keep: 2\r\nContent-Length: 3\r\n\r\n";
   memcpy(bytes, text, strlen(text));
-  http1_decoder_init(&decoder, false);
+  http1_decoder_init(&decoder, false, NULL);
   http1_decoder_start(&decoder, &head, false);
   assert_int_equal(http1_decode(&decoder, bytes, strlen(text), &used, &piece), HTTP1_HEAD);
   struct http1_write_options options = {.framing = HTTP1_LENGTH};
   size_t len = http1_write_request(out, sizeof(out), &head, &options);
   out[len] = '\0';
-  assert_string_equal(out,
-                      "POST /a?b HTTP/1.1\r\nhost: x\r\nx-keep: 2\r\ncontent-length: 3\r\n\r\n");
+  assert_string_equal(out, "POST /a?b HTTP/1.1\r\nhost: x\r\nx-keep: 2\r\nte: trailers\r\n"
+                           "content-length: 3\r\n\r\n");
   options.framing = HTTP1_CHUNKED;
   options.path = STR("/new");
   options.authority = STR("y");
   len = http1_write_request(out, sizeof(out), &head, &options);
   out[len] = '\0';
-  assert_string_equal(
-      out, "POST /new?b HTTP/1.1\r\nhost: y\r\nx-keep: 2\r\ntransfer-encoding: chunked\r\n\r\n");
+  assert_string_equal(out, "POST /new?b HTTP/1.1\r\nhost: y\r\nx-keep: 2\r\nte: trailers\r\n"
+                           "transfer-encoding: chunked\r\n\r\n");
   assert_int_equal(http1_write_request(out, len - 1, &head, &options), 0);
   http1_decoder_dispose(&decoder);
 }
@@ -348,6 +444,10 @@ int main(void) {
       cmocka_unit_test(doubtful_requests_are_refused),
       cmocka_unit_test(one_framing_or_none),
       cmocka_unit_test(broken_chunks_are_faults),
+      cmocka_unit_test(chunk_extensions_are_read_and_dropped),
+      cmocka_unit_test(trailers_decide_nothing),
+      cmocka_unit_test(trailers_are_written),
+      cmocka_unit_test(rules_may_be_stricter),
       cmocka_unit_test(limits_hold),
       cmocka_unit_test(responses_are_read),
       cmocka_unit_test(doubtful_responses_are_refused),

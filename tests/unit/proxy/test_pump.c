@@ -90,7 +90,7 @@ static void pieces_of_a_turn_are_one_chunk(void **state) {
   http1_body_close_chunk(&body);
   assert_int_equal(pump_flush(&pump), 0);
   assert_int_equal(http1_body_add(&body, STR("!")), 0);
-  http1_body_end(&body);
+  http1_body_end(&body, STR_NULL);
   assert_int_equal(pump_flush(&pump), 0);
   ssize_t n = recv(ends[1], got, sizeof(got), 0);
   const char *expected = "b\r\nhello world\r\n1\r\n!\r\n0\r\n\r\n";
@@ -105,7 +105,7 @@ static void any_number_of_pieces_fits(void **state) {
   http1_body_init(&body, &pump, true);
   for (int i = 0; i < 100; i++)
     assert_int_equal(http1_body_add(&body, STR("x")), 0);
-  http1_body_end(&body);
+  http1_body_end(&body, STR_NULL);
   assert_int_equal(pump_flush(&pump), 0);
   size_t xs = 0;
   ssize_t n = recv(ends[1], got, sizeof(got), 0);
