@@ -147,7 +147,7 @@ def test_an_answer_before_the_end_of_the_request_says_close():
 def test_a_refused_request_is_in_the_log():
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder) / "log"
-        with Backend() as b, Proxy(simple(b), options=["--access-log", str(log), "--access-log-format", "json"]) as p:
+        with Backend() as b, Proxy(simple(b), workers=1, options=["--access-log", str(log), "--access-log-format", "json"]) as p:
             equal(until_end(p.port, b"GET /x HTTP/1.1\r\n\r\n")[:12], b"HTTP/1.1 400", "no host")
             equal(until_end(p.port, b"GET /y HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 200 + b"\r\n")[:12], b"HTTP/1.1 431", "too many")
             wait_for("two lines", lambda: log.exists() and log.read_text().count("\n") >= 2)
