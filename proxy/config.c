@@ -159,6 +159,7 @@ static void config_copy_settings(struct proxy_config *config, const struct table
       .name = arena_str(arena, from->name),
       .namespace_ = arena_str(arena, from->namespace_),
       .domain = arena_str(arena, from->domain),
+      .controller = arena_str(arena, from->controller),
       .labels = labels,
       .label_count = from->label_count,
       .listeners = listeners,

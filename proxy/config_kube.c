@@ -6,21 +6,24 @@
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/endpoint_slice.h"
 #include "manifests/kinds/gateway.h"
+#include "manifests/kinds/gateway_class.h"
 #include "manifests/kinds/http_route.h"
 #include "manifests/kinds/istio_gateway.h"
+#include "manifests/kinds/namespace.h"
 #include "manifests/kinds/pod.h"
+#include "manifests/kinds/reference_grant.h"
 #include "manifests/kinds/service.h"
 #include "manifests/kinds/service_entry.h"
 #include "manifests/kinds/virtual_service.h"
 #include "manifests/source/kube_resource.h"
 #include "manifests/source/kube_watch.h"
 
-// What is not enforced yet is watched as well, for it must be reported; but nothing waits for it: a
-// proxy may lack the right to read it. Endpoints are not watched: wherever there is an API, there
-// are EndpointSlices.
+// What a cluster may not have, or a proxy not have the right to read, is not needed: the first
+// table waits for it only until that is known. What is not enforced yet is watched as well, for it
+// must be reported. Endpoints are not watched: wherever there is an API, there are EndpointSlices.
 static const struct {
   const struct kind_desc *kind;
-  bool is_needed; // no table before it was listed
+  bool is_needed; // no table before it was listed, whatever happens
 } config_kube_kinds[] = {
     {&virtual_service_kind, true},
     {&destination_rule_kind, true},
@@ -30,6 +33,9 @@ static const struct {
     {&http_route_kind, false},
     {&gateway_kind, false},
     {&istio_gateway_kind, false},
+    {&gateway_class_kind, false},
+    {&reference_grant_kind, false},
+    {&namespace_kind, false},
     {&service_entry_kind, false},
 };
 #define CONFIG_KUBE_KINDS ARRAY_LEN(config_kube_kinds)
@@ -37,8 +43,8 @@ static const struct {
 struct config_kube_watch {
   struct config_kube *kube;
   const struct kind_desc *kind;
-  bool is_needed;
-  size_t version; // index into kind->versions
+  bool is_needed, is_settled; // settled: listed, or known to be out of reach
+  size_t version;             // index into kind->versions
   struct kube_resource resource;
   struct kube_watch *watch;
 };
@@ -110,14 +116,21 @@ static bool config_kube_try_older(struct config_kube_watch *watch) {
   return true;
 }
 
+static void config_kube_settle(struct config_kube_watch *watch) {
+  if (watch->is_settled)
+    return;
+  watch->is_settled = true;
+  if (--watch->kube->to_sync == 0)
+    watch->kube->is_changed = true; // an empty cluster is a table, too
+  config_kube_tell(watch->kube);
+}
+
 static void config_kube_synced(struct kube_watch *watch, void *data) {
   struct config_kube_watch *of = data;
   (void)watch;
   if (config_kube_try_older(of))
     return;
-  if (of->is_needed && --of->kube->to_sync == 0)
-    of->kube->is_changed = true; // an empty cluster is a table, too
-  config_kube_tell(of->kube);
+  config_kube_settle(of);
 }
 
 static void config_kube_changed(struct kube_watch *watch, void *data) {
@@ -130,6 +143,8 @@ static void config_kube_error(struct kube_watch *watch, const struct err *err, v
   struct config_kube_watch *of = data;
   (void)watch;
   of->kube->options.failed(err, of->kube->options.data);
+  if (!of->is_needed && (err->rc == RC_DENIED || err->rc == RC_UNAUTHORIZED))
+    config_kube_settle(of);
 }
 
 static int config_kube_watch_open(struct config_kube_watch *watch, struct err *err) {
@@ -158,7 +173,7 @@ static int config_kube_watch_all(struct config_kube *kube, struct err *err) {
     int rc = config_kube_watch_open(watch, err);
     if (rc)
       return rc;
-    kube->to_sync += watch->is_needed;
+    kube->to_sync++;
   }
   return 0;
 }

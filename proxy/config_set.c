@@ -5,10 +5,13 @@
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/endpoints.h"
 #include "manifests/kinds/gateway.h"
+#include "manifests/kinds/gateway_class.h"
 #include "manifests/kinds/grpc_route.h"
 #include "manifests/kinds/http_route.h"
 #include "manifests/kinds/istio_gateway.h"
+#include "manifests/kinds/namespace.h"
 #include "manifests/kinds/pod.h"
+#include "manifests/kinds/reference_grant.h"
 #include "manifests/kinds/registry.h"
 #include "manifests/kinds/service.h"
 #include "manifests/kinds/service_entry.h"
@@ -30,9 +33,11 @@ static const struct {
     {&virtual_service_kind, CONFIG_ENFORCED}, {&destination_rule_kind, CONFIG_ENFORCED},
     {&service_kind, CONFIG_JOINED},           {&endpoint_slice_kind, CONFIG_JOINED},
     {&endpoints_kind, CONFIG_JOINED},         {&pod_kind, CONFIG_JOINED},
-    {&istio_gateway_kind, CONFIG_REPORTED},   {&service_entry_kind, CONFIG_REPORTED},
-    {&workload_entry_kind, CONFIG_REPORTED},  {&gateway_kind, CONFIG_REPORTED},
-    {&http_route_kind, CONFIG_REPORTED},      {&grpc_route_kind, CONFIG_REPORTED},
+    {&istio_gateway_kind, CONFIG_ENFORCED},   {&service_entry_kind, CONFIG_REPORTED},
+    {&workload_entry_kind, CONFIG_REPORTED},  {&gateway_kind, CONFIG_ENFORCED},
+    {&gateway_class_kind, CONFIG_ENFORCED},   {&reference_grant_kind, CONFIG_ENFORCED},
+    {&namespace_kind, CONFIG_JOINED},         {&http_route_kind, CONFIG_ENFORCED},
+    {&grpc_route_kind, CONFIG_REPORTED},
 };
 
 // One decoded version of an object.
@@ -137,7 +142,7 @@ static struct str config_key(struct arena *arena, const char *kind, struct str n
 
 // Pods and slices are written often (probes, annotations, heartbeats) without anything new for
 // routing; a table for each of these writes would keep a large cluster's proxies busy with nothing.
-static uint64_t config_content(const struct json *json) {
+static uint64_t config_content(const struct json *json, bool without_status) {
   struct arena arena;
   arena_init(&arena);
   struct json *copy = json_dup(&arena, json);
@@ -146,9 +151,16 @@ static uint64_t config_content(const struct json *json) {
                                         "annotations"};
   for (size_t i = 0; metadata && i < sizeof ignored / sizeof ignored[0]; i++)
     (void)json_remove(metadata, str_of(ignored[i]));
+  if (without_status)
+    (void)json_remove(copy, STR("status"));
   uint64_t hash = str_hash(json_text(&arena, copy));
   arena_dispose(&arena);
   return hash;
+}
+
+// Of these kinds this proxy, or another controller, writes the status: no news for routing.
+static bool config_writes_status(const struct kind_desc *kind) {
+  return kind == &http_route_kind || kind == &gateway_kind || kind == &gateway_class_kind;
 }
 
 static void config_report(const struct kind_desc *kind, struct config_object *object,
@@ -185,7 +197,9 @@ static struct config_object *config_object_new(const struct kind_desc *kind, enu
   }
   object->meta = typed;
   if (use == CONFIG_JOINED)
-    object->content = config_content(tree);
+    object->content = config_content(tree, false);
+  if (config_writes_status(kind))
+    object->content = config_content(tree, true);
   if (use == CONFIG_ENFORCED) {
     (void)unenforced_report(kind, json, object->file, &object->arena, &object->findings);
     if (rc == 0 && kind == &virtual_service_kind)

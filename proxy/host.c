@@ -116,3 +116,13 @@ bool host_matches(struct str pattern, struct str name) {
   struct str suffix = str_slice(pattern, 1, pattern.len);
   return suffix.len == 0 || (name.len > suffix.len && str_ends(name, suffix));
 }
+
+bool host_intersect(struct str a, struct str b, struct str *ret_both) {
+  if (host_matches(a, b))
+    *ret_both = b;
+  else if (host_matches(b, a))
+    *ret_both = a;
+  else
+    return false;
+  return true;
+}

@@ -27,5 +27,7 @@ void host_split(struct str authority, struct str *ret_name, uint16_t *ret_port);
 // arena.
 struct str host_expand(struct arena *arena, struct str name, struct str namespace_,
                        struct str domain);
+// What two patterns have in common: the more specific one; false when they exclude each other.
+bool host_intersect(struct str a, struct str b, struct str *ret_both);
 // Whether the pattern ("a.b", "*.b", "*") covers the name.
 bool host_matches(struct str pattern, struct str name);

@@ -185,6 +185,11 @@ static int make_workers(struct proxy *proxy, struct err *err) {
 
 static int open_config(struct proxy *proxy, struct err *err) {
   const struct proxy_options *o = proxy->options;
+  struct table_label *labels = xcalloc(o->label_count + 1, sizeof(*labels));
+  for (size_t i = 0; i < o->label_count; i++) {
+    labels[i].value = o->labels[i];
+    (void)str_next(&labels[i].value, '=', &labels[i].name);
+  }
   struct config_options options = {
       .manifests = o->manifests.len ? o->manifests.ptr : NULL,
       .kubeconfig = o->kubeconfig.len ? o->kubeconfig.ptr : NULL,
@@ -192,11 +197,16 @@ static int open_config(struct proxy *proxy, struct err *err) {
       .kube_api = o->kube_api.len ? o->kube_api.ptr : NULL,
       .settings = {.name = o->name,
                    .namespace_ = o->namespace_,
+                   .controller = o->controller,
+                   .labels = labels,
+                   .label_count = o->label_count,
                    .listeners = proxy->sockets.listeners,
                    .listener_count = proxy->sockets.listener_count},
       .lease = o->manifests.len == 0,
   };
-  return config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);
+  int rc = config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);
+  xfree(labels); // copied
+  return rc;
 }
 
 static int open_admin(struct proxy *proxy, struct err *err) {

@@ -11,9 +11,12 @@ struct proxy_options {
   size_t listen_count;
   const struct str *listen_fds; // inherited sockets
   size_t listen_fd_count;
-  struct str admin; // ADDR:PORT; "off" for none
-  int64_t admin_fd; // -1: none
-  int64_t workers;  // 0: one for each processor
+  const struct str *labels; // KEY=VALUE, of this proxy
+  size_t label_count;
+  struct str controller; // whose GatewayClasses are ours
+  struct str admin;      // ADDR:PORT; "off" for none
+  int64_t admin_fd;      // -1: none
+  int64_t workers;       // 0: one for each processor
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, namespace_;
   int64_t drain_ms;

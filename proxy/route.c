@@ -149,7 +149,8 @@ static void route_forward(const struct route_request *request, struct route_work
     decision->service_namespace = service->namespace_;
   }
   if (!decision->cluster) {
-    route_reply_with(decision, 503, STR("NC"), STR("cluster_not_found"));
+    route_reply_with(decision, destination->missing_status ? destination->missing_status : 503,
+                     STR("NC"), STR("cluster_not_found"));
     return;
   }
   decision->kind = ROUTE_FORWARD;

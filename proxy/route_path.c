@@ -79,6 +79,8 @@ bool route_path_fits(const struct route_decision *decision, const struct route_r
     if (regex_replace(route->rewrite.regex, request->path, route->rewrite.substitution,
                       &worker->regex, out) == REGEX_LIMIT)
       return false;
+  } else if (route->rewrite.is_whole) {
+    (void)buf_add_str(out, route->rewrite.uri);
   } else {
     route_replace_matched(route, request->path, route->rewrite.uri, out);
   }

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct gateway_report;
 struct hash_ring;
 struct host_index;
 struct header_format;
@@ -168,6 +169,7 @@ struct table_destination {
   const struct table_service *service;        // NULL when unknown
   const struct table_cluster *const *by_port; // one for each port of `service`; entries may be NULL
   size_t fixed_port;                          // index into by_port when port != 0
+  int missing_status; // answered when it leads nowhere: 0 for 503, as a VirtualService has it
   struct table_header_ops request_headers, response_headers;
   struct str authority; // new Host, "" for none; a rewrite of the route wins
 };
@@ -184,7 +186,8 @@ struct table_redirect {
 };
 
 struct table_rewrite {
-  bool has_uri; // replaces what the uri match matched
+  bool has_uri;  // replaces what the uri match matched
+  bool is_whole; // ... the whole path
   struct str uri;
   const struct regex
       *regex; // uriRegexRewrite: global replacement of its matches by `substitution`, or NULL
@@ -278,7 +281,8 @@ struct proxy_table {
   uint32_t cluster_slots, endpoint_slots; // above every slot.index; grows, never shrinks
   uint32_t split_count;
 
-  const struct table_source *sources; // VirtualServices, DestinationRules ... that are in force
+  const struct gateway_report *gateways; // what status is made of; NULL when there is nothing
+  const struct table_source *sources;    // VirtualServices, DestinationRules ... that are in force
   size_t source_count;
   struct findings findings; // faults, warnings, and fields that are not enforced
   struct regex *regexes;    // owned

@@ -3,6 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "proxy/regex.h"
+#include "proxy/table_gateways.h"
 #include "proxy/table_ids.h"
 #include "proxy/table_parts.h"
 
@@ -110,6 +111,12 @@ static struct part_list *builder_list(struct builder *builder, const struct kind
       {&endpoint_slice_kind, &builder->slices},
       {&endpoints_kind, &builder->endpoints},
       {&pod_kind, &builder->pods},
+      {&gateway_class_kind, &builder->classes},
+      {&gateway_kind, &builder->gateways},
+      {&http_route_kind, &builder->http_routes},
+      {&istio_gateway_kind, &builder->istio_gateways},
+      {&reference_grant_kind, &builder->grants},
+      {&namespace_kind, &builder->namespaces},
   };
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
     if (lists[i].kind == kind)
@@ -143,6 +150,10 @@ static void builder_sort_objects(struct builder *builder) {
   part_list_sort(&builder->rules);
   part_list_sort(&builder->services);
   part_list_sort(&builder->slices);
+  part_list_sort(&builder->classes);
+  part_list_sort(&builder->gateways);
+  part_list_sort(&builder->http_routes);
+  part_list_sort(&builder->istio_gateways);
 }
 
 static void builder_init(struct builder *builder, const struct table_input *input) {
@@ -168,6 +179,7 @@ static void builder_dispose(struct builder *builder) {
   map_dispose(&builder->pod_by_name);
   map_dispose(&builder->pod_by_ip);
   map_dispose(&builder->rule_by_host);
+  table_gateways_dispose(builder);
   for (size_t i = 0; i < builder->scope_count; i++)
     map_dispose(&builder->scopes[i]->by_domain);
   arena_dispose(&builder->scratch);
@@ -181,8 +193,12 @@ struct proxy_table *table_build(const struct table_input *input) {
   table_add_endpoints(&builder);
   table_add_clusters(&builder);
   table_add_listeners(&builder);
+  table_add_gateways(&builder);
+  table_add_istio_gateways(&builder);
   table_add_hosts(&builder);
+  table_redirect_https(&builder);
   table_finish_hosts(&builder);
+  table_report_gateways(&builder);
   struct proxy_table *table = builder.table;
   table->sources = builder.sources;
   table->source_count = builder.source_count;

@@ -8,8 +8,9 @@
 #include "proxy/table.h"
 
 // One decoded object. The kinds that count: VirtualService, DestinationRule, Service,
-// EndpointSlice, Endpoints and Pod (of a Pod only metadata and status.podIPs are read); of others
-// only the findings are taken over. Nothing of it need outlive table_build.
+// EndpointSlice, Endpoints, Pod (only metadata and status.podIPs are read), both kinds of Gateway,
+// GatewayClass, HTTPRoute, ReferenceGrant and Namespace; of others only the findings are taken
+// over. Nothing of it need outlive table_build.
 struct table_object {
   const struct kind_desc *kind;
   const void *object;              // starts with struct object_meta; NULL: only the findings count
@@ -25,11 +26,14 @@ struct table_label {
 struct table_settings {
   struct str name, namespace_;      // of this proxy
   struct str domain;                // "" for cluster.local
-  const struct table_label *labels; // of this proxy, for sourceLabels
+  const struct table_label *labels; // of this proxy, for sourceLabels and selectors of Gateways
   size_t label_count;
+  struct str controller;                  // which GatewayClasses are ours; "" for the default
   const struct table_listener *listeners; // from --listen
   size_t listener_count;
 };
+
+#define TABLE_CONTROLLER STR("serin.dev/gateway-controller")
 
 struct table_input {
   const struct table_object *objects;

@@ -52,17 +52,15 @@ static void hosts_add_to_mesh(struct builder *builder, const struct part_object 
   }
 }
 
-// VirtualServices of one host on one gateway are one virtual host: the oldest one's routes first.
-static void hosts_merge(struct builder *builder, struct part_scope *scope, struct str host,
-                        struct str source, const struct table_route *routes, size_t count) {
+void table_merge_host(struct builder *builder, struct part_scope *scope, struct str host,
+                      struct str source, const struct table_route *routes, size_t count) {
   int64_t index = table_host_find(scope, host);
   if (index < 0) {
     index = table_host_new(builder, scope, host, source);
     (void)table_host_take(builder, (uint32_t)index, host);
   } else if (!str_contains(builder->hosts[index].source, source)) {
     builder->hosts[index].source =
-        TABLE_CONCAT(builder->arena, builder->hosts[index].source,
-                     builder->hosts[index].source.len ? STR(", ") : STR(""), source);
+        TABLE_CONCAT(builder->arena, builder->hosts[index].source, STR(", "), source);
   }
   table_host_append(builder, (uint32_t)index, routes, count);
 }
@@ -75,20 +73,14 @@ static struct str hosts_gateway_name(struct arena *arena, struct str name, struc
 
 // To the gateway listeners of the command line, for a Gateway that is not declared.
 static void hosts_add_to_edge(struct builder *builder, const struct part_object *object,
-                              const struct part_context *context, bool *ret_in_force) {
+                              const struct part_context *context, const struct table_route *routes,
+                              size_t count, bool *ret_in_force) {
   const struct virtual_service *declared = object->from->object;
-  struct table_route *routes;
-  size_t count;
-  builder->is_quiet = true; // all was said when it was made first
-  bool ok = table_make_routes(builder, object, context, &routes, &count);
-  builder->is_quiet = false;
-  if (!ok)
-    return;
   struct str source = table_object_key(builder->arena, object);
   for (size_t i = 0; i < declared->spec.hosts_count; i++) {
     struct str host = host_expand(builder->arena, declared->spec.hosts[i], object->meta->namespace_,
                                   builder->domain);
-    hosts_merge(builder, builder->edge, host, source, routes, count);
+    table_merge_host(builder, builder->edge, host, source, routes, count);
   }
   table_finding(builder, FINDING_INFO, object, STR("spec.gateways"), "assumed-gateway",
                 "Gateway %.*s is not declared; served on the gateway listeners of the command line",
@@ -105,20 +97,34 @@ static struct part_context hosts_context(struct builder *builder, const struct p
       .gateway = hosts_gateway_name(&builder->scratch, gateway, object->meta->namespace_)};
 }
 
+static void hosts_add_to_gateway(struct builder *builder, const struct part_object *object,
+                                 const struct part_context *context, bool *ret_in_force) {
+  struct table_route *routes;
+  size_t count;
+  bool is_declared = table_istio_gateway_is_declared(builder, context->gateway);
+  if (!is_declared && !builder->edge) {
+    table_finding(builder, FINDING_WARNING, object, STR("spec.gateways"), "not-enforced",
+                  "Gateway %.*s is not open here: it is not declared, and no listener of the "
+                  "command line has persona=gateway",
+                  STR_ARG(context->gateway));
+    return;
+  }
+  builder->is_quiet = true; // all was said when it was made first
+  bool ok = table_make_routes(builder, object, context, &routes, &count);
+  builder->is_quiet = false;
+  if (ok && is_declared)
+    table_bind_virtual_service(builder, object, context, routes, count, ret_in_force);
+  else if (ok)
+    hosts_add_to_edge(builder, object, context, routes, count, ret_in_force);
+}
+
 static void hosts_add_to_gateways(struct builder *builder, const struct part_object *object,
                                   bool *ret_in_force) {
   const struct virtual_service *declared = object->from->object;
   for (size_t i = 0; i < declared->spec.gateways_count; i++) {
     struct part_context context = hosts_context(builder, object, declared->spec.gateways[i]);
-    if (context.persona == TABLE_MESH)
-      continue;
-    if (builder->edge)
-      hosts_add_to_edge(builder, object, &context, ret_in_force);
-    else
-      table_finding(builder, FINDING_WARNING, object, STR("spec.gateways"), "not-enforced",
-                    "Gateway %.*s is not open here: it is not declared, and no listener of the "
-                    "command line has persona=gateway",
-                    STR_ARG(context.gateway));
+    if (context.persona == TABLE_GATEWAY)
+      hosts_add_to_gateway(builder, object, &context, ret_in_force);
   }
 }
 
@@ -172,6 +178,8 @@ static uint32_t hosts_add_service(struct builder *builder, const struct part_ser
   }
   if (pattern < 0)
     pattern = table_host_find(builder->mesh, STR("*"));
+  if (pattern >= 0 && builder->hosts[pattern].is_route_group)
+    pattern = -1; // HTTPRoutes of a gateway are not for the mesh's own names
   struct str source = TABLE_CONCAT(builder->arena, STR("Service/"), service->service->namespace_,
                                    STR("/"), service->service->name);
   uint32_t index = table_host_new(builder, builder->mesh, fqdn, source);
@@ -233,6 +241,7 @@ static void hosts_add_short_names(struct builder *builder) {
 void table_add_hosts(struct builder *builder) {
   for (size_t i = 0; i < builder->virtual_services.count; i++)
     hosts_add_virtual_service(builder, &builder->virtual_services.items[i]);
+  table_add_http_routes(builder);
   for (size_t i = 0; i < builder->part_count; i++) {
     struct part_service *service = &builder->parts[i];
     if (!service->is_hosted)

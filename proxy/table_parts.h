@@ -91,11 +91,13 @@ struct part_host {
   size_t domain_count, domain_capacity;
   int64_t next; // index of the host to go on with, -1: none
   bool redirect_https;
+  bool is_route_group; // of HTTPRoutes: not for Services that have nothing else
 };
 
 struct part_listener {
   struct table_listener listener; // without slot and index
   struct part_scope *scope;
+  bool is_claimed; // by a declared Gateway
 };
 
 // For which listeners routes of a VirtualService are made.
@@ -111,11 +113,13 @@ struct builder {
   struct arena *arena;  // the table's
   struct arena scratch; // until the table is done
   struct part_list virtual_services, rules, services, slices, endpoints, pods;
-  bool is_quiet;              // what is made has been made before: no findings
-  struct map service_by_name; // fqdn -> struct part_service
-  struct map pod_by_name;     // ns/name -> struct pod
-  struct map pod_by_ip;       // ip -> struct pod
-  struct map rule_by_host;    // ns|host -> struct part_rule
+  struct part_list classes, gateways, http_routes, istio_gateways, grants, namespaces;
+  struct table_gateways *gateway; // what becomes of them
+  bool is_quiet;                  // what is made has been made before: no findings
+  struct map service_by_name;     // fqdn -> struct part_service
+  struct map pod_by_name;         // ns/name -> struct pod
+  struct map pod_by_ip;           // ip -> struct pod
+  struct map rule_by_host;        // ns|host -> struct part_rule
   struct part_service *parts;
   size_t part_count;
   struct part_host *hosts;
@@ -135,7 +139,13 @@ void table_add_services(struct builder *builder);
 void table_add_endpoints(struct builder *builder);
 void table_add_clusters(struct builder *builder);
 void table_add_listeners(struct builder *builder);
+void table_add_gateways(struct builder *builder);
+void table_add_istio_gateways(struct builder *builder);
 void table_add_hosts(struct builder *builder);
+void table_add_http_routes(struct builder *builder); // within table_add_hosts
+void table_redirect_https(struct builder *builder);  // when all hosts are known
+void table_report_gateways(struct builder *builder); // when listeners have their places
+void table_gateways_dispose(struct builder *builder);
 void table_finish_hosts(struct builder *builder);
 
 struct part_scope *table_scope_new(struct builder *builder, enum table_persona persona);
@@ -149,6 +159,16 @@ bool table_host_take(struct builder *builder, uint32_t index, struct str domain)
 // Puts further routes behind those it has.
 void table_host_append(struct builder *builder, uint32_t index, const struct table_route *routes,
                        size_t count);
+
+// Whether an Istio Gateway of this name ("ns/name") is declared, for whatever proxy.
+bool table_istio_gateway_is_declared(const struct builder *builder, struct str name);
+// Routes of a VirtualService on the servers of the Gateway the context names.
+void table_bind_virtual_service(struct builder *builder, const struct part_object *object,
+                                const struct part_context *context,
+                                const struct table_route *routes, size_t count, bool *ret_in_force);
+// VirtualServices of one host on one gateway are one virtual host: the oldest one's routes first.
+void table_merge_host(struct builder *builder, struct part_scope *scope, struct str host,
+                      struct str source, const struct table_route *routes, size_t count);
 
 // The routes of one VirtualService; false when it holds something that cannot be used (findings say
 // what), and then it is not in force at all.

@@ -176,8 +176,7 @@ static const struct schema status_schema =
 
 static const struct field gateway_fields[] = {
     F_OBJECT(struct gateway, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct gateway, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
-             .doc = "The listeners."),
+    F_OBJECT(struct gateway, spec, "spec", &spec_schema, .required = true, .doc = "The listeners."),
     F_OPTIONAL(struct gateway, status, "status", &status_schema, .read_only = true,
                .doc = "Written by the controller."),
 };

@@ -33,7 +33,7 @@ static const struct schema status_schema =
 
 static const struct field gateway_class_fields[] = {
     F_OBJECT(struct gateway_class, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct gateway_class, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
+    F_OBJECT(struct gateway_class, spec, "spec", &spec_schema, .required = true,
              .doc = "The class."),
     F_OPTIONAL(struct gateway_class, status, "status", &status_schema, .read_only = true,
                .doc = "Written by the controller."),

@@ -86,11 +86,11 @@ static const struct schema timeouts_schema = SCHEMA("HTTPRouteTimeouts", struct 
                                                     timeouts_fields, .check = check_timeouts);
 
 static const struct field retry_fields[] = {
-    F_INTS(struct http_route_retry, codes, "codes", F_RANGE(400, 599),
+    F_INTS(struct http_route_retry, codes, "codes", F_RANGE(400, 599), F_ENFORCED,
            .doc = "Statuses after which the request is tried again."),
-    F_INT_OPT(struct http_route_retry, attempts, "attempts", F_AT_LEAST(1),
+    F_INT_OPT(struct http_route_retry, attempts, "attempts", F_AT_LEAST(1), F_ENFORCED,
               .doc = "Retries after the first try."),
-    F_GEP_DURATION(struct http_route_retry, backoff_ms, "backoff",
+    F_GEP_DURATION(struct http_route_retry, backoff_ms, "backoff", F_ENFORCED,
                    .doc = "Least pause before a retry."),
 };
 static const struct schema retry_schema =
@@ -144,7 +144,7 @@ static const struct field rule_fields[] = {
            F_RANGE(0, 16), .doc = "Where requests go, by weight."),
     F_OPTIONAL(struct http_route_rule, timeouts, "timeouts", &timeouts_schema,
                .doc = "Time limits; none when not given."),
-    F_OPTIONAL(struct http_route_rule, retry, "retry", &retry_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct http_route_rule, retry, "retry", &retry_schema,
                .doc = "When a request is tried again."),
     F_OPTIONAL(struct http_route_rule, session_persistence, "sessionPersistence",
                &route_session_persistence_schema, F_NOT_ENFORCED,
@@ -185,8 +185,7 @@ static const struct schema spec_schema =
 
 static const struct field http_route_fields[] = {
     F_OBJECT(struct http_route, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct http_route, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
-             .doc = "The routes."),
+    F_OBJECT(struct http_route, spec, "spec", &spec_schema, .required = true, .doc = "The routes."),
     F_OPTIONAL(struct http_route, status, "status", &route_status_schema, .read_only = true,
                .doc = "Written by controllers."),
 };

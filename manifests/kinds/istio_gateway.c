@@ -37,7 +37,7 @@ static const struct schema certificate_schema =
     SCHEMA("TLSCertificate", struct istio_tls_certificate, certificate_fields);
 
 static const struct field tls_fields[] = {
-    F_BOOL(struct istio_server_tls, https_redirect, "httpsRedirect", F_NOT_ENFORCED,
+    F_BOOL(struct istio_server_tls, https_redirect, "httpsRedirect", F_ENFORCED,
            .doc = "Answer plain requests with 301 to https."),
     F_ENUM(struct istio_server_tls, mode, "mode", modes, F_NOT_ENFORCED, .doc = "How TLS is used."),
     F_STRING(struct istio_server_tls, server_certificate, "serverCertificate", F_NOT_ENFORCED,
@@ -142,7 +142,7 @@ static const struct schema spec_schema =
 
 static const struct field gateway_fields[] = {
     F_OBJECT(struct istio_gateway, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct istio_gateway, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
+    F_OBJECT(struct istio_gateway, spec, "spec", &spec_schema, .required = true,
              .doc = "The listeners."),
     F_JSON(struct istio_gateway, status, "status", .read_only = true,
            .doc = "Written by controllers."),

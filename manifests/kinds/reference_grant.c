@@ -37,7 +37,7 @@ static const struct schema spec_schema =
 
 static const struct field reference_grant_fields[] = {
     F_OBJECT(struct reference_grant, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct reference_grant, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
+    F_OBJECT(struct reference_grant, spec, "spec", &spec_schema, .required = true,
              .doc = "The grant."),
 };
 static const struct schema reference_grant_schema =

@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 struct proxy_command {
-  struct option_list listen, listen_fd;
+  struct option_list listen, listen_fd, label;
   struct str admin;
   int64_t admin_fd, workers;
   struct str manifests, kubeconfig, context, kube_api;
-  struct str name, ns;
+  struct str name, ns, controller;
   int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
   int64_t connection_ms, connections_max, body_max;
   struct str path_normalization, underscores;
@@ -33,6 +33,17 @@ static const struct option_row rows[] = {
      .offset = ROW(listen_fd),
      .value = "N[,persona=mesh|gateway]",
      .help = "Serve on an inherited listening socket; one for each worker is best."},
+    {.name = "label",
+     .type = OPTION_LIST,
+     .offset = ROW(label),
+     .value = "KEY=VALUE",
+     .help = "A label of this proxy, for selectors of Istio Gateways and sourceLabels."},
+    {.name = "controller-name",
+     .type = OPTION_STRING,
+     .offset = ROW(controller),
+     .value = "NAME",
+     .fallback = "serin.dev/gateway-controller",
+     .help = "Serve the Gateways of GatewayClasses with this controllerName."},
     {.name = "admin",
      .type = OPTION_STRING,
      .offset = ROW(admin),
@@ -187,6 +198,9 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .listen_count = c->listen.count,
       .listen_fds = c->listen_fd.items,
       .listen_fd_count = c->listen_fd.count,
+      .labels = c->label.items,
+      .label_count = c->label.count,
+      .controller = c->controller,
       .admin = c->admin,
       .admin_fd = c->admin_fd,
       .workers = c->workers,

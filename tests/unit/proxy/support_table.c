@@ -134,7 +134,15 @@ void test_request_free(struct test_request *request) {
 }
 
 struct str test_route(struct fixture *fixture, const struct proxy_table *table, const char *line) {
+  return test_route_at(fixture, table, NULL, line);
+}
+
+struct str test_route_at(struct fixture *fixture, const struct proxy_table *table,
+                         const struct table_listener *listener, const char *line) {
   struct test_request *request = test_request_new(line);
+  request->request.listener = listener;
+  if (listener)
+    request->request.listener_port = listener->port;
   struct route_worker worker;
   struct route_decision decision;
   route_worker_init(&worker, 1);

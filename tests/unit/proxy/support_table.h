@@ -40,4 +40,7 @@ struct test_request *test_request_new(const char *line);
 void test_request_free(struct test_request *request);
 
 // Text of the cluster, or "404 NR" and the like, of one request.
+struct str test_route_at(struct fixture *fixture, const struct proxy_table *table,
+                         const struct table_listener *listener, const char *line);
+// The same where the mesh answers.
 struct str test_route(struct fixture *fixture, const struct proxy_table *table, const char *line);

@@ -551,7 +551,7 @@ static void what_is_not_enforced_is_said(void **state) {
         "metadata: {name: vs}\nspec:\n  hosts: [agent]\n  http:\n"
         "  - match: [{statPrefix: mine}]\n"
         "    route: [{destination: {host: agent}}]\n");
-  fixture_apply(&fixture, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n"
+  fixture_apply(&fixture, "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
                           "metadata: {name: r}\nspec: {parentRefs: [{name: gw}]}\n");
   struct proxy_table *table = fixture_build(&fixture);
   bool said = false;
@@ -559,7 +559,7 @@ static void what_is_not_enforced_is_said(void **state) {
     said = said || (str_eq(table->findings.items[i].id, STR("not-enforced")) &&
                     str_contains(table->findings.items[i].path, STR("statPrefix")));
   assert_true(said);
-  assert_true(has_finding(table, "not-enforced", "HTTPRoute default/r"));
+  assert_true(has_finding(table, "not-enforced", "GRPCRoute default/r"));
   table_unref(table);
   fixture_dispose(&fixture);
 }
