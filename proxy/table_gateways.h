@@ -2,7 +2,7 @@
 // What the files of table_build share that make listeners of Gateways and routes of HTTPRoutes
 // (docs/dataplane.md 4). Private to them: table_gateways.c (Gateways of the Gateway API),
 // table_istio_gateways.c, table_attach.c (which route attaches where), table_groups.c (virtual
-// hosts of what is attached), table_http_route.c (rules), table_backends.c.
+// hosts of what is attached), table_http_route.c (rules), table_rule_filters.c, table_backends.c.
 #pragma once
 
 #include "manifests/kinds/gateway.h"
@@ -118,6 +118,13 @@ struct http_made *table_make_http_route(struct builder *builder, const struct pa
 void table_make_backends(struct builder *builder, const struct part_object *object, size_t rule,
                          const struct http_route_rule *declared, struct table_route *route,
                          struct http_made *made);
+// Mirrors and cross-origin rules. False: what cannot be honoured, in *ret_fault.
+bool table_make_rule_filters(struct builder *builder, const struct part_object *object, size_t rule,
+                             const struct http_route_rule *declared, struct table_route *route,
+                             struct http_made *made, struct str *ret_fault);
+// A pattern for the whole of a value, owned by the table; false with the reason in *ret_fault.
+bool table_make_pattern(struct builder *builder, struct str pattern, struct string_matcher *match,
+                        struct str *ret_fault);
 // One backendRef; without weight and filters.
 void table_make_backend(struct builder *builder, const struct part_object *object,
                         const struct route_backend_object *ref, struct str place,

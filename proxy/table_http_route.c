@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of an HTTPRoute -> routes with compiled matches, their filters and their ranks
 // (docs/dataplane.md 4.2 to 4.5). What cannot be honoured is not skipped: the rule answers 500.
+#include "proxy/header_format.h"
 #include "proxy/regex.h"
 #include "proxy/table_gateways.h"
 
-static bool rule_regex(struct builder *builder, struct str pattern, struct string_matcher *match,
-                       struct str *ret_fault) {
+bool table_make_pattern(struct builder *builder, struct str pattern, struct string_matcher *match,
+                        struct str *ret_fault) {
   struct regex *regex = NULL;
   struct err err;
   if (regex_compile(pattern, true, &regex, &err)) {
@@ -26,7 +27,7 @@ static bool rule_path(struct builder *builder, const struct http_route_path_matc
     match->value = arena_str(builder->arena, from->value);
     rank->path = ROUTE_RANK_REGEX;
     rank->path_len = from->value.len;
-    return rule_regex(builder, match->value, match, ret_fault);
+    return table_make_pattern(builder, match->value, match, ret_fault);
   }
   bool is_exact = from->type == HTTP_ROUTE_PATH_EXACT;
   while (!is_exact && value.len > 1 && value.ptr[value.len - 1] == '/')
@@ -51,7 +52,7 @@ static bool rule_fields(struct builder *builder, const struct route_value_match 
     field->match.kind = STRING_MATCH_EXACT;
     field->match.value = arena_str(builder->arena, from[i].value);
     if (from[i].type == ROUTE_MATCH_REGEX &&
-        !rule_regex(builder, field->match.value, &field->match, ret_fault))
+        !table_make_pattern(builder, field->match.value, &field->match, ret_fault))
       return false;
   }
   return true;
@@ -86,11 +87,13 @@ static const struct table_header *modifier_headers(struct builder *builder,
   struct table_header *headers = ARENA_ARRAY(builder->arena, struct table_header, count);
   *ret_count = 0;
   for (size_t i = 0; i < count; i++) {
-    struct table_header header = {.name = table_lower(builder->arena, from[i].name),
-                                  .value = arena_str(builder->arena, from[i].value)};
+    struct table_header header = {.name = table_lower(builder->arena, from[i].name)};
+    struct err err;
     if (str_eq(header.name, STR("host")))
-      *ret_host = header.value; // routing has used the Host; what is sent on may be another
-    else
+      // Routing has used the Host; what is sent on may be another.
+      *ret_host = arena_str(builder->arena, from[i].value);
+    else if (header_format_compile(builder->arena, from[i].value, HEADER_FORMAT_UUID, &header,
+                                   &err) == 0) // bytes that end a header were refused before
       headers[(*ret_count)++] = header;
   }
   return headers;
@@ -105,6 +108,10 @@ void table_make_modifier(struct builder *builder, const struct route_header_modi
   ops->remove_count = from->remove_count;
   ops->set = modifier_headers(builder, from->set, from->set_count, &ops->set_count, ret_host);
   ops->add = modifier_headers(builder, from->add, from->add_count, &ops->add_count, ret_host);
+  for (size_t i = 0; i < ops->set_count; i++)
+    ops->format_count += ops->set[i].format != NULL;
+  for (size_t i = 0; i < ops->add_count; i++)
+    ops->format_count += ops->add[i].format != NULL;
 }
 
 static void rule_rewrite(struct builder *builder, const struct route_url_rewrite *from,
@@ -170,7 +177,7 @@ static bool rule_filter(struct builder *builder, const struct route_filter *filt
     rule_rewrite(builder, filter->url_rewrite, &route->rewrite);
     return true;
   case ROUTE_FILTER_MIRROR:
-  case ROUTE_FILTER_CORS: return true; // reported: neither changes where a request goes
+  case ROUTE_FILTER_CORS: return true; // table_make_rule_filters
   case ROUTE_FILTER_UNSET:
   case ROUTE_FILTER_EXTENSION_REF: break;
   }
@@ -236,6 +243,7 @@ static bool rule_action(struct builder *builder, const struct part_object *objec
   for (size_t i = 0; ok && i < rule->filters_count; i++)
     ok = rule_filter(builder, &rule->filters[i], route, ret_fault);
   table_make_backends(builder, object, index, rule, route, made);
+  ok = table_make_rule_filters(builder, object, index, rule, route, made, ret_fault) && ok;
   if (!ok || (route->action == TABLE_FORWARD && route->destination_count == 0))
     rule_answer(route, 500);
   return ok;

@@ -204,7 +204,7 @@ static const struct field filter_fields[] = {
                .doc = "Answers with another location."),
     F_OPTIONAL(struct route_filter, url_rewrite, "urlRewrite", &rewrite_schema,
                .doc = "Changes host or path before forwarding."),
-    F_OPTIONAL(struct route_filter, cors, "cors", &cors_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct route_filter, cors, "cors", &cors_schema, F_ENFORCED,
                .doc = "Cross-origin requests of browsers."),
     F_OPTIONAL(struct route_filter, extension_ref, "extensionRef", &extension_schema,
                F_NOT_ENFORCED, .doc = "A filter of another group; none is known here."),

@@ -173,6 +173,37 @@ def test_timeouts_and_retries():
         equal(tries.count("/other"), 1, "tries of a status that is not retried")
 
 
+def test_cross_origin_requests():
+    cors = {"type": "CORS", "cors": {"allowOrigins": ["https://*.example.com", "https://exact.org:8443"],
+                                     "allowMethods": ["GET", "PUT"], "exposeHeaders": ["X-One"]}}
+    with World("one") as w:
+        w.configure(route("r", [{"filters": [cors], "backendRefs": [to("one")]}]))
+        ask = [("Access-Control-Request-Method", "PUT")]
+        got = w.get(method="OPTIONS", fields=ask + [("Origin", "https://a.b.example.com")])
+        check(got.status in (200, 204), f"preflight {got}")
+        equal(got.get("access-control-allow-origin"), "https://a.b.example.com", "allow-origin")
+        equal(got.get("access-control-max-age"), "5", "max-age")
+        for origin in ("https://example.com", "http://a.example.com", "https://a.example.com.evil.org"):
+            got = w.get(method="OPTIONS", fields=ask + [("Origin", origin)])
+            equal(got.get("access-control-allow-origin"), None, origin)
+        equal(len(w.backends["one"].requests), 0, "preflights are answered by the proxy")
+        got = w.get(fields=[("Origin", "https://exact.org:8443")])
+        equal((got.status, got.get("access-control-allow-origin"), got.get("access-control-expose-headers")),
+              (200, "https://exact.org:8443", "X-One"), "the request itself")
+
+
+def test_the_request_id_as_a_header_value():
+    add = {"type": "RequestHeaderModifier", "requestHeaderModifier": {
+        "add": [{"name": "X-Request-ID", "value": "${UUID}"}, {"name": "X-Agent-Platform", "value": "kagenti"}],
+        "set": [{"name": "X-Forwarded-Proto", "value": "https"}]}}
+    with World("one") as w:
+        w.configure(route("agent-headers", [{"filters": [add], "backendRefs": [to("one")]}]))
+        equal(w.get(host="any.host").status, 200, "a route without hostnames takes every host")
+        seen = w.backends["one"].requests[-1]
+        check(len(seen.get("x-request-id")) == 36, f"one id: {seen.get('x-request-id')}")
+        equal((seen.get("x-agent-platform"), seen.get("x-forwarded-proto")), ("kagenti", "https"), "the others")
+
+
 def test_routes_of_other_namespaces_need_the_listeners_leave():
     with World("one") as w:
         w.configure(route("r", [{"backendRefs": [to("one")]}]), allowed="Same")
