@@ -52,6 +52,15 @@ static void dump_endpoint_lines(struct buf *out, const struct table_cluster *clu
                    constants[i]);
 }
 
+static void dump_limits(struct buf *out, const struct table_cluster *cluster) {
+  const struct table_pool *pool = &cluster->pool;
+  struct str priority = STR("default_priority");
+  dump_line(out, cluster->id, priority, "max_connections", pool->max_connections);
+  dump_line(out, cluster->id, priority, "max_pending_requests", pool->max_pending);
+  dump_line(out, cluster->id, priority, "max_requests", pool->max_requests);
+  dump_line(out, cluster->id, priority, "max_retries", pool->max_retries);
+}
+
 static int dump_cluster_lines(struct buf *out, const struct proxy_table *table, dump_stats_fn stats,
                               void *ctx) {
   for (size_t i = 0; i < table->cluster_count; i++) {
@@ -59,6 +68,7 @@ static int dump_cluster_lines(struct buf *out, const struct proxy_table *table, 
     (void)buf_addf(out, "%.*s::observability_name::%.*s\n", STR_ARG(cluster->id),
                    STR_ARG(cluster->id));
     (void)buf_addf(out, "%.*s::added_via_api::true\n", STR_ARG(cluster->id));
+    dump_limits(out, cluster);
     for (size_t j = 0; j < cluster->endpoint_count; j++) {
       struct dump_endpoint_stats numbers = {0};
       if (stats)

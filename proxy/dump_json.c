@@ -80,6 +80,28 @@ static const char *dump_balancer(enum table_balancer balancer) {
   return "";
 }
 
+static void dump_limit(struct arena *arena, struct json *item, const char *name, int64_t value,
+                       bool given) {
+  if (given)
+    json_put_int(arena, item, name, value);
+}
+
+// Only what is given.
+static void dump_pool(struct arena *arena, struct json *item, const struct table_pool *pool) {
+  dump_limit(arena, item, "maxConnections", pool->max_connections,
+             pool->max_connections != UINT32_MAX);
+  dump_limit(arena, item, "maxPendingRequests", pool->max_pending, pool->max_pending != UINT32_MAX);
+  dump_limit(arena, item, "maxRequests", pool->max_requests, pool->max_requests != UINT32_MAX);
+  dump_limit(arena, item, "maxRetries", pool->max_retries,
+             pool->max_retries != UINT32_MAX && !pool->has_retry_budget);
+  dump_limit(arena, item, "retryBudgetPercent", (int64_t)pool->budget_percent,
+             pool->has_retry_budget);
+  dump_limit(arena, item, "retryBudgetMin", pool->budget_min, pool->has_retry_budget);
+  dump_limit(arena, item, "idleTimeoutMs", pool->idle_timeout_ms, pool->idle_timeout_ms > 0);
+  dump_limit(arena, item, "maxConnectionDurationMs", pool->max_duration_ms,
+             pool->max_duration_ms > 0);
+}
+
 static struct json *dump_json_cluster(struct arena *arena, const struct table_cluster *cluster) {
   struct json *item = json_new_object(arena);
   json_put_string(arena, item, "name", cluster->id);
@@ -93,6 +115,7 @@ static struct json *dump_json_cluster(struct arena *arena, const struct table_cl
   json_put_int(arena, item, "connectTimeoutMs", cluster->connect_timeout_ms);
   if (cluster->max_requests_per_connection)
     json_put_int(arena, item, "maxRequestsPerConnection", cluster->max_requests_per_connection);
+  dump_pool(arena, item, &cluster->pool);
   json_put_int(arena, item, "endpoints", (int64_t)cluster->endpoint_count);
   json_put_int(arena, item, "unready", (int64_t)cluster->unready_count);
   return item;

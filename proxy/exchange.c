@@ -137,6 +137,8 @@ static uint32_t on_connect_failed(struct exchange *x, const struct exchange_even
     return 0;
   x->try = EXCHANGE_TRY_NONE; // the connection is gone already
   x->tries++;
+  if (event->reason == EXCHANGE_REASON_OVERFLOW) // more of the same would not help
+    return answer_reason(x, event->reason);
   struct retry_event what = {.kind = RETRY_EVENT_CONNECT_FAILURE, .grpc_status = -1};
   uint32_t actions = 0;
   return retry(x, &what, event, &actions) ? actions : answer_reason(x, event->reason);

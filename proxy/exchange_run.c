@@ -9,7 +9,7 @@
 #include "proxy/head_rules.h"
 #include "proxy/http1_write.h"
 #include "proxy/outlier.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
 static int64_t now_ms(const struct exchange_run *run) {
@@ -54,31 +54,66 @@ static void try_begins(struct exchange_run *run) {
   run->load = upstream_load_at(run->worker->settings.load, run->endpoint->slot.index);
   if (run->load)
     atomic_fetch_add_explicit(run->load, 1, memory_order_relaxed);
+}
+
+// It has a connection.
+static void try_attached(struct exchange_run *run, struct upstream *upstream) {
+  run->upstream = upstream;
   count_try(run, 1);
 }
 
 static void try_ended(struct exchange_run *run) {
+  if (run->upstream)
+    count_try(run, -1);
   run->upstream = NULL;
   if (run->load)
     atomic_fetch_sub_explicit(run->load, 1, memory_order_relaxed);
   run->load = NULL;
-  count_try(run, -1);
+  upstream_pool_leave(&run->user);
 }
 
 static void report(struct exchange_run *run, enum outlier_event event, int status) {
   outlier_report(run->worker, run->decision.cluster, run->endpoint, event, status);
 }
 
+static const struct upstream_user_ops user_ops;
+
+static void ask_for_connection(struct exchange_run *run) {
+  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
+  bool check = !run->exchange.policy.is_idempotent;
+  struct upstream *upstream;
+  run->user = (struct upstream_user){.ops = &user_ops,
+                                     .worker = run->worker,
+                                     .cluster = run->decision.cluster,
+                                     .endpoint = run->endpoint,
+                                     .base = run->base};
+  switch (upstream_pool_ask(&run->user, run->exchange.fresh, check, &upstream, &event.reason)) {
+  case UPSTREAM_WAITS: return;
+  case UPSTREAM_READY:
+    report(run, OUTLIER_CONNECTED, 0);
+    try_attached(run, upstream);
+    event.reused = upstream->served > 1;
+    break;
+  case UPSTREAM_REFUSED:
+    if (event.reason == EXCHANGE_REASON_REMOTE_CONNECT)
+      report(run, OUTLIER_FAILURE, 0);
+    try_ended(run);
+    event.kind = EXCHANGE_ON_CONNECT_FAILED;
+    event.rnd = rng_next(&run->worker->rng);
+    break;
+  }
+  then(run, &event);
+}
+
 static void act_connect(struct exchange_run *run) {
   struct worker *worker = run->worker;
   const struct table_cluster *cluster = run->decision.cluster;
-  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
   bool avoid = run->exchange.policy.retry->ignore_previous_hosts && run->exchange.retries > 0;
   if (!run->exchange.fresh || !run->endpoint)
     run->endpoint = balance_pick(run, avoid);
   if (!run->endpoint) {
+    struct exchange_event event = make_event(run, EXCHANGE_ON_NO_ENDPOINT);
     struct route_reply none = route_reply_no_endpoint();
-    event.kind = EXCHANGE_ON_NO_ENDPOINT;
     event.reply = (struct exchange_reply){none.status, exchange_flag_find(none.flag), none.body,
                                           none.details};
     then(run, &event);
@@ -87,33 +122,22 @@ static void act_connect(struct exchange_run *run) {
   if (run->exchange.fresh)
     stats_add(&stats_cluster(worker->stats, cluster->slot)->upstream_stale_connection, 1);
   pick_tried_add(&run->tried, run->endpoint);
-  run->base = base_of(run, upstream_pool_of(worker, run->endpoint->slot));
+  run->base = base_of(run, upstream_pool_of(worker, cluster, run->endpoint));
   try_begins(run);
-  run->upstream = upstream_get(worker, cluster, run->endpoint, run->base, run->exchange.fresh,
-                               !run->exchange.policy.is_idempotent, run, &event.reason);
-  if (!run->upstream) {
-    if (event.reason == EXCHANGE_REASON_REMOTE_CONNECT)
-      report(run, OUTLIER_FAILURE, 0);
-    try_ended(run);
-    event.kind = EXCHANGE_ON_CONNECT_FAILED;
-    event.rnd = rng_next(&worker->rng);
-    then(run, &event);
-  } else if (run->upstream->state == UPSTREAM_ACTIVE) {
-    event.reused = run->upstream->served > 1;
-    report(run, OUTLIER_CONNECTED, 0);
-    then(run, &event);
-  }
+  ask_for_connection(run);
 }
 
 static void act_reset_upstream(struct exchange_run *run) {
-  if (!run->upstream)
+  struct upstream *upstream = run->upstream;
+  if (!upstream && !run->user.waits)
     return;
-  stats_add(&run->upstream->cluster_stats->upstream_rq_tx_reset, 1);
   if (run->exchange.timed_out)
     report(run, OUTLIER_TIMEOUT, 0);
   run->exchange.timed_out = false;
-  struct upstream *upstream = run->upstream;
   try_ended(run);
+  if (!upstream)
+    return;
+  stats_add(&upstream->cluster_stats->upstream_rq_tx_reset, 1);
   upstream_reset(upstream);
 }
 
@@ -148,8 +172,7 @@ static void act_finish(struct exchange_run *run) {
   exchange_send_record(run);
   exchange_filters_end(run);
   run->active = false;
-  if (run->upstream)
-    act_reset_upstream(run);
+  act_reset_upstream(run);
   worker_table_unref(run->table);
   run->table = NULL;
 }
@@ -264,6 +287,7 @@ static struct exchange_event first_event(struct exchange_run *run) {
 
 static void reset_run(struct exchange_run *run) {
   run->upstream = NULL;
+  run->user.waits = NULL;
   run->has_next = run->prepared = run->cut_hard = run->has_service_ms = run->is_grpc = false;
   run->active = true;
   run->endpoint = NULL;
@@ -341,14 +365,25 @@ void exchange_run_request_fault(struct exchange_run *run, const struct http1_fau
   apply(run, &event);
 }
 
-void exchange_run_connected(struct exchange_run *run, bool reused) {
+static struct exchange_run *run_of(const struct upstream_user *user) {
+  union {
+    const void *in;
+    void *out;
+  } ptr = {user};
+  return container_of((struct upstream_user *)ptr.out, struct exchange_run, user);
+}
+
+static void on_connected(struct upstream_user *user, struct upstream *upstream, bool reused) {
+  struct exchange_run *run = run_of(user);
   struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
   event.reused = reused;
   report(run, OUTLIER_CONNECTED, 0);
+  try_attached(run, upstream);
   apply(run, &event);
 }
 
-void exchange_run_connect_failed(struct exchange_run *run, enum exchange_reason reason) {
+static void on_failed(struct upstream_user *user, enum exchange_reason reason) {
+  struct exchange_run *run = run_of(user);
   struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECT_FAILED);
   event.reason = reason;
   event.rnd = rng_next(&run->worker->rng);
@@ -357,8 +392,9 @@ void exchange_run_connect_failed(struct exchange_run *run, enum exchange_reason 
   apply(run, &event);
 }
 
-void exchange_run_upstream_reset(struct exchange_run *run, enum exchange_reason reason,
-                                 bool request_started, bool response_started) {
+static void on_reset(struct upstream_user *user, enum exchange_reason reason, bool request_started,
+                     bool response_started) {
+  struct exchange_run *run = run_of(user);
   struct exchange_event event = make_event(run, EXCHANGE_ON_UPSTREAM_RESET);
   event.reason = reason;
   event.request_started = request_started;
@@ -380,7 +416,7 @@ static void on_head(struct exchange_run *run) {
     struct upstream *upstream = run->upstream;
     bool sent = upstream_has_sent(upstream);
     upstream_reset(upstream);
-    exchange_run_upstream_reset(run, EXCHANGE_REASON_PROTOCOL, sent, true);
+    on_reset(&run->user, EXCHANGE_REASON_PROTOCOL, sent, true);
     return;
   }
   if (head->status < 200 && head->status != 101) {
@@ -404,7 +440,8 @@ static void on_head(struct exchange_run *run) {
   apply(run, &event);
 }
 
-void exchange_run_response(struct exchange_run *run, enum http1_event event, struct str piece) {
+static void on_response(struct upstream_user *user, enum http1_event event, struct str piece) {
+  struct exchange_run *run = run_of(user);
   struct upstream *upstream = run->upstream;
   switch (event) {
   case HTTP1_HEAD: on_head(run); break;
@@ -478,9 +515,22 @@ void exchange_run_flush(struct exchange_run *run) {
     connection_update(run->connection);
 }
 
-bool exchange_run_wants_response(const struct exchange_run *run) {
-  return exchange_wants_response(&run->exchange);
+static bool wants_response(const struct upstream_user *user) {
+  return exchange_wants_response(&run_of(user)->exchange);
 }
+
+static void on_flush(struct upstream_user *user) {
+  exchange_run_flush(run_of(user));
+}
+
+static const struct upstream_user_ops user_ops = {
+    .connected = on_connected,
+    .failed = on_failed,
+    .response = on_response,
+    .reset = on_reset,
+    .wants_response = wants_response,
+    .flush = on_flush,
+};
 
 bool exchange_run_keeps_request(const struct exchange_run *run) {
   return exchange_keeps_request(&run->exchange);

@@ -12,18 +12,18 @@
 #include "proxy/http1.h"
 #include "proxy/pick.h"
 #include "proxy/route.h"
+#include "proxy/upstream.h"
 
 #include <stdatomic.h>
 
 struct connection;
-struct stats_base;
-struct upstream;
 struct worker;
 struct worker_table;
 
 struct exchange_run {
   struct connection *connection;
   struct worker *worker;
+  struct upstream_user user;
   struct upstream *upstream; // of the present try, or NULL
   struct worker_table *table;
   struct exchange exchange;
@@ -68,12 +68,6 @@ void exchange_run_request_body(struct exchange_run *run, struct str piece);
 // The body's framing broke, or it is longer than allowed.
 void exchange_run_request_fault(struct exchange_run *run, const struct http1_fault *fault);
 void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind);
-// From upstream.
-void exchange_run_connected(struct exchange_run *run, bool reused);
-void exchange_run_connect_failed(struct exchange_run *run, enum exchange_reason reason);
-void exchange_run_response(struct exchange_run *run, enum http1_event event, struct str piece);
-void exchange_run_upstream_reset(struct exchange_run *run, enum exchange_reason reason,
-                                 bool request_started, bool response_started);
 // Writes both ways and reports what the sockets took; afterwards run->active says whether it goes
 // on.
 void exchange_run_write(struct exchange_run *run);
@@ -81,6 +75,5 @@ void exchange_run_write(struct exchange_run *run);
 // request.
 void exchange_run_flush(struct exchange_run *run);
 
-bool exchange_run_wants_response(const struct exchange_run *run);
 // Whether the client's body bytes must stay in its block after they were written upstream.
 bool exchange_run_keeps_request(const struct exchange_run *run);

@@ -5,7 +5,7 @@
 #include "manifests/base/bug.h"
 #include "proxy/connection.h"
 #include "proxy/connection_end.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>

@@ -45,6 +45,7 @@ static uint64_t resident_bytes(void) {
 static struct stats_view view_of(struct proxy *proxy) {
   return (struct stats_view){
       .workers = proxy->stats,
+      .breakers = proxy->breakers,
       .count = proxy->worker_count,
       .table = table_of(proxy),
       .outliers = proxy->outlier.set,

@@ -7,6 +7,7 @@
 #include "manifests/base/log.h"
 #include "proxy/access_log.h"
 #include "proxy/admin.h"
+#include "proxy/breaker.h"
 #include "proxy/config.h"
 #include "proxy/proxy_admin.h"
 #include "proxy/proxy_state.h"
@@ -56,6 +57,7 @@ static void on_publish(void *ctx, struct proxy_table *table) {
   struct proxy *proxy = ctx;
   upstream_load_fit(proxy->load, table->endpoint_slots);
   proxy_outlier_take(&proxy->outlier, table);
+  breakers_fit(proxy->breakers, table->cluster_slots, table->endpoint_slots);
   for (unsigned i = 0; i < proxy->worker_count && !proxy->draining; i++)
     worker_publish(proxy->workers[i], table_ref(table));
   LOG(LOG_DEBUG, "new table", LOG_I("version", (int64_t)table->version),
@@ -159,6 +161,7 @@ static int make_workers(struct proxy *proxy, struct err *err) {
   struct worker_settings settings = {.limits = &proxy->limits,
                                      .load = proxy->load,
                                      .outliers = proxy->outlier.set,
+                                     .breakers = proxy->breakers,
                                      .inherited = options->listen_fd_count > 0,
                                      .close_hint = &proxy->unhealthy};
   struct stats_source source = {
@@ -272,6 +275,7 @@ static void dispose(struct proxy *proxy) {
   access_log_close(proxy->access_log);
   upstream_load_free(proxy->load);
   proxy_outlier_dispose(&proxy->outlier);
+  breakers_free(proxy->breakers);
   proxy_sockets_dispose(&proxy->sockets);
   map_dispose(&proxy->zero);
   xfree(proxy->workers);
@@ -333,6 +337,8 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   log_set_part("proxy");
   proxy.worker_count =
       options->workers > 0 ? (unsigned)options->workers : (unsigned)uv_available_parallelism();
+  if (proxy.worker_count > BREAKER_WORKERS_MAX)
+    proxy.worker_count = BREAKER_WORKERS_MAX;
   proxy.limits = limits_of(options, proxy.worker_count);
   proxy.limits.http1 = http1;
   proxy.workers = xcalloc(proxy.worker_count, sizeof(*proxy.workers));
@@ -340,6 +346,7 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   proxy.taken = xcalloc(proxy.worker_count, sizeof(*proxy.taken));
   proxy.load = upstream_load_new();
   map_init(&proxy.zero);
+  proxy.breakers = breakers_new(proxy.worker_count);
   open_loop(&proxy);
   rc = make_workers(&proxy, err);
   if (rc == 0)

@@ -15,6 +15,7 @@ struct access_log;
 struct admin;
 struct proxy_config;
 struct stats;
+struct breakers;
 struct upstream_load;
 
 struct proxy {
@@ -32,6 +33,7 @@ struct proxy {
   uint64_t confirmed; // taken by all
   struct upstream_load *load;
   struct proxy_outlier outlier;
+  struct breakers *breakers;
   struct access_log *access_log;
   struct proxy_sockets sockets;
   struct proxy_config *config; // NULL when closed

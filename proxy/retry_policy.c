@@ -135,3 +135,10 @@ int64_t retry_backoff_ms(const struct retry_policy *policy, uint32_t retry, uint
     interval = interval * 2 <= longest ? interval * 2 : longest;
   return (int64_t)(rnd % (uint64_t)interval);
 }
+
+uint32_t retry_budget_limit(double percent, uint32_t least, uint64_t active) {
+  double share = percent * (double)active / 100.0;
+  if (share >= (double)UINT32_MAX)
+    return UINT32_MAX;
+  return share > (double)least ? (uint32_t)share : least;
+}

@@ -93,3 +93,5 @@ enum retry_verdict retry_decide(const struct retry_policy *policy, uint32_t retr
 // How long to wait before retry number `retry` (from 1): uniform in [0, min(base * 2^(retry-1), 10
 // * base)).
 int64_t retry_backoff_ms(const struct retry_policy *policy, uint32_t retry, uint64_t rnd);
+// How many retries of a cluster may be on their way at once under a retryBudget.
+uint32_t retry_budget_limit(double percent, uint32_t least, uint64_t active);

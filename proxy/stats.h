@@ -72,9 +72,14 @@ struct stats_base {
   XX(upstream_cx_connect_fail)                                                                     \
   XX(upstream_cx_connect_timeout)                                                                  \
   XX(upstream_cx_max_requests)                                                                     \
+  XX(upstream_cx_max_duration_reached)                                                             \
+  XX(upstream_cx_overflow)                                                                         \
   XX(upstream_rq_total)                                                                            \
   XX(upstream_rq_completed)                                                                        \
   XX(upstream_rq_pending_total)                                                                    \
+  XX(upstream_rq_pending_overflow)                                                                 \
+  XX(upstream_rq_pending_failure_eject)                                                            \
+  XX(upstream_rq_cancelled)                                                                        \
   XX(upstream_rq_timeout)                                                                          \
   XX(upstream_rq_per_try_timeout)                                                                  \
   XX(upstream_rq_rx_reset)                                                                         \
@@ -82,6 +87,8 @@ struct stats_base {
   XX(upstream_rq_retry)                                                                            \
   XX(upstream_rq_retry_success)                                                                    \
   XX(upstream_rq_retry_limit_exceeded)                                                             \
+  XX(upstream_rq_retry_overflow)                                                                   \
+  XX(upstream_rq_retry_backoff_exponential)                                                        \
   XX(upstream_rq_2xx)                                                                              \
   XX(upstream_rq_3xx)                                                                              \
   XX(upstream_rq_4xx)                                                                              \

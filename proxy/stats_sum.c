@@ -3,6 +3,7 @@
 
 #include "manifests/base/bug.h"
 #include "manifests/base/map.h"
+#include "proxy/stats_breaker.h"
 
 const struct stats_row stats_cluster_rows[] = {
 #define XX(name) {#name, offsetof(struct stats_cluster, name), false},
@@ -48,6 +49,9 @@ const struct stats_derived stats_derived_rows[] = {
     {"membership_total", derive_total},
     {"membership_healthy", derive_healthy},
     {"outlier_detection_ejections_active", derive_ejected},
+#define XX(name) {"circuit_breakers_default_" #name, stats_breaker_##name},
+    STATS_BREAKER_MAP(XX)
+#undef XX
 };
 const size_t stats_derived_row_count = ARRAY_LEN(stats_derived_rows);
 

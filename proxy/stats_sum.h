@@ -11,12 +11,15 @@
 
 enum stats_reporter { STATS_SOURCE = 1, STATS_DESTINATION = 2 };
 
+struct breakers;
+
 // What there is to show.
 struct stats_view {
   struct stats *const *workers;
   size_t count;
   const struct proxy_table *table;    // for names of clusters and endpoints; may be NULL
   const struct outlier_set *outliers; // health of the endpoints; may be NULL
+  struct breakers *breakers;          // connections and retries of the clusters; may be NULL
   unsigned reporters;                 // bits of enum stats_reporter
   bool tcp_for_http;                  // count upstream connections under istio_tcp_*
   bool is_live, is_draining;

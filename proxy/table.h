@@ -113,6 +113,21 @@ struct table_hash {
   uint32_t size; // least number of places of the ring, or size of the Maglev table
 };
 
+// connectionPool and retryBudget of a cluster (docs/dataplane.md 3.2). Limits hold over all
+// workers; UINT32_MAX: none.
+struct table_pool {
+  int64_t idle_timeout_ms; // 0: the proxy's default
+  int64_t max_duration_ms; // age at which a connection is closed; 0: none
+  bool has_keepalive;      // probes of the kernel; what is 0 below is the kernel's default
+  int keepalive_probes, keepalive_time_s, keepalive_interval_s;
+  bool is_limited; // one of these is set:
+  uint32_t max_connections, max_pending, max_requests;
+  uint32_t max_retries;
+  bool has_retry_budget; // replaces max_retries
+  double budget_percent; // of active and waiting requests
+  uint32_t budget_min;
+};
+
 // What is connected to: one (Service port, subset).
 struct table_cluster {
   struct table_slot slot;
@@ -137,6 +152,7 @@ struct table_cluster {
   uint32_t panic_percent; // fewer healthy ones than this: all are used, the ejected, too
   int64_t connect_timeout_ms;
   uint32_t max_requests_per_connection; // 0: no limit
+  struct table_pool pool;
   bool is_http2;
   struct str rule; // "team1/research-agent-dr", "" when no DestinationRule applies
 };

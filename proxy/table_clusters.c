@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-#define CLUSTER_CONNECT_TIMEOUT_MS 10000 // Istio's meshConfig.connectTimeout
 #define CLUSTER_ROOT_NAMESPACE STR("istio-system")
 
 // A rule counts in the proxy's own namespace, the Service's, or the root namespace
@@ -184,15 +183,6 @@ static struct part_blocks cluster_policy(const struct part_rule *rule,
   return blocks;
 }
 
-static void cluster_set_pool(struct table_cluster *cluster, const struct dr_connection_pool *pool) {
-  cluster->connect_timeout_ms = pool && pool->tcp && pool->tcp->connect_timeout_ms > 0
-                                    ? pool->tcp->connect_timeout_ms
-                                    : CLUSTER_CONNECT_TIMEOUT_MS;
-  if (pool && pool->http && pool->http->max_requests_per_connection > 0 &&
-      pool->http->max_requests_per_connection <= UINT32_MAX)
-    cluster->max_requests_per_connection = (uint32_t)pool->http->max_requests_per_connection;
-}
-
 static void cluster_add_endpoints(struct builder *builder, const struct part_service *service,
                                   const struct table_port *port, const struct dr_subset *subset,
                                   struct table_cluster *cluster) {
@@ -262,7 +252,7 @@ static void cluster_make(struct builder *builder, const struct cluster_plan *pla
   cluster->is_http2 = port->is_http2;
   cluster->rule = service->rule ? arena_str(builder->arena, service->rule->names) : STR("");
   struct part_blocks blocks = cluster_policy(service->rule, subset, port->number);
-  cluster_set_pool(cluster, blocks.connection_pool);
+  table_make_pool(blocks.connection_pool, blocks.retry_budget, cluster);
   table_set_balance(builder, &blocks, cluster);
   cluster_add_endpoints(builder, service, port, subset, cluster);
   table_finish_balance(builder, cluster);

@@ -197,6 +197,9 @@ bool table_make_matcher(struct builder *builder, const struct part_place *place,
 bool table_make_headers(struct builder *builder, const struct part_place *place, const char *below,
                         const struct vs_header_ops *ops, struct table_header_ops *ret_ops,
                         struct str *ret_host);
+// Time-outs and limits of a cluster; either block may be NULL.
+void table_make_pool(const struct dr_connection_pool *declared,
+                     const struct dr_retry_budget *budget, struct table_cluster *cluster);
 // Where "no subset" or a subset leads; NULL when the service or the subset is not known.
 const struct table_cluster *const *table_clusters_of(const struct part_service *service,
                                                      struct str subset);

@@ -3,7 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
-#include "proxy/exchange_run.h"
+#include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
@@ -15,35 +15,6 @@
 #include <unistd.h>
 
 #define FREE_KEPT 128u
-
-struct upstream_pool *upstream_pool_of(struct worker *worker, struct table_slot slot) {
-  if (slot.index >= worker->pool_count) {
-    uint32_t count = slot.index + 64;
-    worker->pools = xrealloc(worker->pools, count * sizeof(struct upstream_pool *));
-    while (worker->pool_count < count)
-      worker->pools[worker->pool_count++] = NULL;
-  }
-  struct upstream_pool *pool = worker->pools[slot.index];
-  if (!pool)
-    pool = worker->pools[slot.index] = XNEW(struct upstream_pool);
-  if (pool->generation != slot.generation) {
-    while (pool->idle)
-      upstream_reset(pool->idle);
-    *pool = (struct upstream_pool){.generation = slot.generation};
-  }
-  return pool;
-}
-
-static void idle_remove(struct upstream *u) {
-  if (u->idle_prev)
-    u->idle_prev->idle_next = u->idle_next;
-  else
-    u->pool->idle = u->idle_next;
-  if (u->idle_next)
-    u->idle_next->idle_prev = u->idle_prev;
-  u->idle_next = u->idle_prev = NULL;
-  u->pool->idle_count--;
-}
 
 static void on_handle_closed(struct upstream *u) {
   if (--u->open_handles > 0)
@@ -67,21 +38,24 @@ static void on_timer_closed(uv_handle_t *handle) {
   on_handle_closed(container_of(handle, struct upstream, timer.timer));
 }
 
+static void count_closed(struct upstream *u) {
+  stats_add(&u->cluster_stats->upstream_cx_active, (uint64_t)-1);
+  stats_add(&u->endpoint_stats->cx_active, (uint64_t)-1);
+  stats_add(&u->cluster_stats->upstream_cx_destroy, 1);
+  stats_add(&u->base->connections_closed, 1);
+}
+
 void upstream_reset(struct upstream *u) {
   if (u->state == UPSTREAM_CLOSED)
     return;
   if (u->state == UPSTREAM_IDLE)
-    idle_remove(u);
-  if (u->state == UPSTREAM_CONNECTING) {
-    stats_add(&u->cluster_stats->upstream_rq_pending_active, (uint64_t)-1);
-  } else {
-    stats_add(&u->cluster_stats->upstream_cx_active, (uint64_t)-1);
-    stats_add(&u->endpoint_stats->cx_active, (uint64_t)-1);
-    stats_add(&u->cluster_stats->upstream_cx_destroy, 1);
-    stats_add(&u->base->connections_closed, 1);
-  }
+    upstream_pool_take(u);
+  if (u->state == UPSTREAM_CONNECTING)
+    u->pool->connecting--;
+  else
+    count_closed(u);
   u->state = UPSTREAM_CLOSED;
-  u->run = NULL;
+  u->user = NULL;
   worker_block_put(u->worker, u->block);
   u->block = NULL;
   struct worker *worker = u->worker;
@@ -96,6 +70,16 @@ void upstream_reset(struct upstream *u) {
   uv_close((uv_handle_t *)&u->poll, on_poll_closed); // takes the descriptor out of epoll at once
   worker_timer_close(&u->timer, on_timer_closed);
   (void)close(fd);
+  upstream_pool_closed(u);
+}
+
+void upstream_drop_connecting(struct upstream_pool *pool) {
+  struct upstream *next;
+  for (struct upstream *u = pool->worker->upstreams; u; u = next) {
+    next = u->next;
+    if (u->pool == pool && u->state == UPSTREAM_CONNECTING)
+      upstream_reset(u);
+  }
 }
 
 static void on_event(uv_poll_t *handle, int status, int events);
@@ -107,7 +91,7 @@ void upstream_update(struct upstream *u) {
   case UPSTREAM_IDLE: events = UV_READABLE; break;
   case UPSTREAM_ACTIVE:
     // A dead connection must be read to its end, wanted or not.
-    events = u->write_failed || exchange_run_wants_response(u->run) ? UV_READABLE : 0;
+    events = u->write_failed || u->user->ops->wants_response(u->user) ? UV_READABLE : 0;
     if (pump_kept(&u->out) > 0 && !u->write_failed)
       events |= UV_WRITABLE;
     break;
@@ -130,21 +114,22 @@ static void count_connected(struct upstream *u) {
   stats_add(&u->base->connections_opened, 1);
 }
 
-// A request waits for the connection.
-static void count_pending(struct upstream *u, int by) {
-  stats_add(&u->cluster_stats->upstream_rq_pending_active, (uint64_t)by);
-  if (by > 0)
-    stats_add(&u->cluster_stats->upstream_rq_pending_total, 1);
+// It waits for a request, at most until its time is over.
+static void become_idle(struct upstream *u) {
+  uint64_t due = uv_now(&u->worker->loop) + u->idle_timeout_ms;
+  u->state = UPSTREAM_IDLE;
+  upstream_pool_put(u);
+  worker_timer_set(&u->timer, u->expires_ms && u->expires_ms < due ? u->expires_ms : due);
 }
 
 static void on_connect_result(struct upstream *u, int error) {
-  struct exchange_run *run = u->run;
+  struct upstream_pool *pool = u->pool;
   if (error == 0) {
-    count_pending(u, -1);
-    u->state = UPSTREAM_ACTIVE;
-    worker_timer_set(&u->timer, 0);
+    pool->connecting--;
     count_connected(u);
-    exchange_run_connected(run, false);
+    become_idle(u);
+    if (!pool->waiting && upstream_pool_is_gone(pool))
+      upstream_reset(u);
     return;
   }
   stats_add(&u->cluster_stats->upstream_cx_connect_fail, 1);
@@ -152,37 +137,47 @@ static void on_connect_result(struct upstream *u, int error) {
   if (error == ETIMEDOUT)
     stats_add(&u->cluster_stats->upstream_cx_connect_timeout, 1);
   upstream_reset(u);
-  exchange_run_connect_failed(run, error == ETIMEDOUT ? EXCHANGE_REASON_CONNECT_TIMEOUT
-                                                      : EXCHANGE_REASON_REMOTE_CONNECT);
+  upstream_pool_fail(pool, error == ETIMEDOUT ? EXCHANGE_REASON_CONNECT_TIMEOUT
+                                              : EXCHANGE_REASON_REMOTE_CONNECT);
+}
+
+static bool is_expired(const struct upstream *u) {
+  return u->expires_ms != 0 && uv_now(&u->worker->loop) >= u->expires_ms;
 }
 
 static void on_timer(struct worker_timer *timer) {
   struct upstream *u = container_of(timer, struct upstream, timer);
-  if (u->state == UPSTREAM_CONNECTING)
+  struct upstream_pool *pool = u->pool;
+  if (u->state == UPSTREAM_CONNECTING) {
     on_connect_result(u, ETIMEDOUT);
-  else if (u->state == UPSTREAM_IDLE)
+    upstream_pool_settle(pool);
+  } else if (u->state == UPSTREAM_IDLE) {
+    stats_add(is_expired(u) ? &u->cluster_stats->upstream_cx_max_duration_reached
+                            : &u->cluster_stats->upstream_cx_idle_timeout,
+              1);
     upstream_reset(u);
+  }
 }
 
 static void report_reset(struct upstream *u, enum exchange_reason reason) {
-  struct exchange_run *run = u->run;
+  struct upstream_user *user = u->user;
   bool sent = upstream_has_sent(u), started = u->response_started;
   stats_add(&u->cluster_stats->upstream_rq_rx_reset, 1);
   upstream_reset(u);
-  exchange_run_upstream_reset(run, reason, sent, started);
+  user->ops->reset(user, reason, sent, started);
 }
 
 // Hands the events of the buffered bytes to the exchange until they are used up or it lets go.
 static void decode(struct upstream *u) {
-  struct exchange_run *run = u->run;
-  while (u->run == run && u->state == UPSTREAM_ACTIVE) {
+  struct upstream_user *user = u->user;
+  while (u->user == user && u->state == UPSTREAM_ACTIVE) {
     size_t used;
     struct str piece;
     if (u->raw) {
       piece = (struct str){u->block + u->at, u->len - u->at};
       u->at = u->len;
       if (piece.len > 0)
-        exchange_run_response(run, HTTP1_BODY, piece);
+        user->ops->response(user, HTTP1_BODY, piece);
       return;
     }
     enum http1_event event =
@@ -195,7 +190,7 @@ static void decode(struct upstream *u) {
       return;
     }
     u->extra = u->at < u->len;
-    exchange_run_response(run, event, piece);
+    user->ops->response(user, event, piece);
   }
 }
 
@@ -206,7 +201,7 @@ static void on_eof(struct upstream *u, int error) {
   }
   if (error == 0 && (u->raw || http1_decode_eof(&u->decoder) == HTTP1_END)) {
     u->head.keep_alive = false;
-    exchange_run_response(u->run, HTTP1_END, STR_NULL);
+    u->user->ops->response(u->user, HTTP1_END, STR_NULL);
     return;
   }
   report_reset(u, EXCHANGE_REASON_TERMINATED);
@@ -243,7 +238,8 @@ static void on_readable(struct upstream *u) {
 
 static void on_event(uv_poll_t *handle, int status, int events) {
   struct upstream *u = container_of(handle, struct upstream, poll);
-  struct exchange_run *run = u->run;
+  struct upstream_user *user = u->user;
+  struct upstream_pool *pool = u->pool;
   if (status < 0) { // libuv has stopped the handle on an error of the socket
     u->polled = 0;
     events = UV_READABLE | UV_WRITABLE;
@@ -257,39 +253,27 @@ static void on_event(uv_poll_t *handle, int status, int events) {
     on_readable(u);
   }
   // Kept bytes are written by the flush that every turn of an exchange ends with.
-  if (run)
-    exchange_run_flush(run);
+  if (user)
+    user->ops->flush(user);
   if (u->state != UPSTREAM_CLOSED)
     upstream_update(u);
+  if (pool->waiting || pool->is_limited)
+    upstream_pool_settle(pool);
 }
 
-static bool is_still_open(const struct upstream *u) {
+bool upstream_is_still_open(const struct upstream *u) {
   char byte;
   return recv(u->out.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-static void begin(struct upstream *u, struct exchange_run *run) {
-  u->run = run;
+void upstream_begin(struct upstream *u, struct upstream_user *user) {
+  upstream_pool_take(u);
+  u->state = UPSTREAM_ACTIVE;
+  worker_timer_set(&u->timer, 0);
+  u->user = user;
   u->write_failed = u->response_started = u->extra = u->raw = false;
   u->sent_mark = u->out.written;
   u->served++;
-}
-
-static struct upstream *take_idle(struct upstream_pool *pool, bool check,
-                                  struct exchange_run *run) {
-  while (pool->idle) {
-    struct upstream *u = pool->idle;
-    if (check && !is_still_open(u)) {
-      upstream_reset(u);
-      continue;
-    }
-    idle_remove(u);
-    u->state = UPSTREAM_ACTIVE;
-    worker_timer_set(&u->timer, 0);
-    begin(u, run);
-    return u;
-  }
-  return NULL;
 }
 
 static struct upstream *alloc(struct worker *worker) {
@@ -309,16 +293,31 @@ static struct upstream *alloc(struct worker *worker) {
   return u;
 }
 
-static int open_socket(const struct table_endpoint *endpoint, bool *ret_connected) {
+static void set_option(int fd, int level, int name, int value) {
+  (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void set_keepalive(int fd, const struct table_pool *pool) {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  if (pool->keepalive_probes > 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, pool->keepalive_probes);
+  if (pool->keepalive_time_s > 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, pool->keepalive_time_s);
+  if (pool->keepalive_interval_s > 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, pool->keepalive_interval_s);
+}
+
+static int open_socket(const struct upstream_user *user) {
+  const struct table_endpoint *endpoint = user->endpoint;
   int family = endpoint->address.any.sa_family;
   int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return -1;
-  int on = 1;
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (user->cluster->pool.has_keepalive)
+    set_keepalive(fd, &user->cluster->pool);
   socklen_t len = family == AF_INET6 ? sizeof(endpoint->address.v6) : sizeof(endpoint->address.v4);
-  *ret_connected = connect(fd, &endpoint->address.any, len) == 0;
-  if (!*ret_connected && errno != EINPROGRESS) {
+  if (connect(fd, &endpoint->address.any, len) != 0 && errno != EINPROGRESS) {
     int error = errno;
     (void)close(fd);
     errno = error;
@@ -327,19 +326,14 @@ static int open_socket(const struct table_endpoint *endpoint, bool *ret_connecte
   return fd;
 }
 
-struct upstream *upstream_get(struct worker *worker, const struct table_cluster *cluster,
-                              const struct table_endpoint *endpoint, struct stats_base *base,
-                              bool fresh, bool check, struct exchange_run *run,
-                              enum exchange_reason *ret_reason) {
-  struct upstream_pool *pool = upstream_pool_of(worker, endpoint->slot);
-  struct upstream *u = fresh ? NULL : take_idle(pool, check, run);
-  if (u)
-    return u;
-  bool connected;
-  int fd = open_socket(endpoint, &connected);
+struct upstream *upstream_open(struct upstream_pool *pool, const struct upstream_user *user,
+                               enum exchange_reason *ret_reason) {
+  struct worker *worker = pool->worker;
+  const struct table_cluster *cluster = user->cluster;
+  int fd = open_socket(user);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
     upstream_close_idle(worker); // descriptors that only wait are worth less than a request
-    fd = open_socket(endpoint, &connected);
+    fd = open_socket(user);
   }
   if (fd < 0) {
     *ret_reason = errno == ECONNREFUSED || errno == ENETUNREACH || errno == EHOSTUNREACH
@@ -347,13 +341,19 @@ struct upstream *upstream_get(struct worker *worker, const struct table_cluster 
                       : EXCHANGE_REASON_LOCAL_CONNECT;
     return NULL;
   }
-  u = alloc(worker);
+  uint64_t now = uv_now(&worker->loop);
+  struct upstream *u = alloc(worker);
   u->worker = worker;
   u->pool = pool;
-  u->base = base;
+  u->base = user->base;
   u->cluster_stats = stats_cluster(worker->stats, cluster->slot);
-  u->endpoint_stats = stats_endpoint(worker->stats, endpoint->slot);
+  u->endpoint_stats = stats_endpoint(worker->stats, user->endpoint->slot);
   u->max_requests = cluster->max_requests_per_connection;
+  u->idle_timeout_ms =
+      (uint64_t)(cluster->pool.idle_timeout_ms > 0 ? cluster->pool.idle_timeout_ms
+                                                   : worker->settings.limits->upstream_idle_ms);
+  if (cluster->pool.max_duration_ms > 0)
+    u->expires_ms = now + (uint64_t)cluster->pool.max_duration_ms;
   u->next = worker->upstreams;
   if (u->next)
     u->next->prev = u;
@@ -363,14 +363,7 @@ struct upstream *upstream_get(struct worker *worker, const struct table_cluster 
   worker_timer_init(&u->timer, &worker->loop, on_timer);
   u->open_handles = 2;
   u->state = UPSTREAM_CONNECTING;
-  begin(u, run);
-  if (connected) {
-    u->state = UPSTREAM_ACTIVE;
-    count_connected(u);
-  } else {
-    count_pending(u, 1);
-    worker_timer_set(&u->timer, uv_now(&worker->loop) + (uint64_t)cluster->connect_timeout_ms);
-  }
+  worker_timer_set(&u->timer, now + (uint64_t)cluster->connect_timeout_ms);
   upstream_update(u);
   return u;
 }
@@ -381,28 +374,21 @@ bool upstream_has_sent(const struct upstream *u) {
 
 void upstream_release(struct upstream *u) {
   struct worker *worker = u->worker;
-  bool used_up = u->max_requests > 0 && u->served >= u->max_requests;
-  bool gone = worker->table && u->pool->seen_version != worker->table->version;
+  bool used_up = u->max_requests > 0 && u->served >= u->max_requests, expired = is_expired(u);
   if (used_up)
     stats_add(&u->cluster_stats->upstream_cx_max_requests, 1);
-  if (used_up || gone || worker->draining || u->extra || u->write_failed || !u->head.keep_alive ||
-      !pump_is_empty(&u->out)) {
+  else if (expired)
+    stats_add(&u->cluster_stats->upstream_cx_max_duration_reached, 1);
+  if (used_up || expired || upstream_pool_is_gone(u->pool) || u->extra || u->write_failed ||
+      !u->head.keep_alive || !pump_is_empty(&u->out)) {
     upstream_reset(u);
     return;
   }
   worker_block_put(worker, u->block);
   u->block = NULL;
   u->at = u->len = 0;
-  u->run = NULL;
-  u->state = UPSTREAM_IDLE;
-  u->idle_prev = NULL;
-  u->idle_next = u->pool->idle;
-  if (u->idle_next)
-    u->idle_next->idle_prev = u;
-  u->pool->idle = u;
-  u->pool->idle_count++;
-  worker_timer_set(&u->timer,
-                   uv_now(&worker->loop) + (uint64_t)worker->settings.limits->upstream_idle_ms);
+  u->user = NULL;
+  become_idle(u);
   upstream_update(u);
 }
 
@@ -435,26 +421,6 @@ struct str upstream_socket_text(int fd, char out[64]) {
   return upstream_address_text(&address.any, out);
 }
 
-void upstream_take_table(struct worker *worker) {
-  const struct proxy_table *table = worker->table;
-  for (size_t i = 0; i < table->cluster_count; i++) {
-    for (size_t k = 0; k < table->clusters[i].endpoint_count; k++)
-      upstream_pool_of(worker, table->clusters[i].endpoints[k].slot)->seen_version = table->version;
-  }
-  for (uint32_t i = 0; i < worker->pool_count; i++) {
-    struct upstream_pool *pool = worker->pools[i];
-    while (pool && pool->idle && pool->seen_version != table->version)
-      upstream_reset(pool->idle);
-  }
-}
-
-void upstream_close_idle(struct worker *worker) {
-  for (uint32_t i = 0; i < worker->pool_count; i++) {
-    while (worker->pools[i] && worker->pools[i]->idle)
-      upstream_reset(worker->pools[i]->idle);
-  }
-}
-
 void upstream_free_all(struct worker *worker) {
   while (worker->free_upstreams) {
     struct upstream *u = worker->free_upstreams;
@@ -462,8 +428,4 @@ void upstream_free_all(struct worker *worker) {
     http1_decoder_dispose(&u->decoder);
     xfree(u);
   }
-  for (uint32_t i = 0; i < worker->pool_count; i++)
-    xfree(worker->pools[i]);
-  xfree(worker->pools);
-  worker->pools = NULL;
 }

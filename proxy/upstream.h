@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connections to endpoints: opening them, keeping idle ones, reading responses. One pool for each
-// endpoint slot of a worker; pools outlive tables, so a new configuration loses no connection, and
-// those to endpoints that are gone end with their exchange. Decides nothing: what happens is told
-// to the exchange that uses the connection (exchange_run.h).
+// One connection to an endpoint: opening it, reading responses, keeping it while it is idle.
+// Decides nothing: what happens is told to its user, and who gets it next is the pool's business
+// (upstream_pool.h).
 #pragma once
 
 #include "proxy/exchange.h"
@@ -11,20 +10,44 @@
 #include "proxy/stats.h"
 #include "proxy/worker_timer.h"
 
-struct exchange_run;
+struct breaker;
+struct upstream;
+struct upstream_pool;
+struct upstream_user;
 struct worker;
 
-enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_ACTIVE, UPSTREAM_IDLE, UPSTREAM_CLOSED };
-
-struct upstream_pool {
-  uint32_t generation;
-  uint64_t seen_version; // of the last table that had the endpoint
-  struct upstream *idle; // last used first
-  unsigned idle_count;
-  // The label set of the endpoint in the table of that version.
-  struct stats_base *base;
-  uint64_t base_version;
+// What a user hears. Only from the loop, never from inside a call of the user's own.
+struct upstream_user_ops {
+  // A connection for a request that waited. `reused`: it has served before.
+  void (*connected)(struct upstream_user *user, struct upstream *upstream, bool reused);
+  // None came; EXCHANGE_REASON_OVERFLOW: the cluster's limits.
+  void (*failed)(struct upstream_user *user, enum exchange_reason reason);
+  void (*response)(struct upstream_user *user, enum http1_event event, struct str piece);
+  // The connection is gone.
+  void (*reset)(struct upstream_user *user, enum exchange_reason reason, bool request_started,
+                bool response_started);
+  bool (*wants_response)(const struct upstream_user *user);
+  // The end of a turn in which the above were called: what was staged must be written.
+  void (*flush)(struct upstream_user *user);
 };
+
+// One who sends requests: an exchange. It is set up before upstream_pool_ask; all it points to
+// stays valid until the user has let go.
+struct upstream_user {
+  const struct upstream_user_ops *ops;
+  struct worker *worker;
+  const struct table_cluster *cluster;
+  const struct table_endpoint *endpoint;
+  struct stats_base *base;
+  // The pool's own.
+  struct upstream_user *next, *prev; // those who wait
+  struct upstream_pool *waits;       // NULL: it does not wait
+  struct breaker *request;           // counts this request, or NULL
+  bool fresh;                        // only a connection that has not served yet will do
+  bool counts_pending;
+};
+
+enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_ACTIVE, UPSTREAM_IDLE, UPSTREAM_CLOSED };
 
 struct upstream {
   struct worker *worker;
@@ -36,11 +59,13 @@ struct upstream {
   uv_poll_t poll;
   int polled; // events asked for
   struct worker_timer timer;
-  struct exchange_run *run; // the user while CONNECTING or ACTIVE
+  struct upstream_user *user; // while ACTIVE
   struct stats_cluster *cluster_stats;
   struct stats_endpoint *endpoint_stats;
   struct stats_base *base;
   uint32_t served, max_requests;
+  uint64_t idle_timeout_ms, expires_ms; // the loop's clock; 0: never
+  bool counts_idle;                     // in the breaker
   bool write_failed;     // the request cannot be written on; what is left to read decides
   bool response_started; // a byte came for this request
   bool extra;            // bytes behind the response
@@ -54,29 +79,26 @@ struct upstream {
   size_t at, len;
 };
 
-// A connection for one try: an idle one unless `fresh`, else a new one in state CONNECTING.
-// `check`: look first whether the idle one was closed meanwhile (one more system call). NULL when
-// no socket can be made; *ret_reason says why. Never calls back from inside.
-struct upstream *upstream_get(struct worker *worker, const struct table_cluster *cluster,
-                              const struct table_endpoint *endpoint, struct stats_base *base,
-                              bool fresh, bool check, struct exchange_run *run,
-                              enum exchange_reason *ret_reason);
+// Begins to connect. NULL when no socket can be made; *ret_reason says why.
+struct upstream *upstream_open(struct upstream_pool *pool, const struct upstream_user *user,
+                               enum exchange_reason *ret_reason);
+// An idle connection serves this user from now on.
+void upstream_begin(struct upstream *upstream, struct upstream_user *user);
+// Whether the other side has not closed an idle connection (one system call).
+bool upstream_is_still_open(const struct upstream *upstream);
 // The exchange is over: keeps the connection when it may serve again, else closes it.
 void upstream_release(struct upstream *upstream);
-// Closes it at once; the exchange hears nothing more.
+// Closes it at once; the user hears nothing more.
 void upstream_reset(struct upstream *upstream);
-// After the exchange's wishes or the pump changed.
+// Closes the connections of the pool that are not made yet.
+void upstream_drop_connecting(struct upstream_pool *pool);
+// After the user's wishes or the pump changed.
 void upstream_update(struct upstream *upstream);
 // Whether a byte of this try's request was given to the kernel.
 bool upstream_has_sent(const struct upstream *upstream);
+void upstream_free_all(struct worker *worker); // after the loop has ended
 
 // "127.0.0.1:4711" into out[0..64).
 struct str upstream_address_text(const struct sockaddr *address, char out[64]);
 // The same of our end of a connected socket.
 struct str upstream_socket_text(int fd, char out[64]);
-
-struct upstream_pool *upstream_pool_of(struct worker *worker, struct table_slot slot);
-// The worker took a new table: idle connections to endpoints it does not have are closed.
-void upstream_take_table(struct worker *worker);
-void upstream_close_idle(struct worker *worker);
-void upstream_free_all(struct worker *worker); // after the loop has ended

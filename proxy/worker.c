@@ -4,11 +4,12 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
+#include "proxy/breaker.h"
 #include "proxy/connection_end.h"
 #include "proxy/http1_write.h"
 #include "proxy/listener.h"
 #include "proxy/pick.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_pool.h"
 
 #include <string.h>
 #include <time.h>
@@ -87,6 +88,7 @@ static void end(struct worker *worker) {
   if (worker->stopping)
     return;
   worker->stopping = true;
+  breakers_detach(worker->settings.breakers, worker->index);
   for (struct listener *l = worker->listeners; l; l = l->next)
     listener_stop(l, true);
   connection_end_all(worker);
@@ -121,10 +123,18 @@ static void on_async(uv_async_t *async) {
   struct proxy_table *table = atomic_exchange(&worker->mailbox, NULL);
   if (table)
     take_table(worker, table);
+  if (atomic_exchange(&worker->pools_asked, false) && !worker->stopping)
+    upstream_pool_wake(worker);
   if (atomic_load(&worker->drain_asked) && !worker->draining)
     begin_drain(worker);
   if (atomic_load(&worker->stop_asked) || (worker->draining && worker->connection_count == 0))
     end(worker);
+}
+
+static void ask_pools(void *ctx) {
+  struct worker *worker = ctx;
+  atomic_store(&worker->pools_asked, true);
+  (void)uv_async_send(&worker->async);
 }
 
 static void run(void *arg) {
@@ -144,7 +154,10 @@ int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done,
     rc = uv_async_init(&worker->loop, &worker->async, on_async);
   if (rc == 0)
     rc = uv_timer_init(&worker->loop, &worker->drain_timer);
-  return rc == 0 ? 0 : err_set(err, RC_IO, "cannot open a loop: %s", uv_strerror(rc));
+  if (rc != 0)
+    return err_set(err, RC_IO, "cannot open a loop: %s", uv_strerror(rc));
+  breakers_attach(worker->settings.breakers, worker->index, worker->stats, ask_pools, worker);
+  return 0;
 }
 
 int worker_start(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
@@ -179,6 +192,7 @@ void worker_join(struct worker *worker) {
 void worker_free(struct worker *worker) {
   connection_end_free(worker);
   upstream_free_all(worker);
+  upstream_pool_free_all(worker);
   while (worker->listeners) {
     struct listener *next = worker->listeners->next;
     listener_free(worker->listeners);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One loop on one thread with everything it owns: listeners, connections, upstream pools, timers,
-// counters, memory. Workers share only immutable tables, the load counters and their stats, which
-// others read. The main thread speaks to a worker through worker_publish and worker_drain only.
+// counters, memory. Workers share only immutable tables, the load counters, circuit breakers and
+// their stats, which others read. The main thread speaks to a worker through worker_publish and
+// worker_drain only.
 #pragma once
 
 #include "manifests/base/rng.h"
@@ -13,6 +14,7 @@
 #include <uv.h>
 
 struct access_log_ring;
+struct breakers;
 struct connection;
 struct connection_work;
 struct listener;
@@ -50,7 +52,8 @@ struct worker_limits {
 struct worker_settings {
   const struct worker_limits *limits;
   struct upstream_load *load;
-  struct outlier_set *outliers;  // health, shared by all workers; NULL: all are healthy
+  struct outlier_set *outliers; // health, shared by all workers; NULL: all are healthy
+  struct breakers *breakers;
   bool inherited;                // the listening sockets live on after this process
   const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
   uint64_t seed;
@@ -73,6 +76,7 @@ struct worker {
   // From the main thread.
   _Atomic(struct proxy_table *) mailbox; // the newest table, or NULL when taken
   atomic_bool drain_asked, stop_asked;
+  atomic_bool pools_asked; // by another worker, for a connection or with a place for one
   _Atomic int64_t drain_ms;
   // The worker's own.
   struct proxy_table *table;   // the current one, NULL before the first
@@ -89,7 +93,8 @@ struct worker {
   struct upstream *upstreams, *free_upstreams;
   unsigned free_upstream_count;
   struct upstream_pool **pools; // by endpoint slot
-  struct pick_state *picks;     // by cluster slot
+  struct upstream_pool *limited_pools, *blocked_pools;
+  struct pick_state *picks; // by cluster slot
   uint32_t pool_count, pick_count;
   // The label set of the last request without endpoint.
   struct stats_base *local_base;

@@ -152,15 +152,15 @@ static const struct schema keepalive_schema =
     SCHEMA("TcpKeepalive", struct dr_tcp_keepalive, keepalive_fields);
 
 static const struct field tcp_pool_fields[] = {
-    F_INT(struct dr_tcp_pool, max_connections, "maxConnections", F_RANGE(0, COUNT_MAX),
-          F_NOT_ENFORCED, .doc = "Connections to all endpoints together; 0: no limit."),
+    F_INT(struct dr_tcp_pool, max_connections, "maxConnections", F_RANGE(0, COUNT_MAX), F_ENFORCED,
+          .doc = "Connections to all endpoints together; 0: no limit."),
     F_DURATION(struct dr_tcp_pool, connect_timeout_ms, "connectTimeout", F_AT_LEAST(1), F_ENFORCED,
                .doc = "Time for making a connection; default 10s."),
-    F_OPTIONAL(struct dr_tcp_pool, tcp_keepalive, "tcpKeepalive", &keepalive_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct dr_tcp_pool, tcp_keepalive, "tcpKeepalive", &keepalive_schema, F_ENFORCED,
                .doc = "Keep-alive probes of the kernel."),
     F_DURATION(struct dr_tcp_pool, max_connection_duration_ms, "maxConnectionDuration",
-               F_AT_LEAST(1), F_NOT_ENFORCED, .doc = "Age at which a connection is closed."),
-    F_DURATION(struct dr_tcp_pool, idle_timeout_ms, "idleTimeout", F_AT_LEAST(1), F_NOT_ENFORCED,
+               F_AT_LEAST(1), F_ENFORCED, .doc = "Age at which a connection is closed."),
+    F_DURATION(struct dr_tcp_pool, idle_timeout_ms, "idleTimeout", F_AT_LEAST(1), F_ENFORCED,
                .doc = "As http.idleTimeout, where that is not given."),
 };
 static const struct schema tcp_pool_schema =
@@ -186,16 +186,16 @@ static const struct enum_value h2_values[] = {
 
 static const struct field http_pool_fields[] = {
     F_INT(struct dr_http_pool, http1_max_pending_requests, "http1MaxPendingRequests",
-          F_RANGE(0, COUNT_MAX), F_NOT_ENFORCED,
+          F_RANGE(0, COUNT_MAX), F_ENFORCED,
           .doc = "Requests that wait for a connection (HTTP/1.1 and HTTP/2); 0: no limit."),
     F_INT(struct dr_http_pool, http2_max_requests, "http2MaxRequests", F_RANGE(0, COUNT_MAX),
-          F_NOT_ENFORCED, .doc = "Requests at once (HTTP/1.1 and HTTP/2); 0: no limit."),
+          F_ENFORCED, .doc = "Requests at once (HTTP/1.1 and HTTP/2); 0: no limit."),
     F_INT(struct dr_http_pool, max_requests_per_connection, "maxRequestsPerConnection",
           F_RANGE(0, COUNT_MAX), F_ENFORCED,
           .doc = "A connection is closed after so many; 1: no keep-alive; 0: no limit."),
     F_INT(struct dr_http_pool, max_retries, "maxRetries", F_RANGE(0, COUNT_MAX), F_NOT_ENFORCED,
           .doc = "Retries at once; 0: no limit."),
-    F_DURATION(struct dr_http_pool, idle_timeout_ms, "idleTimeout", F_AT_LEAST(1), F_NOT_ENFORCED,
+    F_DURATION(struct dr_http_pool, idle_timeout_ms, "idleTimeout", F_AT_LEAST(1), F_ENFORCED,
                .doc = "An idle connection is closed after this; default 1h."),
     F_ENUM(struct dr_http_pool, h2_upgrade_policy, "h2UpgradePolicy", h2_values, F_ENFORCED,
            .doc = "Protocol to the backend."),

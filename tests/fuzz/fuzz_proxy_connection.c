@@ -5,6 +5,7 @@
 // of it is left.
 #include "manifests/base/bug.h"
 #include "manifests/text/json.h"
+#include "proxy/breaker.h"
 #include "proxy/config_set.h"
 #include "proxy/connection.h"
 #include "proxy/upstream.h"
@@ -73,13 +74,15 @@ static void start(void) {
   BUG_ON(bind(listener, (struct sockaddr *)(void *)&address, len) != 0 ||
          listen(listener, 64) != 0);
   (void)getsockname(listener, (struct sockaddr *)(void *)&address, &len);
-  struct worker_settings settings = {.limits = &limits, .load = upstream_load_new(), .seed = 1};
+  struct worker_settings settings = {
+      .limits = &limits, .load = upstream_load_new(), .breakers = breakers_new(1), .seed = 1};
   struct stats_source source = {.workload = STR("fuzz")};
   struct err err;
   worker = worker_new(0, &settings, &source);
   BUG_ON(worker_open(worker, on_took, on_done, NULL, &err) != 0);
   struct proxy_table *table = make_table(ntohs(address.sin_port));
   upstream_load_fit(settings.load, table->endpoint_slots);
+  breakers_fit(settings.breakers, table->cluster_slots, table->endpoint_slots);
   worker_publish(worker, table);
   (void)uv_run(&worker->loop, UV_RUN_NOWAIT);
 }

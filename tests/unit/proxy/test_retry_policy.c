@@ -160,6 +160,15 @@ static void back_off_doubles_up_to_ten_times(void **state) {
   assert_int_equal(retry_backoff_ms(&policy, 1000000, 10000), 0);
 }
 
+static void a_budget_is_a_share_with_a_floor(void **state) {
+  (void)state;
+  assert_int_equal(retry_budget_limit(20, 3, 0), 3);
+  assert_int_equal(retry_budget_limit(20, 3, 19), 3); // 3.8
+  assert_int_equal(retry_budget_limit(20, 3, 20), 4);
+  assert_int_equal(retry_budget_limit(0, 0, 1000), 0);
+  assert_int_equal(retry_budget_limit(100, 3, UINT64_MAX), UINT32_MAX);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_default_retries_what_never_reached_the_service),
@@ -169,6 +178,7 @@ int main(void) {
       cmocka_unit_test(unknown_tokens_are_named),
       cmocka_unit_test(every_token_has_its_name),
       cmocka_unit_test(back_off_doubles_up_to_ten_times),
+      cmocka_unit_test(a_budget_is_a_share_with_a_floor),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
