@@ -129,6 +129,11 @@ static void ack_on_closed(void *data) {
     closed(closed_data);
 }
 
+void ack_leave(struct ack *ack) {
+  if (ack->publish)
+    kube_publish_leave(ack->publish);
+}
+
 bool ack_close(struct ack *ack, void (*closed)(void *data), void *data) {
   while (ack->offers)
     ack_offer_drop(ack);

@@ -29,6 +29,8 @@ void ack_offer(struct ack *ack, const struct proxy_table *table);
 // All workers serve this version or a newer one: the Lease is written at once, and every 3 s from
 // then on.
 void ack_confirm(struct ack *ack, uint64_t version);
+// Another process of the same name keeps the Lease from now on: ack_close leaves it alone.
+void ack_leave(struct ack *ack);
 // Deletes the Lease (waits at most 2 s). True: `closed` is called later, when the memory is gone.
 // False: there was no Lease, all is freed already and nothing is called.
 bool ack_close(struct ack *ack, void (*closed)(void *data), void *data);

@@ -15,6 +15,7 @@
 
 struct admin {
   struct admin_host host;
+  int fd; // libmicrohttpd's, until it is given back
   struct MHD_Daemon *daemon;
   uv_poll_t poll;
   uv_timer_t timer;
@@ -166,6 +167,7 @@ int admin_open(uv_loop_t *loop, int fd, const struct admin_host *host, struct ad
                struct err *err) {
   struct admin *admin = XNEW(struct admin);
   admin->host = *host;
+  admin->fd = fd;
   admin->daemon =
       MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, admin, MHD_OPTION_LISTEN_SOCKET,
                        fd, MHD_OPTION_CONNECTION_LIMIT, 64u, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
@@ -197,8 +199,13 @@ static void on_timer_closed(uv_handle_t *handle) {
   on_handle_closed(container_of(handle, struct admin, timer));
 }
 
+int admin_socket(const struct admin *admin) {
+  return admin->fd;
+}
+
 int admin_quiesce(struct admin *admin) {
   MHD_socket fd = MHD_quiesce_daemon(admin->daemon);
+  admin->fd = -1;
   return fd == MHD_INVALID_SOCKET ? -1 : fd;
 }
 

@@ -14,6 +14,7 @@ struct admin;
 // Takes over the listening socket. `host` is copied.
 int admin_open(uv_loop_t *loop, int fd, const struct admin_host *host, struct admin **ret_admin,
                struct err *err);
+int admin_socket(const struct admin *admin); // -1 when it was given back
 // Accepts no more and gives the listening socket back: another process answers there from now on.
 // What is being answered goes on. -1 when it was given back already.
 int admin_quiesce(struct admin *admin);

@@ -277,6 +277,11 @@ static void config_ack_closed(void *data) {
   config_kube_close(config->kube, config_source_closed, config);
 }
 
+void config_leave_lease(struct proxy_config *config) {
+  if (config->ack)
+    ack_leave(config->ack);
+}
+
 void config_close(struct proxy_config *config, void (*closed)(void *ctx), void *ctx) {
   if (config->is_closing)
     return;

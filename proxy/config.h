@@ -42,6 +42,9 @@ bool config_is_ready(const struct proxy_config *config);
 // last error or "".
 struct str config_source(const struct proxy_config *config);
 struct str config_last_error(const struct proxy_config *config);
+// Another process of the same name has taken over: the Lease is its own now, config_close leaves
+// it.
+void config_leave_lease(struct proxy_config *config);
 // Ends; deletes the Lease when there is one (waits for the answer at most 2 s). Memory ends before
 // `closed` is called.
 void config_close(struct proxy_config *config, void (*closed)(void *ctx), void *ctx);

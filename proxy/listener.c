@@ -61,23 +61,37 @@ static int parse_address(struct str text, union address *ret, socklen_t *ret_len
   return err_set(err, RC_USAGE, "\"%s\" is no IP address (names are not looked up)", host);
 }
 
+static bool address_text(const union address *address, char out[64], uint16_t *ret_port) {
+  out[0] = '\0';
+  if (address->any.sa_family == AF_INET) {
+    (void)inet_ntop(AF_INET, &address->v4.sin_addr, out, 64);
+    *ret_port = ntohs(address->v4.sin_port);
+    return true;
+  }
+  if (address->any.sa_family != AF_INET6)
+    return false;
+  (void)inet_ntop(AF_INET6, &address->v6.sin6_addr, out, 64);
+  *ret_port = ntohs(address->v6.sin6_port);
+  return true;
+}
+
 int listener_address(int fd, char out[64], uint16_t *ret_port, struct err *err) {
   union address address;
   socklen_t len = sizeof(address);
-  char host[INET6_ADDRSTRLEN] = "";
   if (getsockname(fd, &address.any, &len) != 0)
     return err_errno(err, "descriptor %d is no socket", fd);
-  if (address.any.sa_family == AF_INET) {
-    (void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
-    *ret_port = ntohs(address.v4.sin_port);
-  } else if (address.any.sa_family == AF_INET6) {
-    (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
-    *ret_port = ntohs(address.v6.sin6_port);
-  } else {
+  if (!address_text(&address, out, ret_port))
     return err_set(err, RC_USAGE, "descriptor %d is no TCP socket", fd);
-  }
-  (void)snprintf(out, 64, "%s", host);
   return 0;
+}
+
+int listener_parse(struct str text, char out[64], uint16_t *ret_port, struct err *err) {
+  union address address;
+  socklen_t len;
+  int rc = parse_address(text, &address, &len, err);
+  if (rc == 0)
+    (void)address_text(&address, out, ret_port);
+  return rc;
 }
 
 static int bind_socket(const union address *address, socklen_t len, bool shared) {

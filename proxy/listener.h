@@ -30,6 +30,8 @@ struct listener {
 // that another program, or another part of this one, has there already.
 int listener_bind(struct str address, bool shared, bool is_first, int *ret_fd, uint16_t *ret_port,
                   struct err *err);
+// "127.0.0.1:8080" as the address alone, as listener_address writes it, and its port.
+int listener_parse(struct str text, char out[64], uint16_t *ret_port, struct err *err);
 // The address a socket is bound to, as text into out[0..64); its port.
 int listener_address(int fd, char out[64], uint16_t *ret_port, struct err *err);
 

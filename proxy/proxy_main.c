@@ -10,6 +10,7 @@
 #include "proxy/breaker.h"
 #include "proxy/config.h"
 #include "proxy/proxy_admin.h"
+#include "proxy/proxy_handover.h"
 #include "proxy/proxy_state.h"
 #include "proxy/stats_text.h"
 
@@ -72,6 +73,8 @@ static void close_all(struct proxy *proxy) {
   if (proxy->closed)
     return;
   proxy->closed = true;
+  handover_close(proxy->handover);
+  proxy->handover = NULL;
   admin_close(proxy->admin);
   proxy->admin = NULL;
   uv_close((uv_handle_t *)&proxy->async, NULL);
@@ -100,8 +103,11 @@ static void on_async(uv_async_t *async) {
     least = version < least ? version : least;
   }
   if (least > proxy->confirmed && !proxy->draining) {
+    bool first = proxy->confirmed == 0;
     proxy->confirmed = least;
     config_confirm(proxy->config, least);
+    if (first)
+      proxy_handover_ready(proxy);
   }
   check_ended(proxy);
 }
@@ -212,9 +218,10 @@ static int open_config(struct proxy *proxy, struct err *err) {
   return rc;
 }
 
-static int open_admin(struct proxy *proxy, struct err *err) {
-  int fd = -1;
-  int rc = proxy_sockets_admin(proxy->options, &fd, err);
+int proxy_open_admin(struct proxy *proxy, struct err *err) {
+  int fd = proxy->offer.admin;
+  proxy->offer.admin = -1;
+  int rc = fd >= 0 ? 0 : proxy_sockets_admin(proxy->options, &fd, err);
   if (rc != 0 || fd < 0)
     return rc;
   struct admin_host host;
@@ -272,6 +279,9 @@ static void dispose(struct proxy *proxy) {
     if (proxy->workers[i])
       worker_free(proxy->workers[i]);
   }
+  if (proxy->offer.admin >= 0)
+    (void)close(proxy->offer.admin);
+  handover_offer_dispose(&proxy->offer);
   access_log_close(proxy->access_log);
   upstream_load_free(proxy->load);
   proxy_outlier_dispose(&proxy->outlier);
@@ -345,14 +355,18 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   proxy.stats = xcalloc(proxy.worker_count, sizeof(*proxy.stats));
   proxy.taken = xcalloc(proxy.worker_count, sizeof(*proxy.taken));
   proxy.load = upstream_load_new();
+  proxy.offer = (struct handover_offer){.connection = -1, .admin = -1};
+  proxy_sockets_init(&proxy.sockets);
   map_init(&proxy.zero);
   proxy.breakers = breakers_new(proxy.worker_count);
   open_loop(&proxy);
   rc = make_workers(&proxy, err);
   if (rc == 0)
-    rc = proxy_sockets_open(&proxy.sockets, options, proxy.workers, proxy.worker_count, err);
+    rc = proxy_handover_ask(&proxy, err);
   if (rc == 0)
-    rc = open_admin(&proxy, err);
+    rc = proxy_sockets_open(&proxy.sockets, options, proxy.workers, proxy.worker_count, err);
+  if (rc == 0 && proxy.offer.admin < 0)
+    rc = proxy_open_admin(&proxy, err);
   if (rc == 0)
     rc = start_workers(&proxy, err);
   if (rc == 0)

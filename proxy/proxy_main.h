@@ -19,6 +19,7 @@ struct proxy_options {
   int64_t workers;       // 0: one for each processor
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, namespace_;
+  struct str hand_over; // path of a local socket; "" for none
   int64_t drain_ms;
   int64_t header_timeout_ms;     // for the head of a request
   int64_t request_timeout_ms;    // for the rest of it; 0: none

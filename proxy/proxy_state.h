@@ -3,6 +3,7 @@
 #pragma once
 
 #include "manifests/base/map.h"
+#include "proxy/handover.h"
 #include "proxy/proxy_main.h"
 #include "proxy/proxy_outlier.h"
 #include "proxy/proxy_sockets.h"
@@ -12,6 +13,7 @@
 #include <uv.h>
 
 struct access_log;
+struct handover;
 struct admin;
 struct proxy_config;
 struct stats;
@@ -36,6 +38,10 @@ struct proxy {
   struct breakers *breakers;
   struct access_log *access_log;
   struct proxy_sockets sockets;
+  struct handover_offer offer; // of the process before, until this one is ready
+  struct handover *handover;   // for the process after; NULL when off
+  struct str served;           // what the process after has told to serve
+  struct str hand_over_path;
   struct proxy_config *config; // NULL when closed
   struct admin *admin;
   unsigned reporters;
@@ -49,4 +55,6 @@ void proxy_drain(struct proxy *proxy); // accept no more, answer what runs
 // Readiness fails and answers say "connection: close"; after the drain time (`then_drain`) the same
 // as proxy_drain.
 void proxy_drain_slowly(struct proxy *proxy, bool then_drain);
+// On the socket of the process before, else as the options say.
+int proxy_open_admin(struct proxy *proxy, struct err *err);
 void proxy_quit(struct proxy *proxy); // the same, then end

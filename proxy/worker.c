@@ -6,6 +6,7 @@
 #include "manifests/base/clock.h"
 #include "proxy/breaker.h"
 #include "proxy/connection_end.h"
+#include "proxy/handover.h"
 #include "proxy/http1_write.h"
 #include "proxy/listener.h"
 #include "proxy/pick.h"
@@ -109,8 +110,10 @@ static void on_drain_over(uv_timer_t *timer) {
 
 static void begin_drain(struct worker *worker) {
   worker->draining = true;
+  const struct str *handed = atomic_load(&worker->handed);
   for (struct listener *l = worker->listeners; l; l = l->next)
-    listener_stop(l, worker->settings.inherited);
+    listener_stop(l, worker->settings.inherited ||
+                         (handed && handover_serves(*handed, l->address, l->port)));
   upstream_close_idle(worker);
   connection_end_drain(worker, worker->settings.limits->drain_idle_ms == 0);
   (void)uv_timer_start(&worker->drain_timer, on_drain_over,
@@ -178,6 +181,10 @@ void worker_drain(struct worker *worker, int64_t drain_ms) {
   atomic_store(&worker->drain_ms, drain_ms);
   atomic_store(&worker->drain_asked, true);
   (void)uv_async_send(&worker->async);
+}
+
+void worker_hand_over(struct worker *worker, const struct str *served) {
+  atomic_store(&worker->handed, served);
 }
 
 void worker_stop(struct worker *worker) {

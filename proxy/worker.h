@@ -77,6 +77,7 @@ struct worker {
   _Atomic(struct proxy_table *) mailbox; // the newest table, or NULL when taken
   atomic_bool drain_asked, stop_asked;
   atomic_bool pools_asked; // by another worker, for a connection or with a place for one
+  _Atomic(const struct str *) handed; // what another process serves from now on, or NULL
   _Atomic int64_t drain_ms;
   // The worker's own.
   struct proxy_table *table;   // the current one, NULL before the first
@@ -124,6 +125,9 @@ void worker_publish(struct worker *worker, struct proxy_table *table);
 // From the main thread: stop accepting, answer what runs with "connection: close", end after at
 // most drain_ms; worker_done_fn follows, then worker_join may be called.
 void worker_drain(struct worker *worker, int64_t drain_ms);
+// From the main thread, before worker_drain: another process has these addresses' listening sockets
+// too ("ADDRESS PORT" lines, which outlive the worker): what waits in them is left to it.
+void worker_hand_over(struct worker *worker, const struct str *served);
 // From the main thread: ends now, whatever runs.
 void worker_stop(struct worker *worker);
 void worker_join(struct worker *worker);

@@ -47,6 +47,8 @@ int kube_publish_open(struct kube_client *client, const struct kube_publish_opti
                       struct kube_publish **ret_publish, struct err *err);
 // Replaces one annotation and writes at once (a write that runs is followed by another).
 void kube_publish_set(struct kube_publish *publish, const char *annotation, struct str value);
+// The Lease goes on in other hands: kube_publish_close will not delete it.
+void kube_publish_leave(struct kube_publish *publish);
 // Deletes the Lease, then calls `closed` (may be NULL); gives up on the delete after 2 s.
 // Idempotent.
 void kube_publish_close(struct kube_publish *publish, void (*closed)(void *data), void *data);

@@ -27,7 +27,7 @@ struct kube_publish {
   uv_timer_t timer;
   enum publish_step step;
   int steps; // of this write
-  bool again, closing, timer_open;
+  bool again, closing, timer_open, leave;
   void (*closed)(void *data);
   void *closed_data;
 };
@@ -190,6 +190,10 @@ static void on_deleted(struct kube_op *op, const struct kube_reply *reply) {
 }
 
 static void delete_lease(struct kube_publish *publish) {
+  if (publish->leave) {
+    uv_close((uv_handle_t *)&publish->timer, on_timer_closed);
+    return;
+  }
   struct kube_request request = {
       .verb = KUBE_DELETE,
       .resource = &kube_leases,
@@ -199,6 +203,10 @@ static void delete_lease(struct kube_publish *publish) {
   };
   if (kube_start(publish->client, &request, &publish->op, on_deleted, NULL) != RC_OK)
     uv_close((uv_handle_t *)&publish->timer, on_timer_closed);
+}
+
+void kube_publish_leave(struct kube_publish *publish) {
+  publish->leave = true;
 }
 
 void kube_publish_close(struct kube_publish *publish, void (*closed)(void *data), void *data) {

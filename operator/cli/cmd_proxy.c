@@ -11,7 +11,7 @@ struct proxy_command {
   struct str admin;
   int64_t admin_fd, workers;
   struct str manifests, kubeconfig, context, kube_api;
-  struct str name, ns, controller;
+  struct str name, ns, controller, hand_over;
   int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
   int64_t connection_ms, connections_max, body_max;
   struct str path_normalization, underscores;
@@ -100,6 +100,12 @@ static const struct option_row rows[] = {
      .value = "NAMESPACE",
      .fallback = "serin-system",
      .help = "This proxy's namespace."},
+    {.name = "hand-over",
+     .type = OPTION_STRING,
+     .offset = ROW(hand_over),
+     .value = "PATH",
+     .help = "Take the listening sockets over from the proxy that runs with the same PATH (it then "
+             "drains and ends), and pass them on to the next one."},
     {.name = "drain-time",
      .type = OPTION_DURATION,
      .offset = ROW(drain_ms),
@@ -210,6 +216,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .kube_api = c->kube_api,
       .name = c->name,
       .namespace_ = c->ns,
+      .hand_over = c->hand_over,
       .drain_ms = c->drain_ms,
       .header_timeout_ms = c->header_timeout_ms,
       .request_timeout_ms = c->request_timeout_ms,

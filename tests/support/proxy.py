@@ -373,7 +373,7 @@ class Proxy:
         return fetch(self.admin_port, method, path, "127.0.0.1", list(fields) + [("Connection", "close")])
 
     def version(self):
-        return self.metric_sum("serin_proxy_table_version")
+        return int(self.admin("/stats?filter=serin_proxy.table_version").body.split()[-1])
 
     def configure(self, objects):
         """Writes and waits until every worker has taken it."""
