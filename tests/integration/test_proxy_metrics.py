@@ -56,12 +56,13 @@ def test_every_label_in_envoys_order():
             counts = [n for _, n in series]
             equal(counts, sorted(counts), "cumulative")
         for reporter, policy in (("source", "unknown"), ("destination", "none")):
-            for version in ("v1", "v2"):
-                got = p.metric_sum("istio_requests_total", reporter=reporter, destination_version=version,
+            shares = [p.metric_sum("istio_requests_total", reporter=reporter, destination_version=version,
                                    destination_service="research-agent.team1.svc.cluster.local",
                                    destination_service_name="research-agent", destination_service_namespace="team1",
                                    connection_security_policy=policy, response_flags="-", grpc_response_status="")
-                equal(got, 10, f"{reporter} {version}")
+                      for version in ("v1", "v2")]
+            equal(sum(shares), 20, f"{reporter}: requests")
+            check(min(shares) >= 5, f"{reporter}: {shares}")
         equal(p.metric_sum("istio_requests_total", destination_service="unknown", reporter="source"), 1, "without a route")
         equal(p.metric_sum("istio_build", component="proxy"), 1, "istio_build")
 
