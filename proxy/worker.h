@@ -76,7 +76,7 @@ struct worker {
   // From the main thread.
   _Atomic(struct proxy_table *) mailbox; // the newest table, or NULL when taken
   atomic_bool drain_asked, stop_asked;
-  atomic_bool pools_asked; // by another worker, for a connection or with a place for one
+  atomic_bool pools_asked;            // by another worker, for a connection or with a place for one
   _Atomic(const struct str *) handed; // what another process serves from now on, or NULL
   _Atomic int64_t drain_ms;
   // The worker's own.
