@@ -33,16 +33,15 @@ static struct str number_text(char *out, size_t room, int64_t value) {
 struct str exchange_send_uuid(struct exchange_run *run, char *out) {
   static const char hex[] = "0123456789abcdef";
   uint64_t bits[2] = {rng_next(&run->worker->rng), rng_next(&run->worker->rng)};
+  bits[0] = (bits[0] & ~UINT64_C(0xf000000000000)) | UINT64_C(0x4000000000000); // version
+  bits[1] = (bits[1] & ~UINT64_C(0xc)) | UINT64_C(0x8);                         // variant
   size_t at = 0;
-  for (unsigned i = 0; i < 32; i++) {
-    unsigned digit = (unsigned)(bits[i / 16] >> (i % 16 * 4)) & 15;
-    if (i == 8 || i == 12 || i == 16 || i == 20)
-      out[at++] = '-';
-    if (i == 12)
-      digit = 4;
-    if (i == 16)
-      digit = 8 | (digit & 3);
-    out[at++] = hex[digit];
+  for (unsigned half = 0; half < 2; half++) {
+    for (unsigned i = 0; i < 16; i++, bits[half] >>= 4) {
+      if ((half == 0 && (i == 8 || i == 12)) || (half == 1 && (i == 0 || i == 4)))
+        out[at++] = '-';
+      out[at++] = hex[bits[half] & 15];
+    }
   }
   return (struct str){out, at};
 }

@@ -36,17 +36,55 @@ void head_reset(struct head *head) {
   memset(head, 0, offsetof(struct head, fields));
 }
 
+#define NAME_LENGTH_MAX 40u
+static const unsigned char lengths[HEAD_NAME_COUNT] = {
+#define XX(name, text, flags) [HEAD_##name] = sizeof(text) - 1,
+    HEAD_NAME_MAP(XX)
+#undef XX
+};
+
+static uint64_t bit_of(enum head_name id) {
+  return UINT64_C(1) << id;
+}
+
+// The bits of all names with one of these flags.
+static uint64_t names_with(unsigned flags) {
+  uint64_t bits = 0;
+#define XX(name, text, its_flags) bits |= ((its_flags)&flags) ? bit_of(HEAD_##name) : 0;
+  HEAD_NAME_MAP(XX)
+#undef XX
+  return bits;
+}
+
+// HEAD_NAME_MAP is sorted by length.
 static enum head_name name_find(struct str name) {
-  // HEAD_NAME_MAP is sorted by length, so a scan over lengths ends early.
-  for (int i = HEAD_OTHER + 1; i < HEAD_NAME_COUNT; i++) {
-    if (known[i].text.len < name.len)
-      continue;
-    if (known[i].text.len > name.len)
-      break;
+  if (name.len == 0 || name.len > NAME_LENGTH_MAX)
+    return HEAD_OTHER;
+  const unsigned char *at = memchr(lengths, (int)name.len, HEAD_NAME_COUNT);
+  size_t i = at ? (size_t)(at - lengths) : HEAD_NAME_COUNT;
+  for (; i < HEAD_NAME_COUNT && lengths[i] == name.len; i++) {
     if (memcmp(known[i].text.ptr, name.ptr, name.len) == 0)
       return (enum head_name)i;
   }
   return HEAD_OTHER;
+}
+
+enum head_name head_name_find(struct str text) {
+  char lower[NAME_LENGTH_MAX];
+  if (text.len > NAME_LENGTH_MAX)
+    return HEAD_OTHER;
+  for (size_t i = 0; i < text.len; i++)
+    lower[i] = (char)token_lower[(unsigned char)text.ptr[i]];
+  return name_find((struct str){lower, text.len});
+}
+
+static bool may_have(const struct head *head, enum head_name id) {
+  return (head->present & bit_of(id)) != 0;
+}
+
+static void append(struct head *head, struct str name, struct str value, enum head_name id) {
+  head->present |= bit_of(id);
+  head->fields[head->count++] = (struct head_field){name, value, id};
 }
 
 bool head_add_wire(struct head *head, char *name, size_t len, struct str value) {
@@ -58,26 +96,26 @@ bool head_add_wire(struct head *head, char *name, size_t len, struct str value) 
       return false;
     name[i] = (char)lower;
   }
-  struct head_field *field = &head->fields[head->count++];
-  field->name = (struct str){name, len};
-  field->value = value;
-  field->id = name_find(field->name);
+  struct str lower_name = {name, len};
+  append(head, lower_name, value, name_find(lower_name));
   return true;
 }
 
 void head_add(struct head *head, enum head_name id, struct str value) {
   BUG_ON(head->count >= HEAD_FIELDS_ROOM);
-  head->fields[head->count++] = (struct head_field){known[id].text, value, id};
+  append(head, known[id].text, value, id);
 }
 
 bool head_add_name(struct head *head, struct str lower_name, struct str value) {
   if (head->count >= HEAD_FIELDS_ROOM - HEAD_FIELDS_OWN)
     return false;
-  head->fields[head->count++] = (struct head_field){lower_name, value, name_find(lower_name)};
+  append(head, lower_name, value, name_find(lower_name));
   return true;
 }
 
 struct head_field *head_find(struct head *head, enum head_name id) {
+  if (!may_have(head, id))
+    return NULL;
   for (unsigned i = 0; i < head->count; i++) {
     if (head->fields[i].id == id)
       return &head->fields[i];
@@ -95,13 +133,15 @@ const struct head_field *head_find_name(const struct head *head, struct str lowe
 
 unsigned head_count(const struct head *head, enum head_name id) {
   unsigned count = 0;
-  for (unsigned i = 0; i < head->count; i++)
+  for (unsigned i = 0; may_have(head, id) && i < head->count; i++)
     count += head->fields[i].id == id;
   return count;
 }
 
 void head_remove(struct head *head, enum head_name id) {
   unsigned kept = 0;
+  if (!may_have(head, id))
+    return;
   for (unsigned i = 0; i < head->count; i++) {
     if (head->fields[i].id != id)
       head->fields[kept++] = head->fields[i];
@@ -120,6 +160,8 @@ void head_remove_name(struct head *head, struct str lower_name) {
 
 void head_remove_flagged(struct head *head, unsigned flags) {
   unsigned kept = 0;
+  if (!(head->present & names_with(flags)))
+    return;
   for (unsigned i = 0; i < head->count; i++) {
     if (!(known[head->fields[i].id].flags & flags))
       head->fields[kept++] = head->fields[i];
@@ -201,10 +243,13 @@ static bool port_is_valid(struct str port) {
   return value <= 65535;
 }
 
-static bool is_host_byte(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c != '\0' && strchr("-._~!$&'()*+;=", c));
-}
+// Bytes of a reg-name (RFC 3986 3.2.2) but the percent sign.
+static const bool host_byte[256] = {
+    ['-'] = true,         ['.'] = true,         ['_'] = true,  ['~'] = true, ['!'] = true,
+    ['$'] = true,         ['&'] = true,         ['\''] = true, ['('] = true, [')'] = true,
+    ['*'] = true,         ['+'] = true,         [';'] = true,  ['='] = true, ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+};
 
 static bool is_ipv6_byte(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
@@ -221,7 +266,7 @@ bool head_authority_is_valid(struct str authority) {
       return false;
     i++;
   } else {
-    for (; i < authority.len && is_host_byte(authority.ptr[i]); i++)
+    for (; i < authority.len && host_byte[(unsigned char)authority.ptr[i]]; i++)
       ;
     if (i == 0)
       return false;

@@ -63,6 +63,7 @@ enum head_name {
 #undef XX
       HEAD_NAME_COUNT
 };
+_Static_assert(HEAD_NAME_COUNT <= 64, "head.present has a bit for each");
 
 enum {
   HEAD_IS_HOP = 1,      // belongs to one hop: never forwarded
@@ -90,6 +91,8 @@ struct head {
   bool wants_upgrade; // an Upgrade header named by Connection
   bool is_connect;    // the method is CONNECT
   bool keep_alive;    // the peer would go on with the connection
+  bool names_fields;  // Connection names fields: they belong to this hop, too
+  uint64_t present;   // 1 << enum head_name of every field; a removed one may still be in it
   unsigned count;
   struct head_field fields[HEAD_FIELDS_ROOM];
 };
@@ -115,6 +118,8 @@ struct str head_name_text(enum head_name id);
 unsigned head_name_flags(enum head_name id); // HEAD_IS_* bits
 // Sets the fields of `head` that follow from its method.
 void head_classify_method(struct head *head);
+// The known name that `text` is in any case; HEAD_OTHER for all else.
+enum head_name head_name_find(struct str text);
 // Whether a comma-separated list has the token, in any case.
 bool head_list_has(struct str list, struct str token);
 // Whether a request's TE header asks for trailers behind the response.

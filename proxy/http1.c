@@ -276,7 +276,8 @@ static int read_connection(struct http1_decoder *d) {
   struct head *head = d->head;
   bool close = false, keep = false, upgrade = false;
   unsigned options = 0;
-  for (unsigned i = 0; i < head->count; i++) {
+  bool has_connection = head_find(head, HEAD_CONNECTION);
+  for (unsigned i = 0; has_connection && i < head->count; i++) {
     if (head->fields[i].id != HEAD_CONNECTION)
       continue;
     struct str rest = head->fields[i].value, part;
@@ -285,14 +286,14 @@ static int read_connection(struct http1_decoder *d) {
       // Each of them is compared with every field: a long list would only cost time.
       if (++options > CONNECTION_OPTIONS_MAX)
         return fail(d, 400, STR("http1.connection_header_rejected"));
-      close |= str_eq_nocase(part, STR("close"));
-      keep |= str_eq_nocase(part, STR("keep-alive"));
-      upgrade |= str_eq_nocase(part, STR("upgrade"));
-      for (int id = HEAD_OTHER + 1; id < HEAD_NAME_COUNT; id++) {
-        if ((head_name_flags((enum head_name)id) & HEAD_IS_CRITICAL) &&
-            str_eq_nocase(part, head_name_text((enum head_name)id)))
-          return fail(d, 400, STR("http1.connection_header_rejected"));
-      }
+      enum head_name id = head_name_find(part);
+      if (head_name_flags(id) & HEAD_IS_CRITICAL)
+        return fail(d, 400, STR("http1.connection_header_rejected"));
+      bool is_close = str_eq_nocase(part, STR("close"));
+      close |= is_close;
+      keep |= id == HEAD_KEEP_ALIVE;
+      upgrade |= id == HEAD_UPGRADE;
+      head->names_fields |= !is_close && !(head_name_flags(id) & HEAD_IS_HOP);
     }
   }
   head->keep_alive = !close && (head->minor == 1 || keep);

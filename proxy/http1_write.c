@@ -51,8 +51,11 @@ static void put_field(struct cursor *c, struct str name, struct str value) {
 
 // The fields that only the codec may write, or that end at this hop.
 static bool is_codec_field(const struct head_field *field) {
-  return field->id != HEAD_OTHER && ((head_name_flags(field->id) & HEAD_IS_HOP) ||
-                                     field->id == HEAD_CONTENT_LENGTH || field->id == HEAD_HOST);
+  uint64_t codec = UINT64_C(1) << HEAD_CONTENT_LENGTH | UINT64_C(1) << HEAD_HOST;
+#define XX(name, text, flags) codec |= ((flags)&HEAD_IS_HOP) ? UINT64_C(1) << HEAD_##name : 0;
+  HEAD_NAME_MAP(XX)
+#undef XX
+  return (codec >> field->id & 1) != 0;
 }
 
 // Whether a Connection header of the head names this field: it is then for one hop, too.
@@ -71,12 +74,12 @@ static bool passes_on(const struct head_field *field, const struct http1_write_o
 
 static void put_fields(struct cursor *c, const struct head *head,
                        const struct http1_write_options *options) {
-  bool has_connection = head_count(head, HEAD_CONNECTION) > 0, has_te = false;
+  bool has_te = false;
   for (unsigned i = 0; i < head->count; i++) {
     const struct head_field *field = &head->fields[i];
     has_te |= field->id == HEAD_TE;
     if ((is_codec_field(field) && !passes_on(field, options)) ||
-        (has_connection && is_named_by_connection(head, field)))
+        (head->names_fields && is_named_by_connection(head, field)))
       continue;
     put_field(c, field->name, field->value);
   }
