@@ -164,6 +164,7 @@ static void config_copy_settings(struct proxy_config *config, const struct table
       .label_count = from->label_count,
       .listeners = listeners,
       .listener_count = from->listener_count,
+      .literal_uuid = from->literal_uuid,
   };
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/pick.h"
 #include "proxy/route.h"
 #include "proxy/upstream.h"
+#include "proxy/trace_context.h"
 
 #include <stdatomic.h>
 
@@ -51,6 +52,7 @@ struct exchange_run {
   uint64_t request_messages, response_messages;
   uint64_t request_body_bytes, response_body_bytes, client_mark;
   char peer_text[64];
+  char trace_text[TRACE_TEXT];
   char id_text[40], attempt_text[12], timeout_text[24], service_text[24], upstream_local[64];
   // Of the route's filters (exchange_filters.h).
   bool has_fault;

@@ -54,6 +54,15 @@ static struct str peer_ip(struct exchange_run *run) {
   return name;
 }
 
+static void start_trace(struct exchange_run *run) {
+  struct rng *rng = &run->worker->rng;
+  enum trace_mode mode = run->worker->settings.tracing;
+  if (mode == TRACE_OFF || trace_context_is_there(&run->request))
+    return;
+  const uint64_t random[TRACE_RANDOM] = {rng_next(rng), rng_next(rng), rng_next(rng)};
+  trace_context_start(&run->request, mode, random, run->trace_text);
+}
+
 static void prepare_request(struct exchange_run *run) {
   bool is_gateway = run->is_gateway;
   struct head_rules_request rules = {.is_gateway = is_gateway};
@@ -63,6 +72,7 @@ static void prepare_request(struct exchange_run *run) {
   if (is_gateway || !id || id->value.len == 0)
     rules.new_id = exchange_send_uuid(run, run->id_text);
   head_rules_request(&run->request, &rules);
+  start_trace(run);
   const struct table_header_ops *ops[2];
   size_t count = route_header_ops(&run->decision, false, ops);
   for (size_t i = 0; i < count; i++)
@@ -307,6 +317,8 @@ static void count_response(struct exchange_run *run) {
     stats_add(&stats->downstream_rq_too_large, 1);
   if (x->flags & EXCHANGE_NR)
     stats_add(&stats->no_route, 1);
+  if (x->status == 500 && str_eq(x->details, STR("route_pattern_limit")))
+    stats_add(&stats->route_pattern_limit, 1);
   if (x->flags & EXCHANGE_DC)
     stats_add(&stats->downstream_rq_rx_reset, 1);
   if (run->decision.kind != ROUTE_FORWARD && !(x->flags & EXCHANGE_NR))

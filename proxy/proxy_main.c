@@ -162,6 +162,10 @@ static uint64_t random_seed(void) {
   return seed;
 }
 
+static enum trace_mode trace_mode_of(struct str name) {
+  return str_eq(name, STR("b3")) ? TRACE_B3 : str_eq(name, STR("off")) ? TRACE_OFF : TRACE_W3C;
+}
+
 static int make_workers(struct proxy *proxy, struct err *err) {
   const struct proxy_options *options = proxy->options;
   struct worker_settings settings = {.limits = &proxy->limits,
@@ -169,6 +173,7 @@ static int make_workers(struct proxy *proxy, struct err *err) {
                                      .outliers = proxy->outlier.set,
                                      .breakers = proxy->breakers,
                                      .inherited = options->listen_fd_count > 0,
+                                     .tracing = trace_mode_of(options->tracing),
                                      .close_hint = &proxy->unhealthy};
   struct stats_source source = {
       .workload = options->name, .workload_namespace = options->namespace_, .app = options->name};
@@ -209,6 +214,7 @@ static int open_config(struct proxy *proxy, struct err *err) {
                    .controller = o->controller,
                    .labels = labels,
                    .label_count = o->label_count,
+                   .literal_uuid = o->literal_uuid,
                    .listeners = proxy->sockets.listeners,
                    .listener_count = proxy->sockets.listener_count},
       .lease = o->manifests.len == 0,
@@ -330,6 +336,15 @@ static int check_options(const struct proxy_options *o, unsigned *ret_reporters,
     return err_set(err, RC_USAGE,
                    "--reporter: expected source, destination or both, found \"%.*s\"",
                    STR_ARG(o->reporter));
+  if (!str_eq(o->tracing, STR("w3c")) && !str_eq(o->tracing, STR("b3")) &&
+      !str_eq(o->tracing, STR("off")))
+    return err_set(err, RC_USAGE, "--tracing: expected w3c, b3 or off, found \"%.*s\"",
+                   STR_ARG(o->tracing));
+  for (size_t i = 0; i < o->label_count; i++) {
+    if (str_find_char(o->labels[i], '=') <= 0)
+      return err_set(err, RC_USAGE, "--label: expected KEY=VALUE, found \"%.*s\"",
+                     STR_ARG(o->labels[i]));
+  }
   if (!str_eq(o->access_log_format, STR("text")) && !str_eq(o->access_log_format, STR("json")))
     return err_set(err, RC_USAGE, "--access-log-format: expected text or json, found \"%.*s\"",
                    STR_ARG(o->access_log_format));

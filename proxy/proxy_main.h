@@ -33,6 +33,8 @@ struct proxy_options {
   struct str reporter;           // source | destination | both
   struct str access_log;         // PATH, "-", "" for none
   struct str access_log_format;
+  struct str tracing;  // w3c | b3 | off
+  bool literal_uuid;   // ${UUID} in header values stays text
   bool no_tcp_metrics; // strict Istio: no istio_tcp_* for HTTP traffic
 };
 

@@ -10,17 +10,24 @@
 
 // Backtracking steps for one subject. PCRE2 does some 20 to 50 million a second, so this is a few
 // milliseconds.
-#define REGEX_STEPS 100000u
+#define REGEX_STEPS 50000u
+// What nearly every match is done with; those that need more are counted per request.
+#define REGEX_CHEAP_STEPS 2000u
+#define REGEX_COSTLY_MAX 4u
 // A replacement starts again at every byte and the limit counts per start; the product is what is
 // bounded.
 #define REGEX_REPLACE_STEPS 1000000u
 #define REGEX_REPLACE_SUBJECT_MAX 8192u
+// PCRE2 looks through text that is not ASCII again for every match.
+#define REGEX_REPLACE_TEXT_MAX 1024u
 #define REGEX_HEAP_KIB 1024u
 #define REGEX_PAIRS 10u // \0 to \9
 #define REGEX_JOINED_MAX (64u << 10)
 
 struct regex {
   pcre2_code *code;
+  pcre2_code *ascii; // the same for ASCII subjects, which need no check; only where there are many
+                     // matches of one subject, else NULL
   bool is_whole, is_anchored;
   uint32_t groups;
   struct regex *next;
@@ -49,6 +56,9 @@ int regex_compile(struct str pattern, bool whole, struct regex **ret_regex, stru
   }
   struct regex *regex = XNEW(struct regex);
   regex->code = compiled;
+  if (!whole)
+    regex->ascii = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len,
+                                 options & ~PCRE2_MATCH_INVALID_UTF, &code, &offset, NULL);
   regex->is_whole = whole;
   uint32_t all = 0;
   (void)pcre2_pattern_info(compiled, PCRE2_INFO_ALLOPTIONS, &all);
@@ -62,6 +72,7 @@ void regex_free(struct regex *regex) {
   if (!regex)
     return;
   pcre2_code_free(regex->code);
+  pcre2_code_free(regex->ascii);
   xfree(regex);
 }
 
@@ -85,6 +96,11 @@ void regex_worker_init(struct regex_worker *worker) {
   (void)pcre2_set_heap_limit(context, REGEX_HEAP_KIB);
   worker->context = context;
   buf_init(&worker->joined, REGEX_JOINED_MAX);
+  regex_worker_begin(worker);
+}
+
+void regex_worker_begin(struct regex_worker *worker) {
+  worker->costly = REGEX_COSTLY_MAX;
 }
 
 void regex_worker_dispose(struct regex_worker *worker) {
@@ -95,12 +111,45 @@ void regex_worker_dispose(struct regex_worker *worker) {
   buf_dispose(&worker->joined);
 }
 
-static enum regex_result regex_run(const struct regex *regex, struct str subject, size_t from,
-                                   uint32_t steps, uint32_t options, struct regex_worker *worker) {
+// Whether PCRE2 need not check the subject for being UTF-8.
+static bool regex_is_ascii(struct str subject) {
+  unsigned char all = 0;
+  for (size_t i = 0; i < subject.len; i++)
+    all |= (unsigned char)subject.ptr[i];
+  return all < 0x80;
+}
+
+struct run {
+  const pcre2_code *code;
+  struct str subject;
+  uint32_t steps, options;
+};
+
+static struct run regex_prepare(const struct regex *regex, struct str subject, uint32_t steps) {
+  struct run run = {regex->code, subject, steps, 0};
+  if (regex->ascii && regex_is_ascii(subject)) {
+    run.code = regex->ascii;
+    run.options = PCRE2_NO_UTF_CHECK;
+  }
+  return run;
+}
+
+static int regex_try(const struct run *run, size_t from, uint32_t steps,
+                     struct regex_worker *worker) {
   (void)pcre2_set_match_limit(worker->context, steps);
-  PCRE2_SPTR text = subject.ptr ? (PCRE2_SPTR)subject.ptr : (PCRE2_SPTR) "";
-  int rc =
-      pcre2_match(regex->code, text, subject.len, from, options, worker->data, worker->context);
+  PCRE2_SPTR text = run->subject.ptr ? (PCRE2_SPTR)run->subject.ptr : (PCRE2_SPTR) "";
+  return pcre2_match(run->code, text, run->subject.len, from, run->options, worker->data,
+                     worker->context);
+}
+
+static enum regex_result regex_run(const struct run *run, size_t from,
+                                   struct regex_worker *worker) {
+  bool is_costly = run->steps > REGEX_CHEAP_STEPS;
+  int rc = regex_try(run, from, is_costly ? REGEX_CHEAP_STEPS : run->steps, worker);
+  if (is_costly && rc == PCRE2_ERROR_MATCHLIMIT && worker->costly > 0) {
+    worker->costly--;
+    rc = regex_try(run, from, run->steps, worker);
+  }
   if (rc >= 0)
     return REGEX_YES;
   // Whatever else stops PCRE2 is one of its limits: the pattern is valid and the subject is allowed
@@ -113,7 +162,8 @@ enum regex_result regex_match(const struct regex *regex, struct str subject,
   uint32_t steps = regex->is_anchored || subject.len == 0
                        ? REGEX_STEPS
                        : (uint32_t)(REGEX_REPLACE_STEPS / subject.len) + 1;
-  enum regex_result result = regex_run(regex, subject, 0, steps, 0, worker);
+  const struct run run = regex_prepare(regex, subject, steps);
+  enum regex_result result = regex_run(&run, 0, worker);
   if (result != REGEX_YES || !regex->is_whole)
     return result;
   // Bytes that are not UTF-8 cut the subject into pieces for PCRE2, and one piece is not the whole.
@@ -147,10 +197,13 @@ enum regex_result regex_replace(const struct regex *regex, struct str subject,
     return REGEX_LIMIT;
   uint32_t steps =
       regex->is_anchored ? REGEX_STEPS : REGEX_REPLACE_STEPS / (uint32_t)(subject.len + 1) + 1;
+  const struct run run = regex_prepare(regex, subject, steps);
+  if (!run.options && subject.len > REGEX_REPLACE_TEXT_MAX)
+    return REGEX_LIMIT;
   bool replaced = false;
   size_t from = 0;
   while (from <= subject.len) {
-    enum regex_result result = regex_run(regex, subject, from, steps, 0, worker);
+    enum regex_result result = regex_run(&run, from, worker);
     if (result == REGEX_LIMIT)
       return result;
     if (result == REGEX_NO)

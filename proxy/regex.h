@@ -17,6 +17,7 @@ struct regex_worker {
   void *data;        // pcre2_match_data
   void *context;     // pcre2_match_context with the limits
   struct buf joined; // header values joined with ','
+  unsigned costly;   // matches of this request that may still take many steps
 };
 
 enum regex_result { REGEX_NO, REGEX_YES, REGEX_LIMIT };
@@ -33,6 +34,9 @@ void regex_free_list(struct regex *list);
 
 void regex_worker_init(struct regex_worker *worker);
 void regex_worker_dispose(struct regex_worker *worker);
+// A new request: each may have a few matches that take many steps, and any number of cheap ones, so
+// that a long list of expensive patterns cannot stall a worker any more than one can.
+void regex_worker_begin(struct regex_worker *worker);
 
 enum regex_result regex_match(const struct regex *regex, struct str subject,
                               struct regex_worker *worker);

@@ -216,6 +216,7 @@ static bool route_search(const struct table_host *host, const struct route_reque
 
 void route_match(const struct proxy_table *table, const struct route_request *request,
                  struct route_worker *worker, struct route_decision *ret_decision) {
+  regex_worker_begin(&worker->regex);
   struct route_decision *decision = ret_decision;
   *decision = (struct route_decision){
       .retry = &route_no_retry,

@@ -169,7 +169,7 @@ static void builder_init(struct builder *builder, const struct table_input *inpu
   builder->domain = input->settings->domain.len ? input->settings->domain : STR("cluster.local");
   arena_init(&builder->scratch);
   struct map *maps[] = {&builder->service_by_name, &builder->pod_by_name, &builder->pod_by_ip,
-                        &builder->rule_by_host};
+                        &builder->rule_by_host, &builder->delegates};
   for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
     map_init(maps[i]);
 }
@@ -180,6 +180,7 @@ static void builder_dispose(struct builder *builder) {
   map_dispose(&builder->pod_by_ip);
   map_dispose(&builder->rule_by_host);
   table_gateways_dispose(builder);
+  map_dispose(&builder->delegates);
   for (size_t i = 0; i < builder->scope_count; i++)
     map_dispose(&builder->scopes[i]->by_domain);
   arena_dispose(&builder->scratch);

@@ -120,6 +120,8 @@ struct builder {
   struct map pod_by_name;         // ns/name -> struct pod
   struct map pod_by_ip;           // ip -> struct pod
   struct map rule_by_host;        // ns|host -> struct part_rule
+  struct map delegates;           // ns/name -> VirtualService, filled when first asked for
+  bool has_delegates;
   struct part_service *parts;
   size_t part_count;
   struct part_host *hosts;

@@ -2,6 +2,7 @@
 // VirtualService -> routes with compiled matches and weighted destinations
 // (docs/dataplane.md 1.2, 1.3, 1.6).
 #include "proxy/host.h"
+#include "proxy/table_delegates.h"
 #include "proxy/table_parts.h"
 
 bool table_make_matcher(struct builder *builder, const struct part_place *place, const char *below,
@@ -268,8 +269,6 @@ static bool routes_add_http(struct builder *builder, const struct part_place *pl
                   "unreachable-route", "never reached: an entry before it takes every request");
     return true;
   }
-  if (http->delegate && !http->route_count && !http->redirect && !http->direct_response)
-    return true; // reported as not enforced; an entry without an action takes no requests
   bool ok = table_make_action(builder, place, http, &shared);
   ok = routes_destinations(builder, place, http, &shared) && ok;
   if (http->match_count == 0)
@@ -289,7 +288,10 @@ bool table_make_routes(struct builder *builder, const struct part_object *object
   bool ok = true;
   for (size_t i = 0; i < declared->spec.http_count; i++) {
     const struct part_place place = {object, (int)i, -1, -1};
-    ok = routes_add_http(builder, &place, &declared->spec.http[i], &routes) && ok;
+    size_t count;
+    struct part_http *list = table_expand_http(builder, &place, &declared->spec.http[i], &count);
+    for (size_t k = 0; k < count; k++)
+      ok = routes_add_http(builder, &list[k].place, list[k].http, &routes) && ok;
   }
   *ret_routes = routes.items;
   *ret_count = routes.count;

@@ -9,6 +9,7 @@
 #include "proxy/http1.h"
 #include "proxy/route.h"
 #include "proxy/stats.h"
+#include "proxy/trace_context.h"
 #include "proxy/upstream_load.h"
 
 #include <uv.h>
@@ -56,6 +57,7 @@ struct worker_settings {
   struct breakers *breakers;
   bool inherited;                // the listening sockets live on after this process
   const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
+  enum trace_mode tracing;       // what a request without a trace gets
   uint64_t seed;
 };
 

@@ -141,6 +141,22 @@ static void check_gateways(const struct virtual_service_spec *spec, struct check
                "only for gateways; this proxy opens none yet");
 }
 
+static void check_delegate(struct lint *lint, const struct lint_object *object,
+                           const struct vs_delegate *delegate, size_t index, struct check *check) {
+  struct str ns = delegate->namespace_.len ? delegate->namespace_ : object->ns;
+  const struct lint_object *found = lint_find(lint, &virtual_service_kind, ns, delegate->name);
+  const struct virtual_service_spec *spec =
+      found ? &((const struct virtual_service *)found->object)->spec : NULL;
+  const char *why = !spec ? "is not among these files"
+                    : spec->hosts_count || spec->gateways_count
+                        ? "has hosts or gateways, so it is no delegate"
+                        : NULL;
+  if (why)
+    check_warn(check, "unknown-delegate", check_index(check, "spec.http", index, ".delegate"),
+               "VirtualService %.*s/%.*s %s; without it this entry takes no requests",
+               STR_ARG(str_slice(ns, 0, 63)), STR_ARG(str_slice(delegate->name, 0, 253)), why);
+}
+
 void lint_virtual_service(struct lint *lint, const struct lint_object *object) {
   const struct virtual_service *vs = object->object;
   struct check check = lint_check(lint, object);
@@ -150,6 +166,8 @@ void lint_virtual_service(struct lint *lint, const struct lint_object *object) {
     const struct vs_http *http = &vs->spec.http[i];
     check_timeout(http, i, &check);
     check_weights(http, i, &check);
+    if (http->delegate)
+      check_delegate(lint, object, http->delegate, i, &check);
     if (!http->retries)
       continue;
     check_retry_methods(vs, http, i, &check);

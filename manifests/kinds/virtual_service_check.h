@@ -7,6 +7,7 @@
 #include "manifests/schema/check.h"
 
 void vs_check_match(const void *object, struct check *check);
+void vs_check_headers(const void *object, struct check *check);
 void vs_check_header_ops(const void *object, struct check *check);
 void vs_check_redirect(const void *object, struct check *check);
 void vs_check_direct_response(const void *object, struct check *check);

@@ -45,7 +45,8 @@ static const struct field headers_fields[] = {
     F_OBJECT(struct vs_headers, response, "response", &header_ops_schema,
              .doc = "Before the response is returned."),
 };
-const struct schema vs_headers_schema = SCHEMA("Headers", struct vs_headers, headers_fields);
+const struct schema vs_headers_schema =
+    SCHEMA("Headers", struct vs_headers, headers_fields, .check = vs_check_headers);
 
 static const struct field route_destination_fields[] = {
     F_OBJECT(struct vs_route_destination, destination, "destination", &vs_destination_schema,
@@ -102,8 +103,8 @@ static const struct schema direct_response_schema =
            .check = vs_check_direct_response, .doc = "Answers without any backend.");
 
 static const struct field delegate_fields[] = {
-    F_STRING(struct vs_delegate, name, "name", .doc = "Name of the VirtualService."),
-    F_STRING(struct vs_delegate, namespace_, "namespace",
+    F_STRING(struct vs_delegate, name, "name", F_ENFORCED, .doc = "Name of the VirtualService."),
+    F_STRING(struct vs_delegate, namespace_, "namespace", F_ENFORCED,
              .doc = "Its namespace, default this one."),
 };
 static const struct schema delegate_schema =
@@ -150,7 +151,7 @@ static const struct field http_fields[] = {
                .doc = "Answer with another location instead of forwarding."),
     F_OPTIONAL(struct vs_http, direct_response, "directResponse", &direct_response_schema,
                .doc = "Answer at once instead of forwarding."),
-    F_OPTIONAL(struct vs_http, delegate, "delegate", &delegate_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct vs_http, delegate, "delegate", &delegate_schema,
                .doc = "A VirtualService that holds the routes below this one."),
     F_OPTIONAL(struct vs_http, rewrite, "rewrite", &rewrite_schema,
                .doc = "Changes path or host before forwarding."),

@@ -30,6 +30,26 @@ void vs_check_header_ops(const void *object, struct check *check) {
   check_pairs(&ops->add, "add", check);
 }
 
+static void check_no_host(const struct string_map *map, const char *name, struct check *check) {
+  for (size_t i = 0; i < map->count; i++)
+    if (vs_is_host(map->items[i].key))
+      check_error(
+          check, "bad-value",
+          arena_printf(check->arena, "response.%s.%.*s", name, STR_ARG(map->items[i].key)).ptr,
+          "a response has no host to change");
+}
+
+void vs_check_headers(const void *object, struct check *check) {
+  const struct vs_headers *headers = object;
+  const struct vs_header_ops *request = &headers->request;
+  check_no_host(&headers->response.set, "set", check);
+  check_no_host(&headers->response.add, "add", check);
+  for (size_t i = 0; i < request->remove_count; i++)
+    if (vs_is_host(request->remove[i]))
+      check_warn(check, "no-effect", check_index(check, "request.remove", i, ""),
+                 "a request without a host is none; it stays");
+}
+
 void vs_check_redirect(const void *object, struct check *check) {
   const struct vs_redirect *redirect = object;
   if (!redirect->uri.len && !redirect->authority.len && !redirect->scheme.len && !redirect->port &&

@@ -16,7 +16,8 @@ struct proxy_command {
   int64_t connection_ms, connections_max, body_max;
   struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
-  bool no_tcp_metrics;
+  struct str tracing;
+  bool no_tcp_metrics, literal_uuid;
 };
 
 #define ROW(field) offsetof(struct proxy_command, field)
@@ -106,6 +107,17 @@ static const struct option_row rows[] = {
      .value = "PATH",
      .help = "Take the listening sockets over from the proxy that runs with the same PATH (it then "
              "drains and ends), and pass them on to the next one."},
+    {.name = "tracing",
+     .type = OPTION_STRING,
+     .offset = ROW(tracing),
+     .value = "w3c|b3|off",
+     .fallback = "w3c",
+     .help = "The trace headers that a request without any gets; those that come are passed on."},
+    {.name = "literal-uuid",
+     .type = OPTION_FLAG,
+     .offset = ROW(literal_uuid),
+     .help = "Send ${UUID} in header values of HTTPRoutes as it stands, as Istio does, not the "
+             "request's id."},
     {.name = "drain-time",
      .type = OPTION_DURATION,
      .offset = ROW(drain_ms),
@@ -230,6 +242,8 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .reporter = c->reporter,
       .access_log = c->access_log,
       .access_log_format = c->access_log_format,
+      .tracing = c->tracing,
+      .literal_uuid = c->literal_uuid,
       .no_tcp_metrics = c->no_tcp_metrics,
   };
   struct err err;

@@ -183,4 +183,77 @@ def test_cross_origin_requests():
         equal(it.proxy.metric_sum("envoy_http_cors_origin_invalid"), 3, "invalid origins")
 
 
+def test_delegates():
+    leaf = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "leaf", "namespace": "team2"},
+            "spec": {"http": [{"match": [{"uri": {"prefix": "/books/new"}}], "directResponse": {"status": 203}},
+                              {"match": [{"uri": {"prefix": "/else"}}], "directResponse": {"status": 204}},
+                              {"directResponse": {"status": 202}}]}}
+    root = virtual_service([{"match": [{"uri": {"prefix": "/books"}, "headers": {"x-who": {"exact": "ann"}}}],
+                             "headers": {"response": {"set": {"x-of": "root"}}},
+                             "delegate": {"name": "leaf", "namespace": "team2"}}, {"route": to()}])
+    with Routed([at("/")]) as it:
+        b = it.backend
+        it.proxy.configure([service(), endpoint("p1", "v1", b.address, b.port), destination_rule(["v1"]), root, leaf])
+        for path, who, want in (("/books/new/1", "ann", 203), ("/books", "ann", 202), ("/books/new", "bob", 200), ("/else", "ann", 200)):
+            got, _ = it.send(path, fields=[("X-Who", who)])
+            equal((got.status, got.get("x-of")), (want, "root" if want != 200 else None), f"{path} of {who}")
+        check("ignored-delegate-route" in it.proxy.admin("/config_dump").body.decode(), "the entry outside is reported")
+
+
+def test_traces_begin_and_pass():
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    names = ("traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled")
+
+    def sent(it, *fields):
+        _, (seen,) = it.send(fields=fields)
+        return {name: seen.get(name) for name in names if seen.get(name) is not None}
+
+    came = ([("traceparent", parent), ("tracestate", "a=b,c=d")], [("b3", "0")],
+            [("x-b3-traceid", "80f198ee56343ba864fe8b2a57d3eff7"), ("x-b3-spanid", "e457b5a2e4d86bd1"), ("x-b3-sampled", "1")])
+    for mode in ("w3c", "b3", "off"):
+        with Routed([at("/")], options=["--tracing", mode]) as it:
+            for fields in came:
+                equal(sent(it, *fields), dict(fields), f"what comes passes ({mode})")
+            begun = sent(it)
+            again = sent(it)
+            if mode == "w3c":
+                check(re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", begun["traceparent"]), f"a parent: {begun}")
+                equal(list(begun), ["traceparent"], "alone")
+                check(begun != again, "each request has its own")
+                check(sent(it, ("traceparent", "garbage"), ("tracestate", "a=b"))["traceparent"] != "garbage", "garbage is replaced")
+            elif mode == "b3":
+                check(re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{16}", f"{begun['x-b3-traceid']} {begun['x-b3-spanid']}"), f"ids: {begun}")
+                check(begun != again, "each request has its own")
+            else:
+                equal((begun, again), ({}, {}), "nothing begins")
+            _, (one, ) = it.send()
+            _, (two, ) = it.send(fields=[("X-Request-Id", "mine")])
+            check(UUID.fullmatch(one.get("x-request-id")), "a request id is made")
+            equal(two.get("x-request-id"), "mine", "one that came is kept")
+
+
+def test_blocks_for_other_proxies_are_dropped():
+    http = [{"match": [{"sourceLabels": {"app": "shop"}, "uri": {"prefix": "/a"}}], "directResponse": {"status": 201}},
+            {"match": [{"sourceLabels": {"app": "other"}, "uri": {"prefix": "/a"}}], "directResponse": {"status": 202}},
+            {"match": [{"sourceNamespace": "else", "uri": {"prefix": "/b"}}], "directResponse": {"status": 203}},
+            {"match": [{"sourceNamespace": "mine", "uri": {"prefix": "/b"}}], "directResponse": {"status": 204}},
+            {"match": [{"gateways": ["gw"], "uri": {"prefix": "/c"}}], "directResponse": {"status": 205}},
+            {"match": [{"gateways": ["mesh"], "sourceNamespace": "else", "uri": {"prefix": "/c"}}], "directResponse": {"status": 206}},
+            {"match": [{"port": 81, "uri": {"prefix": "/d"}}], "directResponse": {"status": 207}},
+            {"match": [{"port": 80, "uri": {"prefix": "/d"}}], "directResponse": {"status": 208}}]
+    with Routed(http, options=["--label", "app=shop", "--label", "tier=front", "--namespace", "mine"]) as it:
+        for path, want in (("/a", 201), ("/b", 204), ("/c", 206), ("/d", 208)):
+            equal(it.send(path)[0].status, want, path)
+
+
+def test_a_costly_pattern_is_refused_and_counted():
+    with Routed([{"match": [{"uri": {"regex": "(/a+)+b"}}], "directResponse": {"status": 201}},
+                 {"match": [{"uri": {"regex": "/(a|aa|aaa)+b"}}], "directResponse": {"status": 202}}, {"route": to()}]) as it:
+        equal(it.send("/ab")[0].status, 201, "a match")
+        got, seen = it.send("/" + "a" * 9000)
+        equal((got.status, seen), (500, []), "too many steps: refused, not routed elsewhere")
+        it.proxy.wait_sum(1, "envoy_http_route_pattern_limit")
+        equal(it.send("/else")[0].status, 200, "others go on")
+
+
 main(globals())

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "manifests/base/bug.h"
+#include "manifests/base/rng.h"
 #include "proxy/regex.h"
 
 #include <setjmp.h>
@@ -92,6 +94,96 @@ static void no_pattern_can_stall(void **state) {
   buf_dispose(&out);
 }
 
+static const char *const evil[] = {
+    "(a+)+b",     "(a|aa)+b",      "(a*)*b",   "(.*a){12}b",        "(a?){60}a{60}", "((a*)+|b)*c",
+    "(a|b|ab)*c", ".*.*.*.*.*=.*", "(x+x+)+y", "([a-z]+)*[0-9]{9}", "(a{1,9}){1,9}c"};
+
+// A list of expensive patterns costs no more than a few: what one request may use is bounded.
+static void many_costly_patterns_share_one_budget(void **state) {
+  (void)state;
+  static char subject[9000]; // long ones are not looked through for a letter that must be there
+  memset(subject, 'a', sizeof subject);
+  unsigned limits = 0;
+  regex_worker_begin(&worker);
+  for (size_t i = 0; i < 200; i++) {
+    struct regex *regex;
+    assert_int_equal(regex_compile(str_of(evil[i % ARRAY_LEN(evil)]), true, &regex, NULL), 0);
+    limits += regex_match(regex, (struct str){subject, sizeof subject}, &worker) == REGEX_LIMIT;
+    regex_free(regex);
+  }
+  assert_true(limits > 50);
+  assert_int_equal(worker.costly, 0);
+  regex_worker_begin(&worker);
+  assert_true(worker.costly > 0);
+}
+
+// Whatever compiles also ends, up to the longest patterns and paths. Were there no limits, this
+// test would not end either.
+static void random_patterns_end(void **state) {
+  (void)state;
+  static const char pieces[][6] = {"a",  "b",  "(",    ")",     "*",    "+",  "?",
+                                   "|",  ".",  "[ab]", "a*",    "b+",   "(a", "b)",
+                                   ")*", ")+", "{2}",  "{1,9}", "[^b]", "/"};
+  struct rng rng;
+  size_t compiled = 0;
+  char subject[8192];
+  rng_init(&rng, 20260101);
+  for (size_t i = 0; i < sizeof subject; i++)
+    subject[i] = "aaaaab/"[rng_below(&rng, 7)];
+  for (unsigned round = 0; round < 8000; round++) {
+    char pattern[REGEX_PATTERN_MAX + 1];
+    size_t len = 0, want = 1 + rng_below(&rng, round % 100 ? 24 : REGEX_PATTERN_MAX);
+    struct regex *regex;
+    while (len < want) {
+      const char *piece = pieces[rng_below(&rng, ARRAY_LEN(pieces))];
+      size_t add = strlen(piece);
+      if (len + add > want)
+        break;
+      memcpy(pattern + len, piece, add);
+      len += add;
+    }
+    if (regex_compile((struct str){pattern, len}, round % 2, &regex, NULL))
+      continue;
+    compiled++;
+    regex_worker_begin(&worker);
+    size_t from = rng_below(&rng, sizeof subject);
+    struct buf out;
+    (void)regex_match(regex, (struct str){subject + from, sizeof subject - from}, &worker);
+    buf_init(&out, 1 << 20);
+    (void)regex_replace(regex, (struct str){subject + from, sizeof subject - from}, STR("\\0"),
+                        &worker, &out);
+    buf_dispose(&out);
+    regex_free(regex);
+  }
+  assert_true(compiled > 1000);
+}
+
+// Every slash of a long path: the path is looked at as a whole only once.
+static void many_matches_are_replaced(void **state) {
+  static char subject[8192];
+  struct regex *regex;
+  struct buf out;
+  (void)state;
+  memset(subject, '/', sizeof subject);
+  buf_init(&out, 1 << 20);
+  assert_int_equal(regex_compile(STR("/"), false, &regex, NULL), 0);
+  assert_int_equal(
+      regex_replace(regex, (struct str){subject, sizeof subject}, STR("-"), &worker, &out),
+      REGEX_YES);
+  assert_int_equal(out.len, sizeof subject);
+  assert_true(out.ptr[0] == '-' && out.ptr[8191] == '-');
+  // Paths are ASCII; of other text only short ones are taken.
+  buf_reset(&out);
+  assert_int_equal(regex_replace(regex, STR("/\xc3\xa4/"), STR("-"), &worker, &out), REGEX_YES);
+  assert_string_equal(buf_z(&out), "-\xc3\xa4-");
+  subject[0] = '\xff';
+  assert_int_equal(
+      regex_replace(regex, (struct str){subject, sizeof subject}, STR("-"), &worker, &out),
+      REGEX_LIMIT);
+  regex_free(regex);
+  buf_dispose(&out);
+}
+
 static void replacement_uses_groups(void **state) {
   (void)state;
   static const struct {
@@ -138,6 +230,9 @@ int main(void) {
       cmocka_unit_test(patterns_cover_the_whole_subject),
       cmocka_unit_test(what_re2_lacks_is_refused),
       cmocka_unit_test(no_pattern_can_stall),
+      cmocka_unit_test(many_costly_patterns_share_one_budget),
+      cmocka_unit_test(random_patterns_end),
+      cmocka_unit_test(many_matches_are_replaced),
       cmocka_unit_test(replacement_uses_groups),
       cmocka_unit_test(unknown_groups_in_a_substitution_show),
   };
