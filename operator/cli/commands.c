@@ -24,6 +24,7 @@
   XX(history) \
   XX(explain) \
   XX(plan) \
+  XX(analyze) \
   XX(proxy_config) \
   XX(backup) \
   XX(restore) \
