@@ -178,7 +178,7 @@ static void on_request_fault(struct connection *c) {
     connection_end_refuse(c, work->decoder.fault.status, work->decoder.fault.details);
     return;
   }
-  c->close = c->eof = true; // never resynchronise
+  c->close = true; // never resynchronise
   exchange_run_request_fault(&work->run, &work->decoder.fault);
   work->request_complete = true;
 }

@@ -163,8 +163,12 @@ static uint32_t on_upstream_reset(struct exchange *x, const struct exchange_even
   x->try = EXCHANGE_TRY_NONE;
   if (x->response != EXCHANGE_HEAD)
     return answer_reason(x, event->reason);
-  // The other side closed a kept connection while we took it up: not the user's error.
-  bool stale = x->reused && !event->response_started && event->reason != EXCHANGE_REASON_PROTOCOL;
+  // The other side closed a kept connection while we took it up: not the user's error. Nor is what
+  // is left on it of the answer before, which its sender did not frame rightly.
+  bool left_over = event->reason == EXCHANGE_REASON_PROTOCOL && x->policy.is_idempotent;
+  bool stale =
+      x->reused &&
+      (left_over || (!event->response_started && event->reason != EXCHANGE_REASON_PROTOCOL));
   if (stale && can_replay(x) && (x->policy.is_idempotent || !event->request_started)) {
     x->fresh = true;
     return connect(x, event->now_ms);

@@ -328,8 +328,14 @@ static int finish_head(struct http1_decoder *d) {
     rc = read_framing(d);
   if (rc == 0)
     rc = read_connection(d);
-  if (rc != 0 || d->is_response)
+  if (rc != 0)
     return rc;
+  if (d->is_response) {
+    // A body that may not be there comes, perhaps, and would be taken for the next answer.
+    if (head->status == 204 && (head->length > 0 || head_count(head, HEAD_TRANSFER_ENCODING) > 0))
+      head->keep_alive = false;
+    return 0;
+  }
   rc = read_host(d, absolute);
   const struct head_field *expect = head_find(head, HEAD_EXPECT);
   head->expects_continue =

@@ -171,6 +171,23 @@ static void a_stale_connection_is_replaced(void **state) {
   assert_true(x.fresh);
   assert_int_equal(connected(false), SEND_HEAD);
   assert_int_equal(x.tries, 1);
+  // Bytes that the answer before left behind are no answer to this one; once.
+  begin(false, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_PROTOCOL, true, true), CONNECT);
+  assert_int_equal(connected(false), SEND_HEAD);
+  assert_int_equal(reset(EXCHANGE_REASON_PROTOCOL, true, true), REPLY);
+  assert_flags("UPE");
+  begin(false, false, 0, 0); // a POST may have been done
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_PROTOCOL, true, true), REPLY);
+  begin(false, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true);
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), CONNECT);
+  (void)connected(false);
   // The new one is no kept connection: its end is the backend's doing.
   assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), REPLY);
   assert_flags("UC");
