@@ -366,7 +366,8 @@ static void responses_are_read(void **state) {
   response(
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 N\r\nContent-Length: 9\r\n\r\n"
       "HTTP/1.1 304 N\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-      "<100 1.1 len=-1>.<204 1.1 len=9 content-length=[9]>.<304 1.1 len=9 content-length=[9]>."
+      "<100 1.1 len=-1>.<204 1.1 len=9 close content-length=[9]>.<304 1.1 len=9 "
+      "content-length=[9]>."
       "<200 1.1 len=0 content-length=[0]>.");
   check("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "<200 1.1 len=5 content-length=[5]>.", true,
         true, false);
