@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -29,158 +28,6 @@ struct access_log {
   unsigned count;
   struct access_log_ring *rings;
 };
-
-static void add_time(struct buf *out, int64_t wall_ms) {
-  struct tm tm;
-  time_t seconds = (time_t)(wall_ms / 1000);
-  char text[32];
-  (void)gmtime_r(&seconds, &tm);
-  (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-  (void)buf_addf(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
-}
-
-// What a client wrote must not end the line or the string it stands in.
-static void add_escaped(struct buf *out, struct str s) {
-  for (size_t i = 0; i < s.len; i++) {
-    unsigned char c = (unsigned char)s.ptr[i];
-    if (c == '"' || c == '\\')
-      (void)buf_addf(out, "\\%c", c);
-    else if (c < 0x20 || c == 0x7f)
-      (void)buf_addf(out, "\\u%04x", c);
-    else if (c >= 0x80) // no claim about the encoding: JSON must stay valid UTF-8
-      (void)buf_addf(out, "\\u00%02x", c);
-    else
-      (void)buf_add_char(out, (char)c);
-  }
-}
-
-static void text_string(struct buf *out, struct str s) {
-  if (s.len == 0)
-    (void)buf_add_char(out, '-');
-  else
-    add_escaped(out, s);
-}
-
-static void text_quoted(struct buf *out, struct str s) {
-  (void)buf_add_z(out, " \"");
-  text_string(out, s);
-  (void)buf_add_char(out, '"');
-}
-
-static void add_path(struct buf *out, const struct access_log_entry *e) {
-  add_escaped(out, e->path);
-  if (!e->query.ptr)
-    return;
-  (void)buf_add_char(out, '?');
-  add_escaped(out, e->query);
-}
-
-static void text_plain(struct buf *out, struct str s) {
-  (void)buf_add_char(out, ' ');
-  size_t from = out->len;
-  text_string(out, s);
-  for (size_t i = from; i < out->len; i++) {
-    if (out->ptr[i] == ' ') // Envoy writes underscores, so that fields can be split at spaces
-      out->ptr[i] = '_';
-  }
-}
-
-static void text_line(struct buf *out, const struct access_log_entry *e) {
-  (void)buf_add_char(out, '[');
-  add_time(out, e->start_wall_ms);
-  (void)buf_add_z(out, "] \"");
-  text_string(out, e->method);
-  (void)buf_add_char(out, ' ');
-  if (e->path.len > 0)
-    add_path(out, e);
-  else
-    (void)buf_add_char(out, '-');
-  (void)buf_add_char(out, ' ');
-  text_string(out, e->protocol);
-  (void)buf_addf(out, "\" %d", e->status);
-  text_plain(out, e->flags);
-  text_plain(out, e->details);
-  text_plain(out, e->termination);
-  text_quoted(out, e->transport_failure);
-  (void)buf_addf(out, " %" PRIu64 " %" PRIu64 " %" PRId64, e->bytes_received, e->bytes_sent,
-                 e->duration_ms);
-  if (e->service_ms >= 0)
-    (void)buf_addf(out, " %" PRId64, e->service_ms);
-  else
-    (void)buf_add_z(out, " -");
-  text_quoted(out, e->forwarded_for);
-  text_quoted(out, e->user_agent);
-  text_quoted(out, e->request_id);
-  text_quoted(out, e->authority);
-  text_quoted(out, e->upstream_host);
-  text_plain(out, e->upstream_cluster);
-  text_plain(out, e->upstream_local);
-  text_plain(out, e->downstream_local);
-  text_plain(out, e->downstream_remote);
-  text_plain(out, STR_NULL); // requested server name: no TLS yet
-  text_plain(out, e->route_name);
-  (void)buf_add_char(out, '\n');
-}
-
-static void json_string(struct buf *out, const char *key, struct str s) {
-  (void)buf_addf(out, "\"%s\":", key);
-  if (s.len == 0) {
-    (void)buf_add_z(out, "null,");
-    return;
-  }
-  (void)buf_add_char(out, '"');
-  add_escaped(out, s);
-  (void)buf_add_z(out, "\",");
-}
-
-static void json_line(struct buf *out, const struct access_log_entry *e) {
-  (void)buf_add_z(out, "{\"start_time\":\"");
-  add_time(out, e->start_wall_ms);
-  (void)buf_add_z(out, "\",");
-  json_string(out, "method", e->method);
-  if (e->path.len > 0) {
-    (void)buf_add_z(out, "\"path\":\"");
-    add_path(out, e);
-    (void)buf_add_z(out, "\",");
-  } else {
-    json_string(out, "path", STR_NULL);
-  }
-  json_string(out, "protocol", e->protocol);
-  (void)buf_addf(out, "\"response_code\":%d,", e->status);
-  json_string(out, "response_flags", e->flags);
-  json_string(out, "response_code_details", e->details);
-  json_string(out, "connection_termination_details", e->termination);
-  json_string(out, "upstream_transport_failure_reason", e->transport_failure);
-  (void)buf_addf(out, "\"bytes_received\":%" PRIu64 ",\"bytes_sent\":%" PRIu64 ",",
-                 e->bytes_received, e->bytes_sent);
-  (void)buf_addf(out, "\"duration\":%" PRId64 ",", e->duration_ms);
-  if (e->service_ms >= 0)
-    (void)buf_addf(out, "\"upstream_service_time\":%" PRId64 ",", e->service_ms);
-  else
-    json_string(out, "upstream_service_time", STR_NULL);
-  json_string(out, "x_forwarded_for", e->forwarded_for);
-  json_string(out, "user_agent", e->user_agent);
-  json_string(out, "request_id", e->request_id);
-  json_string(out, "authority", e->authority);
-  json_string(out, "upstream_host", e->upstream_host);
-  json_string(out, "upstream_cluster", e->upstream_cluster);
-  json_string(out, "upstream_local_address", e->upstream_local);
-  json_string(out, "downstream_local_address", e->downstream_local);
-  json_string(out, "downstream_remote_address", e->downstream_remote);
-  json_string(out, "requested_server_name", STR_NULL);
-  json_string(out, "route_name", e->route_name);
-  out->len--; // the last comma
-  (void)buf_add_z(out, "}\n");
-}
-
-int access_log_line(struct buf *out, enum access_log_format format,
-                    const struct access_log_entry *entry) {
-  if (format == ACCESS_LOG_JSON)
-    json_line(out, entry);
-  else
-    text_line(out, entry);
-  return out->failed ? RC_LIMIT : 0;
-}
 
 static int open_file(struct access_log *log, struct err *err) {
   struct stat about;
@@ -298,7 +145,7 @@ struct access_log_ring *access_log_ring_of(struct access_log *log, unsigned work
 
 void access_log_add(struct access_log_ring *ring, const struct access_log_entry *entry) {
   buf_reset(&ring->line);
-  if (access_log_line(&ring->line, ring->log->format, entry) == 0)
+  if (access_log_line(&ring->line, ring->log->format, entry, &ring->clock) == 0)
     access_log_ring_put(ring, buf_str(&ring->line));
 }
 

@@ -26,9 +26,15 @@ struct access_log_entry {
   struct str route_name;
 };
 
-// One line with its newline. Pure.
+// The text of the last second that was written; starts zeroed.
+struct access_log_clock {
+  int64_t second;
+  char text[24];
+};
+
+// One line with its newline.
 int access_log_line(struct buf *out, enum access_log_format format,
-                    const struct access_log_entry *entry);
+                    const struct access_log_entry *entry, struct access_log_clock *clock);
 
 // path "-" is standard output. A file is opened again when it was moved away, and always appended
 // to, so that it may be shared and truncated by others.

@@ -3,17 +3,16 @@
 // whole lines are put; one that does not fit is dropped and counted.
 #pragma once
 
-#include "manifests/base/buf.h"
+#include "proxy/access_log.h"
 
 #include <stdatomic.h>
 
 #define ACCESS_LOG_RING (1u << 20) // a power of two
 
-struct access_log;
-
 struct access_log_ring {
   struct access_log *log;
   struct buf line; // the writer's
+  struct access_log_clock clock;
   char *bytes;
   _Atomic uint64_t put, taken; // count up for ever
   _Atomic uint64_t dropped, lines;

@@ -7,6 +7,7 @@
 #include "proxy/exchange_filters.h"
 #include "proxy/exchange_run.h"
 #include "proxy/head_rules.h"
+#include "proxy/listener.h"
 #include "proxy/host.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -132,7 +133,7 @@ void exchange_send_request(struct exchange_run *run) {
   if (len == 0) // configured headers beyond all measure: the try ends as if nobody were there
     (void)shutdown(upstream->out.fd, SHUT_RDWR);
   if (run->worker->access_log)
-    (void)upstream_socket_text(upstream->out.fd, run->upstream_local);
+    memcpy(run->upstream_local, upstream_local_text(upstream).ptr, sizeof(run->upstream_local));
   if (work->kept > 0)
     (void)http1_body_add(&upstream->body, (struct str){work->block + work->head_end, work->kept});
   if (run->exchange.request == EXCHANGE_CLOSED)
@@ -401,7 +402,7 @@ static void log_access(struct exchange_run *run, uint64_t duration_ms) {
       .upstream_host = run->endpoint ? run->endpoint->key : STR_NULL,
       .upstream_cluster = run->decision.cluster_name,
       .upstream_local = str_of(run->upstream_local),
-      .downstream_local = upstream_socket_text(run->connection->fd, local),
+      .downstream_local = listener_local_text(run->connection, local),
       .downstream_remote = connection_peer_text(run->connection, peer),
       .route_name = run->decision.route_name,
   };

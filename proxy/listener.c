@@ -141,6 +141,8 @@ struct listener *listener_new(struct worker *worker, int fd, const char *address
   listener->fd = fd;
   listener->port = port;
   (void)snprintf(listener->address, sizeof(listener->address), "%s", address);
+  if (strcmp(address, "0.0.0.0") != 0 && strcmp(address, "::") != 0)
+    (void)upstream_socket_text(fd, listener->text);
   return listener;
 }
 
@@ -220,6 +222,14 @@ void listener_stop(struct listener *listener, bool inherited) {
   }
   (void)close(listener->fd);
   listener->fd = -1;
+}
+
+struct str listener_local_text(const struct connection *connection, char out[64]) {
+  for (const struct listener *l = connection->worker->listeners; l; l = l->next) {
+    if (l->port == connection->port && l->slot.index == connection->listener.index && l->text[0])
+      return str_of(l->text);
+  }
+  return upstream_socket_text(connection->fd, out);
 }
 
 void listener_free(struct listener *listener) {

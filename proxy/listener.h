@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+struct connection;
 struct worker;
 
 struct listener {
@@ -20,6 +21,7 @@ struct listener {
   int fd;
   uint16_t port;
   char address[48];       // as inet_ntop writes it
+  char text[64];          // "127.0.0.1:8080"; "" when it is bound to all addresses
   struct table_slot slot; // in the newest table
   unsigned open_handles;
   bool started, closed;
@@ -42,4 +44,7 @@ void listener_take_table(struct listener *listener, const struct proxy_table *ta
 // Accepts no more. What the kernel has queued is answered first when the queue dies with this
 // socket; an inherited socket lives on elsewhere and its queue waits there.
 void listener_stop(struct listener *listener, bool inherited);
+// Our end of a client's connection, for the log: the listener's address where it has one, else
+// asked from the kernel.
+struct str listener_local_text(const struct connection *connection, char out[64]);
 void listener_free(struct listener *listener); // after the loop has ended

@@ -45,9 +45,18 @@ static void count_closed(struct upstream *u) {
   stats_add(&u->base->connections_closed, 1);
 }
 
+// What was written since it was last counted.
+static void count_written(struct upstream *u) {
+  uint64_t len = u->out.written - u->counted;
+  u->counted = u->out.written;
+  stats_add(&u->base->received_bytes, len);
+  stats_add(&u->cluster_stats->upstream_cx_tx_bytes_total, len);
+}
+
 void upstream_reset(struct upstream *u) {
   if (u->state == UPSTREAM_CLOSED)
     return;
+  count_written(u);
   if (u->state == UPSTREAM_IDLE)
     upstream_pool_take(u);
   if (u->state == UPSTREAM_CONNECTING)
@@ -110,6 +119,7 @@ static void count_connected(struct upstream *u) {
   stats_add(&u->cluster_stats->upstream_cx_active, 1);
   stats_add(&u->endpoint_stats->cx_active, 1);
   stats_add(&u->cluster_stats->upstream_cx_total, 1);
+  stats_add(&u->cluster_stats->upstream_cx_http1_total, 1);
   stats_add(&u->endpoint_stats->cx_total, 1);
   stats_add(&u->base->connections_opened, 1);
 }
@@ -228,6 +238,8 @@ static void on_readable(struct upstream *u) {
   }
   u->response_started = true;
   u->len += (size_t)n;
+  stats_add(&u->base->sent_bytes, (uint64_t)n);
+  stats_add(&u->cluster_stats->upstream_cx_rx_bytes_total, (uint64_t)n);
   decode(u);
   if (u->state != UPSTREAM_ACTIVE || !u->block)
     return;
@@ -359,6 +371,8 @@ struct upstream *upstream_open(struct upstream_pool *pool, const struct upstream
     u->next->prev = u;
   worker->upstreams = u;
   pump_init(&u->out, fd);
+  u->counted = 0;
+  u->local[0] = '\0';
   (void)uv_poll_init(&worker->loop, &u->poll, fd);
   worker_timer_init(&u->timer, &worker->loop, on_timer);
   u->open_handles = 2;
@@ -374,6 +388,7 @@ bool upstream_has_sent(const struct upstream *u) {
 
 void upstream_release(struct upstream *u) {
   struct worker *worker = u->worker;
+  count_written(u);
   bool used_up = u->max_requests > 0 && u->served >= u->max_requests, expired = is_expired(u);
   if (used_up)
     stats_add(&u->cluster_stats->upstream_cx_max_requests, 1);
@@ -392,22 +407,49 @@ void upstream_release(struct upstream *u) {
   upstream_update(u);
 }
 
+static char *put_number(char *to, unsigned value) {
+  char digits[10];
+  size_t at = sizeof(digits);
+  do
+    digits[--at] = (char)('0' + value % 10);
+  while ((value /= 10) > 0);
+  memcpy(to, digits + at, sizeof(digits) - at);
+  return to + (sizeof(digits) - at);
+}
+
+// Written for every request when there is an access log: no printf.
 struct str upstream_address_text(const struct sockaddr *address, char out[64]) {
-  char host[INET6_ADDRSTRLEN] = "";
   union {
     const struct sockaddr *any;
     const struct sockaddr_in *v4;
     const struct sockaddr_in6 *v6;
   } a = {address};
-  int len;
+  char *to = out;
+  unsigned port;
   if (address->sa_family == AF_INET6) {
-    (void)inet_ntop(AF_INET6, &a.v6->sin6_addr, host, sizeof(host));
-    len = snprintf(out, 64, "[%s]:%u", host, ntohs(a.v6->sin6_port));
+    *to++ = '[';
+    (void)inet_ntop(AF_INET6, &a.v6->sin6_addr, to, INET6_ADDRSTRLEN);
+    to += strlen(to);
+    *to++ = ']';
+    port = ntohs(a.v6->sin6_port);
   } else {
-    (void)inet_ntop(AF_INET, &a.v4->sin_addr, host, sizeof(host));
-    len = snprintf(out, 64, "%s:%u", host, ntohs(a.v4->sin_port));
+    unsigned char bytes[4];
+    memcpy(bytes, &a.v4->sin_addr, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+      to = put_number(to, bytes[i]);
+      *to++ = i < 3 ? '.' : ':';
+    }
+    port = ntohs(a.v4->sin_port);
   }
-  return (struct str){out, len > 0 ? (size_t)len : 0};
+  if (address->sa_family == AF_INET6)
+    *to++ = ':';
+  to = put_number(to, port);
+  *to = '\0';
+  return (struct str){out, (size_t)(to - out)};
+}
+
+struct str upstream_local_text(struct upstream *u) {
+  return u->local[0] ? str_of(u->local) : upstream_socket_text(u->out.fd, u->local);
 }
 
 struct str upstream_socket_text(int fd, char out[64]) {

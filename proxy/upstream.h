@@ -70,10 +70,12 @@ struct upstream {
   bool response_started; // a byte came for this request
   bool extra;            // bytes behind the response
   bool raw;              // another protocol: nothing to decode
+  uint64_t counted;      // out.written, as far as it is in the counters
   uint64_t sent_mark;    // out.written when this request began
   struct pump out;
   struct http1_body body;
   struct http1_decoder decoder;
+  char local[64];   // upstream_local_text, "" before
   struct head head; // of the response
   char *block;      // NULL when nothing is buffered
   size_t at, len;
@@ -100,5 +102,7 @@ void upstream_free_all(struct worker *worker); // after the loop has ended
 
 // "127.0.0.1:4711" into out[0..64).
 struct str upstream_address_text(const struct sockaddr *address, char out[64]);
+// Our end of the connection, for the log; asked from the kernel once.
+struct str upstream_local_text(struct upstream *upstream);
 // The same of our end of a connected socket.
 struct str upstream_socket_text(int fd, char out[64]);

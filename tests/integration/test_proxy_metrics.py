@@ -96,6 +96,9 @@ def test_bytes_on_the_wire():
         measured = p.metric_sum("istio_response_bytes_sum", response_code="200")
         check(abs(measured - head - 1000) <= 32, f"response bytes {measured}, about {head + 1000} came")
         equal(p.metric_sum("istio_tcp_connections_opened_total", request_protocol="tcp", destination_version="v1"), 1, "opened")
+        check(p.metric_sum("istio_tcp_sent_bytes_total") > 1000, "sent")
+        check(p.metric_sum("istio_tcp_received_bytes_total") > 300, "received")
+        equal(p.metric_sum("istio_tcp_sent_bytes_total"), p.metric_sum("envoy_cluster_upstream_cx_rx_bytes_total"), "cluster")
         a.close_connections()
         p.wait_sum(1, "istio_tcp_connections_closed_total")
 

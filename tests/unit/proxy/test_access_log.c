@@ -34,7 +34,8 @@ static void text_lines_are_envoys(void **state) {
   struct buf out;
   (void)state;
   buf_init(&out, 4096);
-  assert_int_equal(access_log_line(&out, ACCESS_LOG_TEXT, &entry), 0);
+  assert_int_equal(access_log_line(&out, ACCESS_LOG_TEXT, &entry, &(struct access_log_clock){0}),
+                   0);
   assert_string_equal(buf_z(&out),
                       "[2026-01-29T12:00:00.123Z] \"GET /a?b HTTP/1.1\" 200 - via_upstream - "
                       "\"-\" 1 2 3 - \"-\" \"a \\\"b\\\"\\u000a\\u0080\" \"-\" \"x\" "
@@ -46,7 +47,8 @@ static void json_lines_have_types(void **state) {
   struct buf out;
   (void)state;
   buf_init(&out, 4096);
-  assert_int_equal(access_log_line(&out, ACCESS_LOG_JSON, &entry), 0);
+  assert_int_equal(access_log_line(&out, ACCESS_LOG_JSON, &entry, &(struct access_log_clock){0}),
+                   0);
   assert_non_null(strstr(buf_z(&out), "\"response_code\":200,"));
   assert_non_null(strstr(buf_z(&out), "\"upstream_service_time\":null,"));
   assert_non_null(strstr(buf_z(&out), "\"user_agent\":\"a \\\"b\\\"\\u000a\\u0080\","));
@@ -149,7 +151,7 @@ static void no_byte_of_a_peer_forges_a_line(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
       *fields[i] = hostile(&rng, bytes[i], sizeof(bytes[i]));
     buf_reset(&out);
-    assert_int_equal(access_log_line(&out, ACCESS_LOG_TEXT, &e), 0);
+    assert_int_equal(access_log_line(&out, ACCESS_LOG_TEXT, &e, &(struct access_log_clock){0}), 0);
     struct str line = buf_str(&out);
     assert_int_equal(count_char(line, '\n'), 1);
     assert_int_equal(line.ptr[line.len - 1], '\n');
@@ -157,7 +159,7 @@ static void no_byte_of_a_peer_forges_a_line(void **state) {
       assert_in_range((unsigned char)line.ptr[i], 0x20, 0x7e);
     assert_int_equal(count_quotes(line), 14);
     buf_reset(&out);
-    assert_int_equal(access_log_line(&out, ACCESS_LOG_JSON, &e), 0);
+    assert_int_equal(access_log_line(&out, ACCESS_LOG_JSON, &e, &(struct access_log_clock){0}), 0);
     struct json *json;
     arena_reset(&arena);
     assert_int_equal(count_char(buf_str(&out), '\n'), 1);
