@@ -4,6 +4,9 @@
 #include "analysis/query.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+#define SPACING_SERIES 256u // enough for a median
 
 #define SERVICE_LABEL STR("destination_service")
 
@@ -222,4 +225,24 @@ void sample_history(const struct prom_result *result, const struct subject *subj
   histogram_seal(&history.durations);
   history.known = history.requests.total > 0;
   *ret_history = history;
+}
+
+static int order_spacing(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+int64_t sample_spacing_ms(const struct prom_result *result) {
+  int64_t found[SPACING_SERIES];
+  size_t count = 0;
+  for (size_t i = 0; i < result->series_count && count < SPACING_SERIES; i++) {
+    const struct prom_series *series = &result->series[i];
+    size_t n = series->point_count;
+    if (n >= 3)
+      found[count++] = (series->points[n - 1].at_ms - series->points[0].at_ms) / (int64_t)(n - 1);
+  }
+  if (!count)
+    return 0;
+  qsort(found, count, sizeof *found, order_spacing);
+  return found[count / 2];
 }

@@ -59,6 +59,10 @@ struct request_counts sample_requests(const struct prom_result *result,
                                       const struct subject *subject, const struct scrapes *scrapes,
                                       struct span span);
 
+// How often targets are scraped, by the series of a result: the median of their mean spacing. 0:
+// not to be told.
+int64_t sample_spacing_ms(const struct prom_result *result);
+
 // What stable did in the hour before, by a QUERY_HISTORY: tunes the expected rate and picks the
 // boundaries of latency; evidence never rests on it.
 struct stable_history {

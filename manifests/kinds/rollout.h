@@ -150,6 +150,10 @@ struct rollout_metric_status {
   struct str name;
   struct str canary, stable, limit; // with unit: "0.4%", "212ms"; empty: not known
   int64_t requests, bad;            // canary's, behind the verdict
+  // Sequential judge: 95 % intervals ("0.61%..1.38%"), what is tolerated beside this stable, and
+  // evidence in decades: against the canary and for it, had and needed. Empty: not known.
+  struct str canary_interval, stable_interval, tolerated;
+  struct str evidence, evidence_need, pass_evidence, pass_need;
   enum rollout_verdict verdict;
   struct str reason;
 };
@@ -244,8 +248,12 @@ struct rollout_judge_status {
   int64_t at;         // of the last judgement
   struct str verdict; // pass fail insufficient noData error
   struct str message;
-  struct str state;    // compact, the judge's own
-  int64_t error_since; // Prometheus cannot be asked since; 0: it answers
+  struct str state;                   // compact, the judge's own
+  struct str evidence, evidence_need; // decades of all metrics together; empty: none
+  int64_t expected_at;                // when a decision is to be expected; 0: not to be seen
+  int64_t needed_requests;            // of the canary until then
+  struct str phi;                     // how clustered stable's errors are; empty: not measured
+  int64_t error_since;                // Prometheus cannot be asked since; 0: it answers
 };
 
 struct rollout_status {

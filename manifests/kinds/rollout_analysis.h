@@ -14,18 +14,63 @@ enum rollout_judge_type {
   ROLLOUT_JUDGE_RANK,
 };
 
+enum rollout_preset { ROLLOUT_PRESET_DEFAULT = 1, ROLLOUT_PRESET_STRICT, ROLLOUT_PRESET_TOLERANT };
+
+struct rollout_condition_judge {
+  int64_t count, initial_delay_ms;
+  int64_t inconclusive_limit, consecutive_error_limit, consecutive_success_limit;
+};
+struct rollout_burn_rate {
+  int64_t long_ms, short_ms;
+  double factor;
+};
+struct rollout_rank {
+  int64_t step_ms;
+  double tolerance, confidence, increase;
+  double pass, marginal; // scores, 0..100
+};
+
 struct rollout_judge {
-  enum rollout_judge_type type; // 0: not given, which is threshold in this version
-  int64_t failure_limit;        // failed measurements in a row that are tolerated
-  int64_t min_requests;         // of the canary, before a check may pass or fail
+  enum rollout_judge_type type; // 0: not given, which is sequential
+  enum rollout_preset preset;   // 0: default
+  double alpha, beta;           // 0: the preset's
+  int64_t min_detect_ms;        // 0: the preset's
+  bool has_warmup_ms;
+  int64_t warmup_ms;
+  bool only_if_worse;
+  int64_t failure_limit; // failed measurements that are tolerated
+  int64_t min_requests;  // of the canary, before a check may pass or fail
+  bool cumulative;       // failures count until the release ends, not in a row
+  int64_t measure_window_ms;
+  struct rollout_condition_judge *condition; // NULL: the defaults
+  struct rollout_burn_rate *burn_rate;
+  struct rollout_rank *rank;
+};
+
+struct rollout_tolerance {
+  double ratio, points;
 };
 
 struct rollout_metric {
   struct str
       name; // "error-rate", "latency-p99" (any latency-pNN), or a name of the user's with a query
-  struct str query; // PromQL with {{ }} variables; empty for built-in metrics
+  struct str query;        // PromQL with {{ }} variables; empty for built-in metrics
+  struct str stable_query; // rank: the same value of stable
   struct int_or_string
       limit; // absolute bound: "1%", "500ms", 40, "0.5"; rollout_metric_limit gives the text
+  struct str success_condition, failure_condition; // condition
+  struct rollout_tolerance *tolerance, *accept;    // built-in metrics; NULL: the preset's
+  double weight;                                   // sequential; 0: by kind
+  bool critical;                                   // rank
+};
+
+struct rollout_argument {
+  struct str name, value;
+};
+struct rollout_metric_set_ref {
+  struct str name; // of a MetricSet in the Rollout's namespace
+  struct rollout_argument *args;
+  size_t args_count;
 };
 
 struct rollout_header {
@@ -64,12 +109,15 @@ struct rollout_analysis {
   struct rollout_judge judge;
   struct rollout_metric *metrics; // never empty after decoding: both built-in ones by default
   size_t metrics_count;
-  enum rollout_on_inconclusive on_inconclusive;
+  struct rollout_metric_set_ref *metric_sets;
+  size_t metric_sets_count;
+  enum rollout_on_inconclusive on_inconclusive; // 0: the preset's
   enum rollout_on_no_data on_no_data;
   enum rollout_on_failure on_failure;
 };
 
 extern const struct schema rollout_analysis_schema;
+extern const struct schema rollout_metric_schema; // also of a MetricSet's metrics
 extern const struct enum_value rollout_failure_values[];
 
 struct str rollout_metric_limit(const struct rollout_metric *metric,

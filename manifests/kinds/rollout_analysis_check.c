@@ -29,8 +29,27 @@ void rollout_check_prometheus(const void *object, struct check *check) {
 
 void rollout_check_judge(const void *object, struct check *check) {
   const struct rollout_judge *judge = object;
-  if (judge->type != 0 && judge->type != ROLLOUT_JUDGE_THRESHOLD)
-    check_error(check, "unsupported", "type", "this version judges by \"threshold\" only");
+  if (judge->rank && judge->rank->marginal > judge->rank->pass)
+    check_error(check, "order", "rank.marginal", "is above rank.pass: nothing could pass");
+  if (judge->burn_rate && judge->burn_rate->short_ms > judge->burn_rate->long_ms)
+    check_error(check, "order", "burnRate.shortWindow", "is longer than longWindow");
+  // Fields with a default are left out here: a stored object has them.
+  static const struct {
+    const char *field;
+    enum rollout_judge_type type;
+  } MEANT[] = {{"preset", ROLLOUT_JUDGE_SEQUENTIAL},
+               {"alpha", ROLLOUT_JUDGE_SEQUENTIAL},
+               {"beta", ROLLOUT_JUDGE_SEQUENTIAL},
+               {"minDetect", ROLLOUT_JUDGE_SEQUENTIAL},
+               {"cumulative", ROLLOUT_JUDGE_THRESHOLD},
+               {"measureWindow", ROLLOUT_JUDGE_THRESHOLD},
+               {"condition", ROLLOUT_JUDGE_CONDITION},
+               {"burnRate", ROLLOUT_JUDGE_BURN_RATE},
+               {"rank", ROLLOUT_JUDGE_RANK}};
+  enum rollout_judge_type type = judge->type ? judge->type : ROLLOUT_JUDGE_SEQUENTIAL;
+  for (size_t i = 0; i < sizeof MEANT / sizeof MEANT[0]; i++)
+    if (check_given(check, MEANT[i].field) && type != MEANT[i].type)
+      check_warn(check, "no-effect", MEANT[i].field, "has no effect with this type of judge");
 }
 
 static bool is_latency(struct str name) {
@@ -66,8 +85,18 @@ void rollout_check_metric(const void *object, struct check *check) {
     check_error(check, "required", "query",
                 "\"%.*s\" is not built in (error-rate and latency-pNN are) and needs a query",
                 STR_ARG(metric->name));
-  if (!built_in && !metric->limit.is_set)
-    check_error(check, "required", "limit", "a metric of your own needs a limit");
+  bool condition = metric->success_condition.len || metric->failure_condition.len;
+  if (!built_in && !metric->limit.is_set && !condition && !metric->stable_query.len)
+    check_error(check, "required", "limit",
+                "a metric of your own needs a limit (or a condition, or a stableQuery, for the "
+                "judges that use them)");
+  if (!built_in && (metric->tolerance || metric->accept))
+    check_error(check, "unsupported", metric->tolerance ? "tolerance" : "accept",
+                "is for built-in metrics, which are compared with stable");
+  if (metric->tolerance && metric->accept &&
+      (metric->accept->ratio < metric->tolerance->ratio ||
+       metric->accept->points < metric->tolerance->points))
+    check_error(check, "order", "accept", "must be at least as wide as tolerance");
   struct str text = rollout_metric_limit(metric, check->arena);
   const char *expected = metric->limit.is_set ? limit_expected(metric->name, text) : NULL;
   if (expected)

@@ -73,7 +73,10 @@ void controller_finish(struct controller *controller) {
     xfree(seen);
   }
   map_dispose(&controller->proxies);
-  map_dispose(&controller->query_batches);
+  it = map_begin(&controller->servers);
+  while (map_each(&it))
+    xfree(it.value);
+  map_dispose(&controller->servers);
   prometheus_secrets_free(controller->secrets);
   map_dispose(&controller->releases);
   xfree(controller);

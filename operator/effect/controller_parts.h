@@ -55,6 +55,7 @@ struct release {
   bool has_assessment;
   struct str release_id; // which release it is about
   bool asking;           // a query round runs
+  bool has_history;      // stable's hour before the release was asked for
   int64_t next_query_ms; // steady clock
   struct arena verdict_arena;
   struct verdict *verdict;
@@ -70,6 +71,11 @@ struct round; // query_round.c
 struct proxy_seen { // a proxy's Lease, by our own clock
   struct str renewed;
   int64_t seen_ms;
+};
+
+struct prometheus_seen { // what was learned of one Prometheus
+  size_t batch;          // releases in one query, where answers were too large; 0: all
+  int64_t spacing_ms;    // between two scrapes of the proxies; 0: not known yet
 };
 
 struct controller_counters {
@@ -92,7 +98,7 @@ struct controller {
   int open_handles;     // judge_timer
   struct round *rounds; // query rounds that run
   struct prometheus_secrets *secrets;
-  struct map query_batches; // address -> how many releases at once, where less than all
+  struct map servers; // source key -> struct prometheus_seen *
   int64_t started_ms;
   struct controller_counters counters;
   void (*closed)(void *data);

@@ -20,7 +20,7 @@
 void release_forget_judgement(struct release *release) {
   if (release->has_assessment)
     assessment_dispose(&release->assessment);
-  release->has_assessment = false;
+  release->has_assessment = release->has_history = false;
   release->verdict = NULL;
   release->judgement = (struct judgement){0};
   arena_dispose(&release->verdict_arena);
@@ -105,7 +105,6 @@ static void prepare(struct controller *controller, struct map *rounds, struct re
   const struct json *rule = kube_watch_get(controller->watches[WATCH_RULES], release->ns,
                                            rollout->spec.traffic.destination_rule);
   asked.subject = ARENA_NEW(&asked.arena, struct subject);
-  asked.settings = subject_judge_settings(rollout);
   asked.judge = judge_find(str_of(subject_judge_name(rollout)), &err);
   // The rule's strings are the cache's: a copy lives as long as the subject.
   struct json *kept_rule = rule ? json_dup(&asked.arena, rule) : NULL;
@@ -123,6 +122,9 @@ static void prepare(struct controller *controller, struct map *rounds, struct re
     return;
   }
   follow(release, &rollout->status);
+  asked.settings = subject_judge_settings(rollout, round_scrape_ms(controller, source.key));
+  // Evidence that was taken up from status has its stable rate already.
+  asked.subject->wants_history = !release->has_history && !release->assessment.watermark_ms;
   round_join(round_of(controller, rounds, &source), &asked);
 }
 
@@ -186,7 +188,7 @@ void metric_query_open(struct controller *controller) {
   controller->open_handles++;
   controller->secrets =
       prometheus_secrets_new(controller->options.kube, on_secret_released, controller);
-  map_init(&controller->query_batches);
+  map_init(&controller->servers);
 }
 
 void metric_query_close(struct controller *controller, uv_close_cb closed) {

@@ -8,6 +8,8 @@
 #include "manifests/base/log.h"
 
 #define FIRST_SCRAPE_MS 60000
+#define SPACING_MAX_MS 120000
+#define WINDOW_SCRAPES 5
 
 struct round_query {
   struct round *round;
@@ -64,11 +66,42 @@ void round_join(struct round *round, const struct round_release *asked) {
   asked->release->asking = true;
 }
 
+// --- what is known of a Prometheus ---
+
+static struct prometheus_seen *seen_of(struct controller *controller, struct str source_key) {
+  struct prometheus_seen *seen = map_get(&controller->servers, source_key);
+  if (!seen) {
+    seen = XNEW(struct prometheus_seen);
+    map_put(&controller->servers, source_key, seen);
+  }
+  return seen;
+}
+
+int64_t round_scrape_ms(const struct controller *controller, struct str source_key) {
+  const struct prometheus_seen *seen = map_get(&controller->servers, source_key);
+  int64_t told_ms = controller->options.scrape_ms;
+  // Half as much again is a missed scrape now and then, not another interval.
+  return seen && seen->spacing_ms > told_ms + told_ms / 2 ? seen->spacing_ms : told_ms;
+}
+
 // --- the end ---
+
+static void take_history(const struct round *round, struct round_release *asked) {
+  const struct query_item *item = query_plan_find(&round->plan, QUERY_HISTORY, asked->subject, 0);
+  struct stable_history history;
+  if (!item || !item->result || item->result->status == PROM_ERROR)
+    return; // asked again at the next look, as long as nothing is counted yet
+  sample_history(item->result, asked->subject, &history);
+  if (history.known)
+    assessment_seed(&asked->release->assessment, asked->subject, &asked->settings, &history);
+  asked->release->has_history = true;
+}
 
 static void judge_one(const struct round *round, struct round_release *asked) {
   struct release *release = asked->release;
-  int64_t lag_ms = round->controller->options.scrape_ms;
+  int64_t lag_ms = round_scrape_ms(round->controller, round->source.key);
+  if (asked->subject->wants_history)
+    take_history(round, asked);
   assessment_update(&release->assessment, asked->subject, &round->plan, asked->judge,
                     &asked->settings, round->now_ms, lag_ms);
   // Prometheus answers, but its first scrape with a request of the canary is still to come: no
@@ -87,14 +120,27 @@ static void judge_one(const struct round *round, struct round_release *asked) {
   release->verdict = verdict;
   release->judgement =
       (struct judgement){.at_ms = clock_wall_ms(), .verdict = verdict, .state = state};
+  release->judgement.phi =
+      release->assessment.phi.expected > 0 ? phi_hat(&release->assessment.phi) : 0;
   release->judgement.has_observed =
       assessment_observed(&release->assessment, &release->judgement.observed);
   release_due(release, 0);
 }
 
+static void learn_spacing(struct round *round) {
+  struct prometheus_seen *seen = seen_of(round->controller, round->source.key);
+  for (size_t i = 0; i < round->plan.count; i++) {
+    const struct query_item *item = &round->plan.items[i];
+    int64_t spacing_ms = item->kind == QUERY_REQUESTS ? sample_spacing_ms(item->result) : 0;
+    if (spacing_ms > 0)
+      seen->spacing_ms = spacing_ms < SPACING_MAX_MS ? spacing_ms : SPACING_MAX_MS;
+  }
+}
+
 static void round_end(struct round *round) {
   struct controller *controller = round->controller;
   query_plan_seal(&round->plan, &round->arena);
+  learn_spacing(round);
   for (size_t i = 0; i < round->release_count; i++) {
     struct round_release *asked = &round->releases[i];
     struct release *release = asked->release;
@@ -118,12 +164,11 @@ static void round_end(struct round *round) {
 
 // An answer over a cap: from now on this server gets smaller questions.
 static void ask_less(struct round *round) {
-  struct map *batches = &round->controller->query_batches;
-  size_t now = (size_t)(uintptr_t)map_get(batches, round->source.address);
-  size_t less = (now ? now : QUERY_BATCH) / 2;
+  struct prometheus_seen *seen = seen_of(round->controller, round->source.key);
+  size_t less = (seen->batch ? seen->batch : QUERY_BATCH) / 2;
   if (less < 1 || less >= round->release_count)
     less = round->release_count > 1 ? round->release_count / 2 : 1;
-  map_put(batches, round->source.address, (void *)(uintptr_t)less);
+  seen->batch = less;
   LOG(LOG_WARN, "answers are too large: asking for fewer rollouts at once",
       LOG_S("prometheus", round->source.address), LOG_I("rollouts", (int64_t)less));
 }
@@ -182,12 +227,15 @@ static void make_plan(struct round *round) {
     if (until_ms < counted_until_ms)
       counted_until_ms = until_ms;
   }
-  struct query_options options = {.now_ms = round->now_ms,
-                                  .counted_until_ms = counted_until_ms,
-                                  .margin_ms = round->controller->options.scrape_ms * 5,
-                                  .scrape_match = round->controller->options.scrape_match,
-                                  .batch = (size_t)(uintptr_t)map_get(
-                                      &round->controller->query_batches, round->source.address)};
+  const struct prometheus_seen *seen = seen_of(round->controller, round->source.key);
+  int64_t scrape_ms = round_scrape_ms(round->controller, round->source.key);
+  struct query_options options = {
+      .now_ms = round->now_ms,
+      .counted_until_ms = counted_until_ms,
+      // Until it is known how far apart samples are, the window is a wide one.
+      .margin_ms = seen->spacing_ms ? scrape_ms * WINDOW_SCRAPES : 0,
+      .scrape_match = round->controller->options.scrape_match,
+      .batch = seen->batch};
   round->plan = query_plan_make(subjects, round->release_count, &options, &round->arena);
 }
 

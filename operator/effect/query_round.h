@@ -17,5 +17,7 @@ struct round_release {
 struct round *round_of(struct controller *controller, struct map *rounds,
                        const struct prometheus_source *source);
 void round_join(struct round *round, const struct round_release *asked);
+// How often the proxies are scraped: as the operator was told, or longer where that was seen.
+int64_t round_scrape_ms(const struct controller *controller, struct str source_key);
 void round_ask(struct round *round); // ends by itself
 void round_cancel_all(struct controller *controller);

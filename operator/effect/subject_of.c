@@ -2,6 +2,8 @@
 #include "operator/effect/subject_of.h"
 #include "operator/traffic/virtual_service.h"
 
+#define WARMUP_MAX_MS 60000
+
 bool subject_is_judged(const struct rollout_status *status) {
   return status->release && status->release->traffic_at && status->stable && status->canary &&
          !rollout_phase_is_final(status->phase) && status->phase != ROLLOUT_ROLLING_BACK &&
@@ -10,34 +12,91 @@ bool subject_is_judged(const struct rollout_status *status) {
 
 const char *subject_judge_name(const struct rollout *rollout) {
   switch (rollout->spec.analysis.judge.type) {
-  case ROLLOUT_JUDGE_SEQUENTIAL: return "sequential";
+  case ROLLOUT_JUDGE_THRESHOLD: return "threshold";
   case ROLLOUT_JUDGE_CONDITION: return "condition";
   case ROLLOUT_JUDGE_BURN_RATE: return "burnRate";
   case ROLLOUT_JUDGE_RANK: return "rank";
-  case ROLLOUT_JUDGE_THRESHOLD: break;
+  case ROLLOUT_JUDGE_SEQUENTIAL: break;
   }
-  return "threshold"; // also where none is named
+  return "sequential"; // also where none is named
 }
 
-#define WARMUP_MAX_MS 60000
+static const struct rollout_monitor_step *monitor_of(const struct rollout *rollout) {
+  const struct rollout_spec *spec = &rollout->spec;
+  for (int64_t i = rollout->status.step.index; i >= 0 && i < (int64_t)spec->steps_count; i++)
+    if (spec->steps[i].monitor)
+      return spec->steps[i].monitor;
+  return NULL;
+}
 
 // A version that just got (more) traffic fills its caches: its latency does not count at once. A
 // minute, but no more than a quarter of the monitoring that is under way or comes next.
 static int64_t latency_warmup_ms(const struct rollout *rollout) {
-  const struct rollout_spec *spec = &rollout->spec;
-  for (int64_t i = rollout->status.step.index; i >= 0 && i < (int64_t)spec->steps_count; i++)
-    if (spec->steps[i].monitor) {
-      int64_t quarter_ms = spec->steps[i].monitor->duration_ms / 4;
-      return quarter_ms < WARMUP_MAX_MS ? quarter_ms : WARMUP_MAX_MS;
-    }
-  return 0;
+  const struct rollout_monitor_step *monitor = monitor_of(rollout);
+  if (rollout->spec.analysis.judge.has_warmup_ms)
+    return rollout->spec.analysis.judge.warmup_ms;
+  int64_t quarter_ms = monitor ? monitor->duration_ms / 4 : 0;
+  return quarter_ms < WARMUP_MAX_MS ? quarter_ms : WARMUP_MAX_MS;
 }
 
-struct judge_settings subject_judge_settings(const struct rollout *rollout) {
+const char *subject_preset_name(const struct rollout *rollout) {
+  switch (rollout->spec.analysis.judge.preset) {
+  case ROLLOUT_PRESET_STRICT: return "strict";
+  case ROLLOUT_PRESET_TOLERANT: return "tolerant";
+  case ROLLOUT_PRESET_DEFAULT: break;
+  }
+  return "default"; // also where none is named
+}
+
+static void set_sequential(const struct rollout *rollout, struct judge_settings *settings) {
   const struct rollout_judge *judge = &rollout->spec.analysis.judge;
-  return (struct judge_settings){.failure_limit = (int)judge->failure_limit,
-                                 .min_requests = (double)judge->min_requests,
-                                 .warmup_ms = latency_warmup_ms(rollout)};
+  const struct judge_preset *preset = judge_preset_find(str_of(subject_preset_name(rollout)), NULL);
+  const struct rollout_monitor_step *monitor = monitor_of(rollout);
+  settings->alpha = judge->alpha > 0 ? judge->alpha : preset->alpha;
+  settings->beta = judge->beta > 0 ? judge->beta : preset->beta;
+  settings->min_detect_ms = judge->min_detect_ms > 0 ? judge->min_detect_ms : preset->min_detect_ms;
+  settings->limit_alone = !judge->only_if_worse;
+  settings->min_step_ms = monitor ? monitor->min_ms : 0;
+  if (monitor && settings->min_step_ms > monitor->duration_ms)
+    settings->min_step_ms = monitor->duration_ms;
+}
+
+static void set_others(const struct rollout_judge *judge, struct judge_settings *settings) {
+  settings->failure_limit = (int)judge->failure_limit;
+  settings->min_requests = (double)judge->min_requests;
+  settings->counts_all = judge->cumulative;
+  settings->measure_window_ms = judge->measure_window_ms;
+  settings->consecutive_error_limit = -1;
+  if (judge->condition) {
+    settings->count = (int)judge->condition->count;
+    settings->initial_delay_ms = judge->condition->initial_delay_ms;
+    settings->inconclusive_limit = (int)judge->condition->inconclusive_limit;
+    settings->consecutive_error_limit = (int)judge->condition->consecutive_error_limit;
+    settings->consecutive_success_limit = (int)judge->condition->consecutive_success_limit;
+  }
+  if (judge->burn_rate) {
+    settings->long_ms = judge->burn_rate->long_ms;
+    settings->short_ms = judge->burn_rate->short_ms;
+    settings->burn_factor = judge->burn_rate->factor;
+  }
+  if (judge->rank) {
+    settings->rank_step_ms = judge->rank->step_ms;
+    settings->rank_tolerance = judge->rank->tolerance;
+    settings->rank_confidence = judge->rank->confidence;
+    settings->rank_increase = judge->rank->increase;
+    settings->rank_pass = judge->rank->pass;
+    settings->rank_margin = judge->rank->marginal;
+  }
+}
+
+struct judge_settings subject_judge_settings(const struct rollout *rollout, int64_t scrape_ms) {
+  int64_t interval_ms = rollout->spec.analysis.interval_ms;
+  struct judge_settings settings = {.warmup_ms = latency_warmup_ms(rollout),
+                                    .scrape_ms = scrape_ms > interval_ms ? scrape_ms : interval_ms};
+  (void)str_to_double(rollout->status.weight.canary, &settings.weight);
+  set_sequential(rollout, &settings);
+  set_others(&rollout->spec.analysis.judge, &settings);
+  return settings;
 }
 
 static const struct json *subset_labels(const struct json *rule, struct str name) {
@@ -74,8 +133,8 @@ static int tell_apart(const struct rollout *rollout, const struct json *rule,
   return RC_OK;
 }
 
-static int metric_of(const struct rollout_metric *metric, struct arena *arena,
-                     struct metric_spec *spec, struct err *err) {
+static int metric_of(const struct rollout_metric *metric, const struct judge_preset *preset,
+                     struct arena *arena, struct metric_spec *spec, struct err *err) {
   struct str limit = rollout_metric_limit(metric, arena);
   if (metric->query.len || !metric_builtin(metric->name, spec)) {
     *spec =
@@ -84,6 +143,16 @@ static int metric_of(const struct rollout_metric *metric, struct arena *arena,
       return err_set(err, RC_INVALID, "metric %.*s is not built in and has no query",
                      STR_ARG(metric->name));
   }
+  judge_preset_apply(preset, spec);
+  if (metric->tolerance)
+    spec->tolerance = (struct tolerance){metric->tolerance->ratio, metric->tolerance->points};
+  if (metric->accept)
+    spec->accept = (struct tolerance){metric->accept->ratio, metric->accept->points};
+  spec->weight = metric->weight;
+  spec->critical = metric->critical;
+  spec->success_condition = metric->success_condition;
+  spec->failure_condition = metric->failure_condition;
+  spec->stable_query = metric->stable_query;
   return limit.len ? metric_limit_parse(spec, limit, err) : RC_OK;
 }
 
@@ -101,9 +170,10 @@ int subject_of(const struct rollout *rollout, const struct json *rule, struct ar
                             .metric_count = analysis->metrics_count,
                             .weight = weight,
                             .interval_ms = analysis->interval_ms};
+  const struct judge_preset *preset = judge_preset_find(str_of(subject_preset_name(rollout)), NULL);
   int rc = tell_apart(rollout, rule, &subject, err);
   for (size_t i = 0; i < analysis->metrics_count && rc == RC_OK; i++)
-    rc = metric_of(&analysis->metrics[i], arena, &metrics[i], err);
+    rc = metric_of(&analysis->metrics[i], preset, arena, &metrics[i], err);
   if (rc == RC_OK)
     *ret_subject = subject;
   return rc;

@@ -14,5 +14,8 @@ int subject_of(const struct rollout *rollout, const struct json *rule, struct ar
 // Whether the canary may have requests to judge by: from its first one to decommission, also while
 // paused.
 bool subject_is_judged(const struct rollout_status *status);
-struct judge_settings subject_judge_settings(const struct rollout *rollout);
+// Zero where the Rollout says nothing, so that the judge's own default holds. `scrape_ms`: how
+// often the proxies are scraped.
+struct judge_settings subject_judge_settings(const struct rollout *rollout, int64_t scrape_ms);
+const char *subject_preset_name(const struct rollout *rollout);
 const char *subject_judge_name(const struct rollout *rollout);

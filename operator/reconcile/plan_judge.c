@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the judge says, brought into status, and what the user's policies make of it.
+#include "manifests/text/duration.h"
 #include "operator/reconcile/pass.h"
 
 #include <math.h>
+
+#define SHARE_ALARM_DECADES 3
 
 static enum rollout_verdict verdict_of(enum outcome outcome) {
   return outcome == OUTCOME_PASS   ? ROLLOUT_PASS
@@ -14,13 +17,21 @@ static struct str number(struct pass *pass, bool has, double value, const char *
   return has ? pass_text(pass, "%.4g%s", value, unit) : STR_NULL;
 }
 
+static struct str interval(struct pass *pass, bool has, double low, double high) {
+  return has ? pass_text(pass, "%.3g%%..%.3g%%", low, high) : STR_NULL;
+}
+
+static struct str decades(struct pass *pass, bool has, double value) {
+  return has ? pass_text(pass, "%.2f", value) : STR_NULL;
+}
+
 static void take_metrics(struct pass *pass, const struct verdict *verdict) {
   struct rollout_metric_status *items =
       ARENA_ARRAY(pass->arena, struct rollout_metric_status, verdict->metric_count + 1);
   for (size_t i = 0; i < verdict->metric_count; i++) {
     const struct metric_verdict *metric = &verdict->metrics[i];
-    struct metric_spec built_in;
-    const char *unit = metric_builtin(metric->name, &built_in) ? "%" : "";
+    bool shown = metric->has_evidence && metric->is_share;
+    const char *unit = metric->is_share ? "%" : "";
     items[i] = (struct rollout_metric_status){
         .name = metric->name,
         .canary = number(pass, metric->has_canary, metric->canary, unit),
@@ -28,11 +39,45 @@ static void take_metrics(struct pass *pass, const struct verdict *verdict) {
         .limit = metric->limit,
         .requests = llround(metric->requests),
         .bad = llround(metric->bad),
+        .canary_interval =
+            interval(pass, shown && metric->has_canary, metric->canary_low, metric->canary_high),
+        .stable_interval =
+            interval(pass, shown && metric->has_stable, metric->stable_low, metric->stable_high),
+        .tolerated = shown ? pass_text(pass, "%.3g%%", metric->tolerated) : STR_NULL,
+        .evidence = decades(pass, metric->has_evidence, metric->evidence),
+        .evidence_need = decades(pass, metric->has_evidence, metric->evidence_need),
+        .pass_evidence = decades(pass, metric->has_evidence, metric->pass_evidence),
+        .pass_need = decades(pass, metric->has_evidence, metric->pass_need),
         .verdict = verdict_of(metric->outcome),
         .reason = metric->reason};
   }
   pass->status->metrics = items;
   pass->status->metrics_count = verdict->metric_count;
+}
+
+static void take_evidence(struct pass *pass, const struct judgement *judgement) {
+  const struct verdict *verdict = judgement->verdict;
+  struct rollout_judge_status *judge = &pass->status->judge;
+  bool has = verdict->has_evidence;
+  judge->evidence = decades(pass, has, verdict->evidence);
+  judge->evidence_need = decades(pass, has, verdict->evidence_need);
+  judge->expected_at =
+      has && verdict->expected_ms >= 0 ? judgement->at_ms + verdict->expected_ms : 0;
+  judge->needed_requests = has ? llround(fmin(fmax(verdict->needed_requests, 0), 1e15)) : 0;
+  judge->phi = judgement->phi > 0 ? pass_text(pass, "%.2f", judgement->phi) : STR_NULL;
+  bool mismatch = has && verdict->share_decades >= SHARE_ALARM_DECADES;
+  if (mismatch || rollout_condition_find(pass->status, "ShareMismatch"))
+    condition_set(pass, "ShareMismatch", mismatch ? ROLLOUT_TRUE : ROLLOUT_FALSE,
+                  mismatch ? "ShareNotAsAsked" : "ShareAsAsked",
+                  mismatch
+                      ? pass_text(pass,
+                                  "the canary gets %.4g %% of the requests, asked are %.*s %%: "
+                                  "a chance of at most 1 in %.0f; lost pods, wrong labels or "
+                                  "sticky sessions",
+                                  judgement->has_observed ? judgement->observed : 0,
+                                  STR_ARG(pass->status->weight.canary),
+                                  pow(10, fmin(verdict->share_decades, 15)))
+                      : STR(""));
 }
 
 static bool is_away(const struct verdict *verdict) {
@@ -64,6 +109,7 @@ void judge_take(struct pass *pass) {
   pass->status->weight.observed =
       judgement->has_observed ? pass_text(pass, "%.1f", judgement->observed) : STR_NULL;
   take_metrics(pass, judgement->verdict);
+  take_evidence(pass, judgement);
   log_away(pass, is_away(judgement->verdict));
 }
 
@@ -75,9 +121,12 @@ static struct verdict_policy policy_of(const struct rollout_analysis *analysis) 
   static const enum on_inconclusive inconclusive[] = {
       ON_INCONCLUSIVE_PROMOTE_IF_CLEAN, ON_INCONCLUSIVE_PROMOTE_IF_CLEAN, ON_INCONCLUSIVE_HOLD,
       ON_INCONCLUSIVE_ROLLBACK};
+  enum on_inconclusive on_inconclusive = inconclusive[analysis->on_inconclusive];
+  if (!analysis->on_inconclusive && analysis->judge.preset == ROLLOUT_PRESET_STRICT)
+    on_inconclusive = ON_INCONCLUSIVE_HOLD;
   return (struct verdict_policy){.on_failure = failure[analysis->on_failure],
                                  .on_no_data = no_data[analysis->on_no_data],
-                                 .on_inconclusive = inconclusive[analysis->on_inconclusive]};
+                                 .on_inconclusive = on_inconclusive};
 }
 
 // A judgement older than this says nothing about now: Prometheus, or the way to it, is away.
@@ -114,6 +163,16 @@ static void log_hold(struct pass *pass) {
                   .next = STR("hold at this weight, as onFailure says, until a person decides")});
 }
 
+// The judge's sentence, and how long the canary had this weight.
+static struct str rollback_words(struct pass *pass, const struct verdict *verdict) {
+  int64_t since = pass->status->weight.written_at;
+  if (!since || since > pass->now)
+    return verdict->reason;
+  return pass_text(pass, "%.*s; %.*s after canary got %.*s %%", STR_ARG(verdict->reason),
+                   STR_ARG(duration_words(pass->arena, pass->now - since)),
+                   STR_ARG(pass->status->weight.canary));
+}
+
 bool judge_stops(struct pass *pass) {
   const struct verdict *verdict = pass->snap->judgement.verdict;
   bool has_traffic = pass->status->release->traffic_at > 0 &&
@@ -129,6 +188,6 @@ bool judge_stops(struct pass *pass) {
               pass_text(pass, "a person: promote or abort"));
     return true;
   }
-  rollback_begin(pass, "RolledBack", "AnalysisFailed", verdict->reason, STR_NULL);
+  rollback_begin(pass, "RolledBack", "AnalysisFailed", rollback_words(pass, verdict), STR_NULL);
   return true;
 }

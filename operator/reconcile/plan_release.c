@@ -65,6 +65,8 @@ void release_begin(struct pass *pass, const struct rollout_identity *stable,
   steps_enter(pass, 0);
   condition_set(pass, "WeightUnverified", ROLLOUT_FALSE, "NewRelease",
                 STR("no weight is asked yet"));
+  if (rollout_condition_find(status, "Inconclusive"))
+    condition_set(pass, "Inconclusive", ROLLOUT_FALSE, "NewRelease", STR(""));
   pass_decide(
       pass,
       (struct rollout_decision){

@@ -120,6 +120,9 @@ static enum outcome_of_step run_set_weight(struct pass *pass, int64_t parts) {
 
 static struct str monitored(struct pass *pass, int64_t left) {
   const struct rollout_judge_status *judge = &pass->status->judge;
+  if (left > 0 && judge->expected_at > pass->now)
+    return pass_text(pass, "%s of monitoring at most, a decision in about %s",
+                     words(pass, left).ptr, words(pass, judge->expected_at - pass->now).ptr);
   if (left > 0)
     return pass_text(pass, "%s of monitoring", words(pass, left).ptr);
   return str_is_empty(judge->message) ? STR("a first judgement") : judge->message;
@@ -134,6 +137,22 @@ static const char *hold_reason(const struct pass *pass) {
                                           : cause_name(verdict->cause);
 }
 
+// Going on without an answer is never silent.
+static void log_inconclusive(struct pass *pass, const struct rollout_monitor_step *step) {
+  const struct verdict *verdict = pass->snap->judgement.verdict;
+  bool no_data = verdict->cause == CAUSE_NO_TRAFFIC || verdict->cause == CAUSE_NO_DATA;
+  struct str message =
+      pass_text(pass, "no answer in %s at canary %.*s %%: %.*s; it goes on, as %s says",
+                words(pass, step->duration_ms).ptr, STR_ARG(pass->status->weight.canary),
+                STR_ARG(verdict->reason), no_data ? "onNoData" : "onInconclusive");
+  condition_set(pass, "Inconclusive", ROLLOUT_TRUE, no_data ? "NoData" : "TimeIsUp", message);
+  pass_decide(pass, (struct rollout_decision){.warning = true,
+                                              .reason = STR("Inconclusive"),
+                                              .measured = message,
+                                              .verdict = STR("insufficient"),
+                                              .next = STR("the next step, by policy")});
+}
+
 static enum outcome_of_step run_monitor(struct pass *pass,
                                         const struct rollout_monitor_step *step) {
   int64_t age = pass->now - pass->status->step.started_at, left = step->duration_ms - age;
@@ -142,8 +161,11 @@ static enum outcome_of_step run_monitor(struct pass *pass,
     return STEP_IS_DONE; // without traffic there is nothing to judge
   enum decision decision = judge_decide(pass, left <= 0);
   if (decision == DECISION_PASS &&
-      age >= (step->min_ms < step->duration_ms ? step->min_ms : step->duration_ms))
+      age >= (step->min_ms < step->duration_ms ? step->min_ms : step->duration_ms)) {
+    if (pass->snap->judgement.verdict->outcome != OUTCOME_PASS)
+      log_inconclusive(pass, step);
     return STEP_IS_DONE;
+  }
   if (decision == DECISION_ROLLBACK) {
     rollback_begin(pass, "RolledBack", hold_reason(pass), pass->status->judge.message, STR_NULL);
     return STEP_ENDED;

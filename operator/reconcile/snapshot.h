@@ -29,6 +29,7 @@ struct judgement {
   struct str state; // the judge's memory, for status
   bool has_observed;
   double observed; // canary's share of the requests in percent
+  double phi;      // how clustered stable's errors are; 0: not measured
 };
 
 struct snapshot {
