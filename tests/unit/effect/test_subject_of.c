@@ -102,13 +102,63 @@ static void latency_warms_up_for_a_quarter_of_the_monitoring(void **state) {
       rollout("  steps: [{setWeight: 10}, {monitor: {duration: 20s, min: 1s}}, {setWeight: 100}, "
               "{monitor: {duration: 10m, min: 1m}}]\n");
   with->status.step.index = 0;
-  assert_int_equal(subject_judge_settings(with).warmup_ms, 5000);
+  assert_int_equal(subject_judge_settings(with, 5000).warmup_ms, 5000);
   with->status.step.index = 1;
-  assert_int_equal(subject_judge_settings(with).warmup_ms, 5000);
+  assert_int_equal(subject_judge_settings(with, 5000).warmup_ms, 5000);
   with->status.step.index = 2;
-  assert_int_equal(subject_judge_settings(with).warmup_ms, 60000);
+  assert_int_equal(subject_judge_settings(with, 5000).warmup_ms, 60000);
   with->status.step.index = 4;
-  assert_int_equal(subject_judge_settings(with).warmup_ms, 0);
+  assert_int_equal(subject_judge_settings(with, 5000).warmup_ms, 0);
+}
+
+static void a_preset_is_what_the_user_did_not_say(void **state) {
+  (void)state;
+  struct judge_settings plain = subject_judge_settings(rollout(""), 5000);
+  assert_string_equal(subject_judge_name(rollout("")), "sequential");
+  assert_true(plain.alpha == 0.01 && plain.beta == 0.05 && plain.min_detect_ms == 30000);
+  assert_int_equal(plain.min_step_ms, 60000);
+  assert_true(plain.weight == 10 && !plain.limit_alone && plain.scrape_ms == 5000);
+  struct rollout *strict =
+      rollout("  analysis: {interval: 15s, judge: {preset: strict, alpha: 0.001, "
+              "onlyIfWorse: false, warmup: 2s}}\n");
+  struct judge_settings settings = subject_judge_settings(strict, 5000);
+  assert_true(settings.alpha == 0.001 && settings.limit_alone && settings.scrape_ms == 15000);
+  assert_int_equal(settings.warmup_ms, 2000);
+  struct json *rule = yaml("spec: {host: agent, subsets: [{name: v1, labels: {version: one}}, "
+                           "{name: v2, labels: {version: two}}]}");
+  struct subject subject;
+  struct err err = {0};
+  assert_int_equal(subject_of(rollout(""), rule, &arena, &subject, &err), RC_OK);
+  assert_true(subject.metrics[0].tolerance.ratio == 1.25 &&
+              subject.metrics[0].accept.percent == 0.5);
+  assert_int_equal(subject_of(strict, rule, &arena, &subject, &err), RC_OK);
+  assert_true(subject.metrics[0].tolerance.ratio == 1.1);
+  struct rollout *own = rollout("  analysis:\n    metrics:\n"
+                                "    - {name: error-rate, weight: 2, tolerance: {ratio: 1.5, "
+                                "points: 0.2}, accept: {ratio: 2, "
+                                "points: 1}}\n");
+  assert_int_equal(subject_of(own, rule, &arena, &subject, &err), RC_OK);
+  assert_true(subject.metrics[0].tolerance.ratio == 1.5 && subject.metrics[0].accept.ratio == 2 &&
+              subject.metrics[0].weight == 2);
+}
+
+static void other_judges_get_their_parameters(void **state) {
+  (void)state;
+  struct rollout *with = rollout(
+      "  analysis: {judge: {type: condition, failureLimit: 0, condition: {count: 5, initialDelay: "
+      "30s, consecutiveErrorLimit: 2}}}\n");
+  struct judge_settings settings = subject_judge_settings(with, 5000);
+  assert_string_equal(subject_judge_name(with), "condition");
+  assert_true(settings.failure_limit == 0 && settings.count == 5 &&
+              settings.initial_delay_ms == 30000 && settings.consecutive_error_limit == 2);
+  with = rollout("  analysis: {judge: {type: burnRate, burnRate: {factor: 6}}}\n");
+  settings = subject_judge_settings(with, 5000);
+  assert_true(settings.burn_factor == 6 && settings.long_ms == 3600000 &&
+              settings.short_ms == 300000);
+  with = rollout("  analysis: {judge: {type: rank, rank: {pass: 90, marginal: 50}}}\n");
+  settings = subject_judge_settings(with, 5000);
+  assert_true(settings.rank_pass == 90 && settings.rank_margin == 50 &&
+              settings.rank_step_ms == 60000 && settings.rank_confidence == 0.98);
 }
 
 static void judged_only_while_the_canary_serves(void **state) {
@@ -135,6 +185,8 @@ int main(void) {
       TEST(versions_are_told_apart_by_workload),
       TEST(metrics_carry_their_limits),
       TEST(latency_warms_up_for_a_quarter_of_the_monitoring),
+      TEST(a_preset_is_what_the_user_did_not_say),
+      TEST(other_judges_get_their_parameters),
       TEST(judged_only_while_the_canary_serves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

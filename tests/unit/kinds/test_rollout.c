@@ -74,8 +74,16 @@ static const struct {
      "spec.steps[0].deploy.replicas", "format"},
     {PAIR "," TRAFFIC ",\"steps\":[{\"setWeight\":100},{\"decommission\":{}},{\"pause\":{}}]",
      "spec.steps[1].decommission", "order"},
-    {PAIR "," TRAFFIC ",\"analysis\":{\"judge\":{\"type\":\"sequential\"}}",
-     "spec.analysis.judge.type", "unsupported"},
+    {PAIR "," TRAFFIC ",\"analysis\":{\"judge\":{\"type\":\"rank\",\"rank\":{\"pass\":50}}}",
+     "spec.analysis.judge.rank.marginal", "order"},
+    {PAIR "," TRAFFIC ",\"analysis\":{\"prometheus\":{\"address\":\"http://u:p@h:9090\"}}",
+     "spec.analysis.prometheus.address", "secret"},
+    {PAIR "," TRAFFIC ",\"analysis\":{\"prometheus\":{\"headers\":[{\"name\":\"Cookie\","
+          "\"value\":\"a\"}]}}",
+     "spec.analysis.prometheus.headers[0].name", "secret"},
+    {PAIR "," TRAFFIC ",\"analysis\":{\"metrics\":[{\"name\":\"q\",\"query\":\"up\",\"limit\":1,"
+          "\"tolerance\":{\"ratio\":2}}]}",
+     "spec.analysis.metrics[0].tolerance", "unsupported"},
     {PAIR "," TRAFFIC ",\"analysis\":{\"metrics\":[{\"name\":\"mine\",\"limit\":1}]}",
      "spec.analysis.metrics[0].query", "required"},
     {PAIR "," TRAFFIC ",\"analysis\":{\"metrics\":[{\"name\":\"error-rate\",\"limit\":\"often\"}]}",
