@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/cli/plan_text.h"
 #include "analysis/latency.h"
+#include "analysis/sequential_words.h"
 #include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
+#include "operator/effect/subject_of.h"
+
+#include <math.h>
 
 struct walk {
   const struct rollout *rollout;
@@ -22,17 +26,23 @@ static struct str span(struct arena *arena, int64_t least_ms, int64_t most_ms, b
                              : arena_printf(arena, "%.*s to %.*s", STR_ARG(least), STR_ARG(most));
 }
 
+static bool is_sequential(const struct rollout *rollout) {
+  return str_eq_z(str_of(subject_judge_name(rollout)), "sequential");
+}
+
 // A deploy step ends when the replicas are ready; only its bound is known.
-static void step_span(const struct rollout_step *step, int64_t *ret_least, int64_t *ret_most,
-                      bool *ret_open) {
+static void step_span(const struct rollout_step *step, bool is_sequential, int64_t *ret_least,
+                      int64_t *ret_most, bool *ret_open) {
   *ret_least = *ret_most = 0;
   *ret_open = false;
   switch (rollout_step_kind(step)) {
   case ROLLOUT_STEP_DEPLOY: *ret_most = step->deploy->timeout_ms; break;
   case ROLLOUT_STEP_MONITOR:
     *ret_most = step->monitor->duration_ms;
-    // The threshold judge never ends a step early; `min` is for judges that do.
-    *ret_least = step->monitor->duration_ms;
+    // Only a judge of evidence ends a step before its time.
+    *ret_least = is_sequential && step->monitor->min_ms < step->monitor->duration_ms
+                     ? step->monitor->min_ms
+                     : step->monitor->duration_ms;
     break;
   case ROLLOUT_STEP_PAUSE:
     *ret_open = !step->pause->has_duration_ms;
@@ -44,23 +54,44 @@ static void step_span(const struct rollout_step *step, int64_t *ret_least, int64
   }
 }
 
+#define USUAL_ERRORS 0.001 // of a service that is well; a pass takes about as many from 0 to 2 %
+#define PASS_PHI 2
+
+// Canary requests until a good canary has passed by evidence, or that a verdict needs at least.
+static double canary_requests(const struct walk *walk) {
+  const struct rollout_judge *judge = &walk->rollout->spec.analysis.judge;
+  if (!is_sequential(walk->rollout))
+    return (double)judge->min_requests;
+  if (walk->weight >= ROLLOUT_FULL)
+    return 0; // no control group: only limits are watched
+  const struct judge_preset *preset =
+      judge_preset_find(str_of(subject_preset_name(walk->rollout)), NULL);
+  struct line accept = {preset->errors_accept.ratio, preset->errors_accept.percent / 100};
+  struct rates rates = {USUAL_ERRORS, USUAL_ERRORS};
+  double stable = (double)(ROLLOUT_FULL - walk->weight) / (double)walk->weight;
+  return expected_to_pass(&accept, &rates, stable, PASS_PHI, 0,
+                          -log10(judge->beta > 0 ? judge->beta : preset->beta));
+}
+
 // What the service must get in all so that the canary's share is enough for a verdict.
 static struct str requests_needed(const struct walk *walk, const struct rollout_step *step) {
-  int64_t least = walk->rollout->spec.analysis.judge.min_requests;
-  if (rollout_step_kind(step) != ROLLOUT_STEP_MONITOR || walk->weight <= 0 || least <= 0)
+  if (rollout_step_kind(step) != ROLLOUT_STEP_MONITOR || walk->weight <= 0)
     return STR("-");
-  int64_t all = (least * ROLLOUT_FULL + walk->weight - 1) / walk->weight;
-  double per_s = (double)all * 1000 /
-                 (double)(step->monitor->duration_ms > 0 ? step->monitor->duration_ms : 1);
-  return arena_printf(walk->arena, "%lld (%.3g/s), %lld of them to the canary", (long long)all,
-                      per_s, (long long)least);
+  double least = canary_requests(walk);
+  if (!(least > 0) || !isfinite(least))
+    return STR("-");
+  double all = ceil(least * ROLLOUT_FULL / (double)walk->weight);
+  double per_s =
+      all * 1000 / (double)(step->monitor->duration_ms > 0 ? step->monitor->duration_ms : 1);
+  return arena_printf(walk->arena, "%s%.0f (%.3g/s), %.0f of them to the canary",
+                      is_sequential(walk->rollout) ? "about " : "", all, per_s, ceil(least));
 }
 
 static void add_step(struct walk *walk, struct table_text *table, size_t index) {
   const struct rollout_step *step = &walk->rollout->spec.steps[index];
   int64_t least_ms, most_ms;
   bool open_end;
-  step_span(step, &least_ms, &most_ms, &open_end);
+  step_span(step, is_sequential(walk->rollout), &least_ms, &most_ms, &open_end);
   if (rollout_step_kind(step) == ROLLOUT_STEP_SET_WEIGHT)
     walk->weight = rollout_step_parts(step);
   walk->least_ms += least_ms;

@@ -2,6 +2,7 @@
 #include "operator/cli/rollout_text.h"
 #include "manifests/text/duration.h"
 #include "manifests/text/time.h"
+#include "operator/cli/evidence_text.h"
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
 
@@ -63,10 +64,40 @@ static void explain_now(const struct rollout *rollout, struct arena *arena, stru
     buf_addf(out, "  It waits for %.*s.\n", STR_ARG(status->step.waiting_for));
 }
 
+static void explain_metric(const struct rollout_metric_status *metric, struct arena *arena,
+                           struct buf *out) {
+  struct str evidence = evidence_text_metric(metric, arena);
+  buf_addf(out, "- %.*s: %s\n", STR_ARG(metric->name),
+           metric->verdict ? enum_name(rollout_verdict_values, (int)metric->verdict)
+                           : "not judged");
+  fact(out, "because", metric->reason);
+  fact(out, "evidence", evidence);
+}
+
+// What is known now; of a release that is over, what it ended with.
+static void explain_judge(const struct rollout *rollout, int64_t now_ms, struct arena *arena,
+                          struct buf *out) {
+  const struct rollout_status *status = &rollout->status;
+  const struct rollout_judge_status *judge = &status->judge;
+  struct str all = evidence_text_all(status, now_ms, arena);
+  if (!status->metrics_count)
+    return;
+  buf_addf(out, "\nThe judge says %.*s (%.*s)%s\n",
+           STR_ARG(judge->verdict.len ? judge->verdict : STR("nothing yet")),
+           STR_ARG(ago(arena, now_ms, judge->at)), judge->message.len ? ":" : ".");
+  if (judge->message.len)
+    buf_addf(out, "  %.*s.\n", STR_ARG(judge->message));
+  if (all.len)
+    buf_addf(out, "  All metrics together: %.*s.\n", STR_ARG(all));
+  for (size_t i = 0; i < status->metrics_count; i++)
+    explain_metric(&status->metrics[i], arena, out);
+}
+
 void rollout_text_explain(const struct rollout *rollout, int64_t now_ms, struct arena *arena,
                           struct buf *out) {
   const struct rollout_status *status = &rollout->status;
   explain_now(rollout, arena, out);
+  explain_judge(rollout, now_ms, arena, out);
   if (status->decisions_count == 0)
     buf_add_z(out, "No decision is on record yet.\n");
   else

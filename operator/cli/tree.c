@@ -2,6 +2,7 @@
 #include "operator/cli/tree.h"
 #include "manifests/text/duration.h"
 #include "manifests/text/percent.h"
+#include "operator/cli/evidence_text.h"
 #include "operator/cli/options.h"
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
@@ -248,6 +249,16 @@ static bool says_more(const struct rollout_status *status) {
   return status->judge.message.len > 0;
 }
 
+static void draw_evidence(struct drawing *drawing, struct str text, bool last) {
+  if (!text.len)
+    return;
+  bool ascii = drawing->view->ascii;
+  tree_addz(&drawing->lines, TREE_DIM, ascii ? "|  " : "│  ");
+  tree_addz(&drawing->lines, TREE_DIM, last ? "     " : ascii ? "|    " : "│    ");
+  tree_addf(&drawing->lines, TREE_DIM, "evidence %.*s", STR_ARG(text));
+  tree_end(&drawing->lines);
+}
+
 static void draw_metrics(struct drawing *drawing) {
   const struct rollout_status *status = drawing->status;
   struct tree_lines *lines = &drawing->lines;
@@ -262,9 +273,17 @@ static void draw_metrics(struct drawing *drawing) {
   if (says_more(status))
     tree_addf(lines, TREE_DIM, ": %.*s", STR_ARG(status->judge.message));
   tree_end(lines);
+  struct str all = evidence_text_all(status, drawing->view->now_ms, drawing->arena);
   for (size_t i = 0; i < status->metrics_count; i++) {
-    branch(drawing, 1, false, i + 1 == status->metrics_count);
+    bool last = i + 1 == status->metrics_count && !all.len;
+    branch(drawing, 1, false, last);
     draw_metric(drawing, &status->metrics[i], &widths);
+    tree_end(lines);
+    draw_evidence(drawing, evidence_text_metric(&status->metrics[i], drawing->arena), last);
+  }
+  if (all.len) {
+    branch(drawing, 1, false, true);
+    tree_add(lines, TREE_PLAIN, all);
     tree_end(lines);
   }
 }

@@ -135,3 +135,6 @@ void metric_query_consider(struct release *release, const struct rollout *rollou
 
 // foreign_writer.c: asks who wrote the route, when it was changed while we wrote nothing.
 void foreign_writer_ask(struct release *release, struct str service_name);
+
+// evidence_metrics.c: what the judge knows, as gauges.
+void evidence_metrics(const struct controller *controller, struct buf *out);

@@ -126,6 +126,7 @@ void controller_metrics(const struct controller *controller, struct buf *out) {
   weights(out, rows, count);
   judgements(out, rows, count);
   results(out, rows, count);
+  evidence_metrics(controller, out);
   own(controller, out);
   arena_dispose(&arena);
 }

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`serin operator` against `serin apiserver`: releases from begin to end, with a fake Prometheus and stand-ins for the
 runtime, the proxy and the traffic (tests/support/operator_world.py)."""
+import json
 import pathlib
+import re
 import sys
 import time
 import urllib.error
@@ -11,6 +13,8 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import apiserver  # noqa: E402
 import operator_world as support  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 check, equal, wait_for, Case = support.check, support.equal, support.wait_for, support.Case
 
@@ -201,6 +205,16 @@ def test_metrics_and_health(env):
     text = read("/metrics")
     for name in ("serin_rollout_phase", "serin_rollout_weight_percent", "serin_rollout_last_result", "serin_operator_api_errors_total"):
         check(name in text, f"{name} is not in {text[:400]}")
+    # Every metric that the dashboard asks for exists, here or (istio_*) in the proxy.
+    dashboard = json.loads((ROOT / "manifests" / "install" / "grafana-dashboard.json").read_text())
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    names = set(re.findall(r"\bserin_[a-z_]+", asked))
+    check(len(names) > 15, f"the dashboard asks for {names}")
+    for name in names:
+        check(f"# TYPE {name} " in text, f"the dashboard asks for {name}, which the operator does not have")
+    documented = (ROOT / "docs" / "metrics.md").read_text()
+    for name in names | set(re.findall(r"\bistio_[a-z_]+", asked)):
+        check(f"`{name}`" in documented, f"{name} is not in docs/metrics.md")
 
 
 def main():
