@@ -9,10 +9,13 @@
 #include "proxy/ack.h"
 #include "proxy/config_kube.h"
 #include "proxy/config_set.h"
+#include "proxy/dns.h"
 
 // Events of one change (a rollout writes several objects) come within a few milliseconds of each
 // other.
 #define CONFIG_GATHER_MS 20
+// The first table waits so long for names of endpoints.
+#define CONFIG_DNS_MS 1000
 #define CONFIG_LOGGED_MAX 50 // findings in the log for one table; all are in /config_dump
 
 struct proxy_config {
@@ -23,6 +26,8 @@ struct proxy_config {
   config_publish_fn publish;
   void *ctx;
   struct config_set set;
+  struct dns *dns;
+  bool has_waited; // for names, before the first table
   struct table_ids *ids;
   struct proxy_table *table; // newest, NULL before the first
   // The one before: workers drop it soon, and the last reference frees it, which takes a while for
@@ -75,12 +80,15 @@ static void config_log_findings(struct proxy_config *config, const struct findin
   config->said = now;
 }
 
+static void config_on_gathered(uv_timer_t *timer);
+
 static void config_build(struct proxy_config *config) {
   struct arena scratch;
   arena_init(&scratch);
   int64_t start_us = clock_mono_us();
   const struct directory_snapshot *snapshot =
       config->directory ? directory_snapshot(config->directory) : NULL;
+  const struct table_dns dns = {dns_find, config->dns};
   struct table_input input = {
       .settings = &config->settings,
       .ids = config->ids,
@@ -88,13 +96,22 @@ static void config_build(struct proxy_config *config) {
       .now_ms = clock_wall_ms(),
       .steady_ms = clock_mono_ms(),
       .previous = config->table,
+      .dns = &dns,
   };
   struct table_object *objects;
   config_set_objects(&config->set, snapshot ? &snapshot->findings : NULL, &scratch, &objects,
                      &input.object_count);
   input.objects = objects;
+  dns_begin(config->dns);
   struct proxy_table *table = table_build(&input);
+  dns_end(config->dns);
   arena_dispose(&scratch);
+  if (!config->table && !config->has_waited && dns_is_pending(config->dns)) {
+    config->has_waited = true;
+    table_unref(table);
+    BUG_ON(uv_timer_start(&config->gather, config_on_gathered, CONFIG_DNS_MS, 0) != 0);
+    return;
+  }
   table_unref(config->previous);
   config->previous = config->table;
   config->table = table;
@@ -121,6 +138,15 @@ static void config_changed(void *data) {
   struct proxy_config *config = data;
   if (!config->is_closing && !uv_is_active((uv_handle_t *)&config->gather))
     BUG_ON(uv_timer_start(&config->gather, config_on_gathered, CONFIG_GATHER_MS, 0) != 0);
+}
+
+// Names come one by one; the first table waits for the last of them, or for CONFIG_DNS_MS.
+static void config_dns_changed(void *data) {
+  struct proxy_config *config = data;
+  if (config->is_closing || (!config->table && dns_is_pending(config->dns)))
+    return;
+  (void)uv_timer_stop(&config->gather);
+  config_changed(config);
 }
 
 static void config_failed(const struct err *err, void *data) {
@@ -162,6 +188,7 @@ static void config_copy_settings(struct proxy_config *config, const struct table
       .controller = arena_str(arena, from->controller),
       .labels = labels,
       .label_count = from->label_count,
+      .locality = arena_str(arena, from->locality),
       .listeners = listeners,
       .listener_count = from->listener_count,
       .literal_uuid = from->literal_uuid,
@@ -208,8 +235,13 @@ static int config_open_source(struct proxy_config *config, const struct config_o
   return 0;
 }
 
-static void config_on_failed_closed(uv_handle_t *handle) {
-  config_free(handle->data);
+static void config_on_failed_closed(void *data) {
+  config_free(data);
+}
+
+static void config_on_failed_timer_closed(uv_handle_t *handle) {
+  struct proxy_config *config = handle->data;
+  dns_close(config->dns, config_on_failed_closed, config);
 }
 
 int config_open(uv_loop_t *loop, const struct config_options *options, config_publish_fn publish,
@@ -223,11 +255,12 @@ int config_open(uv_loop_t *loop, const struct config_options *options, config_pu
   config_set_init(&config->set);
   map_init(&config->said);
   config_copy_settings(config, &options->settings);
+  config->dns = dns_new(loop, options->dns_interval_ms, config_dns_changed, config);
   BUG_ON(uv_timer_init(loop, &config->gather) != 0);
   config->gather.data = config;
   int rc = config_open_source(config, options, err);
   if (rc) {
-    uv_close((uv_handle_t *)&config->gather, config_on_failed_closed);
+    uv_close((uv_handle_t *)&config->gather, config_on_failed_timer_closed);
     return rc;
   }
   *ret_config = config;
@@ -259,13 +292,18 @@ struct str config_last_error(const struct proxy_config *config) {
   return str_of(config->last_error.msg);
 }
 
-static void config_on_timer_closed(uv_handle_t *handle) {
-  struct proxy_config *config = handle->data;
+static void config_on_dns_closed(void *data) {
+  struct proxy_config *config = data;
   void (*closed)(void *) = config->closed;
   void *closed_ctx = config->closed_ctx;
   config_free(config);
   if (closed)
     closed(closed_ctx);
+}
+
+static void config_on_timer_closed(uv_handle_t *handle) {
+  struct proxy_config *config = handle->data;
+  dns_close(config->dns, config_on_dns_closed, config);
 }
 
 static void config_source_closed(void *data) {

@@ -14,6 +14,7 @@
 #include "manifests/kinds/reference_grant.h"
 #include "manifests/kinds/service.h"
 #include "manifests/kinds/service_entry.h"
+#include "manifests/kinds/workload_entry.h"
 #include "manifests/kinds/virtual_service.h"
 #include "manifests/source/kube_resource.h"
 #include "manifests/source/kube_watch.h"
@@ -37,6 +38,7 @@ static const struct {
     {&reference_grant_kind, false},
     {&namespace_kind, false},
     {&service_entry_kind, false},
+    {&workload_entry_kind, false},
 };
 #define CONFIG_KUBE_KINDS ARRAY_LEN(config_kube_kinds)
 

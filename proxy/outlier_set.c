@@ -235,8 +235,7 @@ static struct hash_ring *make_ring(const struct outlier_set *set,
   size_t count = 0;
   for (size_t i = 0; i < cluster->endpoint_count; i++) {
     const struct table_endpoint *endpoint = &cluster->endpoints[i];
-    if (!outlier_set_is_ejected(set, endpoint) &&
-        (cluster->locality_count == 0 || cluster->localities[endpoint->locality].priority == 0))
+    if (!outlier_set_is_ejected(set, endpoint) && table_is_first(cluster, endpoint))
       hosts[count++] = (struct hash_host){endpoint->key, endpoint->weight, (uint32_t)i};
   }
   struct hash_ring *ring =

@@ -180,7 +180,9 @@ const struct table_endpoint *pick_endpoint(const struct table_cluster *cluster,
     plain.ring = NULL;
     endpoint = panic ? pick_by_hash(cluster, &all, &plain, rng)
                      : pick_by_hash(cluster, view, request, rng);
-  } else {
+  }
+  // The ring is of the first priority: when nobody of it is left, the others take over.
+  if (!cluster->ring || (!endpoint && cluster->locality_count > 0)) {
     struct pick_plan *plan =
         pick_needs_plan(cluster, view) ? pick_plan_of(cluster, view, rng, state) : NULL;
     endpoint = pick_once(cluster, view, plan, rng, state, &panic);

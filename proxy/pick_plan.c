@@ -38,11 +38,17 @@ static uint32_t priority_of(const struct table_cluster *cluster,
   return cluster->locality_count ? cluster->localities[endpoint->locality].priority : 0;
 }
 
+static bool is_out(const struct table_cluster *cluster, const struct table_endpoint *endpoint) {
+  return cluster->locality_count > 0 && cluster->localities[endpoint->locality].is_out;
+}
+
 static void count_endpoints(struct plan_maker *maker) {
   const struct table_cluster *cluster = maker->cluster;
   maker->priority_count = 1;
   for (size_t i = 0; i < cluster->endpoint_count; i++) {
     const struct table_endpoint *endpoint = &cluster->endpoints[i];
+    if (is_out(cluster, endpoint))
+      continue;
     uint32_t priority = priority_of(cluster, endpoint);
     bool healthy = is_healthy(maker, endpoint);
     if (priority >= maker->priority_count)
@@ -108,7 +114,7 @@ static void fill_group(struct plan_maker *maker, struct pick_group *group, int64
   const struct table_cluster *cluster = maker->cluster;
   for (size_t i = 0; i < cluster->endpoint_count; i++) {
     const struct table_endpoint *endpoint = &cluster->endpoints[i];
-    if (priority_of(cluster, endpoint) == group->priority &&
+    if (priority_of(cluster, endpoint) == group->priority && !is_out(cluster, endpoint) &&
         (locality < 0 || endpoint->locality == locality) &&
         (group->is_panic || is_healthy(maker, endpoint)))
       group->endpoints[group->count++] = endpoint;

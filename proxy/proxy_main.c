@@ -211,12 +211,14 @@ static int open_config(struct proxy *proxy, struct err *err) {
       .kube_api = o->kube_api.len ? o->kube_api.ptr : NULL,
       .settings = {.name = o->name,
                    .namespace_ = o->namespace_,
+                   .locality = o->locality,
                    .controller = o->controller,
                    .labels = labels,
                    .label_count = o->label_count,
                    .literal_uuid = o->literal_uuid,
                    .listeners = proxy->sockets.listeners,
                    .listener_count = proxy->sockets.listener_count},
+      .dns_interval_ms = o->dns_interval_ms,
       .lease = o->manifests.len == 0,
   };
   int rc = config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);

@@ -19,7 +19,9 @@ struct proxy_options {
   int64_t workers;       // 0: one for each processor
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, namespace_;
-  struct str hand_over; // path of a local socket; "" for none
+  struct str hand_over;    // path of a local socket; "" for none
+  struct str locality;     // of this proxy: "region/zone/subzone"
+  int64_t dns_interval_ms; // between two questions for one name
   int64_t drain_ms;
   int64_t header_timeout_ms;     // for the head of a request
   int64_t request_timeout_ms;    // for the rest of it; 0: none

@@ -75,8 +75,10 @@ struct table_endpoint {
 struct table_port {
   uint16_t number;
   struct str name;
-  bool is_http;  // not named or declared as TCP, TLS and the like
-  bool is_http2; // http2-, grpc-, kubernetes.io/h2c: prior knowledge
+  bool is_http;           // not named or declared as TCP, TLS and the like
+  bool is_http2;          // http2-, grpc-, kubernetes.io/h2c: prior knowledge
+  uint16_t target;        // port of endpoints that name none themselves; 0: `number`
+  struct str target_name; // the same as a name, "" for none
 };
 
 struct table_service {
@@ -94,6 +96,7 @@ struct table_locality {
   struct str name;   // "region/zone/subzone"
   uint32_t priority; // 0 is used first; below TABLE_PRIORITIES_MAX, without gaps
   uint32_t weight;   // share within its priority; 0: endpoints share without regard to locality
+  bool is_out;       // by `distribute` it gets no requests
 };
 
 enum table_hash_key {
@@ -316,6 +319,14 @@ const struct table_listener *table_listener_at(const struct proxy_table *table,
 // The listener of this address and port, or NULL.
 const struct table_listener *table_find_listener(const struct proxy_table *table,
                                                  struct str address, uint16_t port);
+
+// Whether the endpoint is among those that are used first: the ones on the ring of a hashed
+// cluster.
+static inline bool table_is_first(const struct table_cluster *cluster,
+                                  const struct table_endpoint *endpoint) {
+  return cluster->locality_count == 0 || (cluster->localities[endpoint->locality].priority == 0 &&
+                                          !cluster->localities[endpoint->locality].is_out);
+}
 
 // The cluster with this id string, or NULL.
 const struct table_cluster *table_find_cluster(const struct proxy_table *table, struct str id);

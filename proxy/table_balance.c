@@ -143,7 +143,7 @@ static void make_ring(struct builder *builder, struct table_cluster *cluster) {
   size_t count = 0;
   for (size_t i = 0; i < cluster->endpoint_count; i++) {
     const struct table_endpoint *endpoint = &cluster->endpoints[i];
-    if (cluster->locality_count == 0 || cluster->localities[endpoint->locality].priority == 0)
+    if (table_is_first(cluster, endpoint))
       hosts[count++] = (struct hash_host){endpoint->key, endpoint->weight, (uint32_t)i};
   }
   cluster->ring = take_over_ring(builder, cluster, hosts, count);

@@ -111,6 +111,8 @@ static struct part_list *builder_list(struct builder *builder, const struct kind
       {&endpoint_slice_kind, &builder->slices},
       {&endpoints_kind, &builder->endpoints},
       {&pod_kind, &builder->pods},
+      {&service_entry_kind, &builder->service_entries},
+      {&workload_entry_kind, &builder->workload_entries},
       {&gateway_class_kind, &builder->classes},
       {&gateway_kind, &builder->gateways},
       {&http_route_kind, &builder->http_routes},
@@ -150,6 +152,8 @@ static void builder_sort_objects(struct builder *builder) {
   part_list_sort(&builder->rules);
   part_list_sort(&builder->services);
   part_list_sort(&builder->slices);
+  part_list_sort(&builder->service_entries);
+  part_list_sort(&builder->workload_entries);
   part_list_sort(&builder->classes);
   part_list_sort(&builder->gateways);
   part_list_sort(&builder->http_routes);

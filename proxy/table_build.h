@@ -23,11 +23,19 @@ struct table_label {
   struct str name, value;
 };
 
+// Addresses of names. `find` notes that the name is wanted and yields the IP addresses known now;
+// when others become known another table has to be built.
+struct table_dns {
+  size_t (*find)(void *ctx, struct str name, const struct str **ret_addresses);
+  void *ctx;
+};
+
 struct table_settings {
   struct str name, namespace_;      // of this proxy
   struct str domain;                // "" for cluster.local
   const struct table_label *labels; // of this proxy, for sourceLabels and selectors of Gateways
   size_t label_count;
+  struct str locality;                    // of this proxy: "region/zone/subzone", "" when not known
   struct str controller;                  // which GatewayClasses are ours; "" for the default
   const struct table_listener *listeners; // from --listen
   size_t listener_count;
@@ -46,6 +54,7 @@ struct table_input {
   int64_t steady_ms; // steady clock, for the age of endpoints
   // The table before, or NULL: hash rings that stay as they are are shared with it.
   const struct proxy_table *previous;
+  const struct table_dns *dns; // NULL: no name has an address
 };
 
 // One reference, the caller's.

@@ -24,8 +24,10 @@ static void rule_check_namespace(struct builder *builder, const struct part_obje
                 STR_ARG(service->service->namespace_));
 }
 
-static struct str rule_key(struct builder *builder, struct str namespace_, struct str host) {
-  return TABLE_CONCAT(&builder->scratch, namespace_, STR("|"), host);
+static struct str rule_key(struct builder *builder, struct str namespace_, struct str host,
+                           bool is_selected) {
+  return TABLE_CONCAT(&builder->scratch, is_selected ? STR("+") : STR(""), namespace_, STR("|"),
+                      host);
 }
 
 static bool rule_has_subset(const struct part_rule *rule, struct str name) {
@@ -72,52 +74,64 @@ static bool rule_selects_us(const struct builder *builder, const struct destinat
 }
 
 // Rules of one namespace for one host are one rule: subsets in order, the policy whole from the
-// first that has one.
+// first that has one. Those with a workloadSelector are one of their own, which goes before.
 static void rule_add(struct builder *builder, const struct part_object *object) {
   const struct destination_rule *declared = object->from->object;
-  if (!rule_selects_us(builder, declared)) {
+  const struct destination_rule_spec *spec = &declared->spec;
+  struct str namespace_ = object->meta->namespace_;
+  if (!table_is_exported(builder, spec->export_to, spec->export_to_count, namespace_))
+    return; // other namespaces' affair
+  bool is_selected = spec->workload_selector != NULL;
+  if (!rule_selects_us(builder, declared) ||
+      (is_selected && !str_eq(namespace_, builder->input->settings->namespace_))) {
     table_finding(builder, FINDING_WARNING, object, STR("spec.workloadSelector"), "not-in-force",
-                  "only for workloads with labels this proxy does not have");
+                  "only for workloads of its own namespace with labels this proxy does not have");
     return;
   }
-  struct str host = host_expand(&builder->scratch, declared->spec.host, object->meta->namespace_,
-                                builder->domain);
+  struct str host = host_expand(&builder->scratch, spec->host, namespace_, builder->domain);
   rule_check_namespace(builder, object, host);
-  struct str key = rule_key(builder, object->meta->namespace_, host);
-  struct str name =
-      TABLE_CONCAT(&builder->scratch, object->meta->namespace_, STR("/"), object->meta->name);
+  struct str key = rule_key(builder, namespace_, host, is_selected);
+  struct str name = TABLE_CONCAT(&builder->scratch, namespace_, STR("/"), object->meta->name);
   struct part_rule *rule = map_get(&builder->rule_by_host, key);
   if (!rule) {
     rule = ARENA_NEW(&builder->scratch, struct part_rule);
-    *rule = (struct part_rule){.namespace_ = object->meta->namespace_, .host = host, .names = name};
+    *rule = (struct part_rule){.namespace_ = namespace_, .host = host, .names = name};
     (void)map_put(&builder->rule_by_host, key, rule);
   } else {
-    if (rule->policy && declared->spec.traffic_policy)
+    if (rule->policy && spec->traffic_policy)
       table_finding(builder, FINDING_WARNING, object, STR("spec.trafficPolicy"), "duplicate-host",
                     "host %.*s has a trafficPolicy in DestinationRule %.*s, which is older; this "
                     "one is not in force",
-                    STR_ARG(host), STR_ARG(rule->names));
+                    STR_ARG(host), STR_ARG(rule->policy_name));
     rule->names =
         arena_printf(&builder->scratch, "%.*s, %.*s", STR_ARG(rule->names), STR_ARG(name));
   }
-  if (!rule->policy)
-    rule->policy = declared->spec.traffic_policy;
+  if (!rule->policy && spec->traffic_policy) {
+    rule->policy = spec->traffic_policy;
+    rule->policy_name = name;
+  }
   rule_add_subsets(builder, object, rule);
   table_add_source(builder, object);
+}
+
+static const struct part_rule *rule_get(struct builder *builder, struct str namespace_,
+                                        struct str host) {
+  const struct part_rule *rule =
+      map_get(&builder->rule_by_host, rule_key(builder, namespace_, host, true));
+  return rule ? rule : map_get(&builder->rule_by_host, rule_key(builder, namespace_, host, false));
 }
 
 // The most specific rule of one namespace for a name: itself, then the longest wildcard.
 static const struct part_rule *rule_find_in(struct builder *builder, struct str namespace_,
                                             struct str name) {
-  const struct part_rule *rule =
-      map_get(&builder->rule_by_host, rule_key(builder, namespace_, name));
+  const struct part_rule *rule = rule_get(builder, namespace_, name);
   for (size_t i = 1; !rule && i < name.len; i++) {
     if (name.ptr[i] != '.')
       continue;
     struct str pattern = TABLE_CONCAT(&builder->scratch, STR("*"), str_slice(name, i, name.len));
-    rule = map_get(&builder->rule_by_host, rule_key(builder, namespace_, pattern));
+    rule = rule_get(builder, namespace_, pattern);
   }
-  return rule ? rule : map_get(&builder->rule_by_host, rule_key(builder, namespace_, STR("*")));
+  return rule ? rule : rule_get(builder, namespace_, STR("*"));
 }
 
 static const struct part_rule *rule_find(struct builder *builder,
@@ -126,6 +140,9 @@ static const struct part_rule *rule_find(struct builder *builder,
     return NULL;
   struct str namespaces[] = {builder->input->settings->namespace_, service->namespace_,
                              CLUSTER_ROOT_NAMESPACE};
+  // A proxy of the root namespace asks the service's first: the root's own rules are defaults.
+  if (str_eq(namespaces[0], CLUSTER_ROOT_NAMESPACE))
+    namespaces[0] = service->namespace_;
   for (size_t i = 0; i < sizeof namespaces / sizeof namespaces[0]; i++) {
     const struct part_rule *rule = rule_find_in(builder, namespaces[i], service->fqdn);
     if (rule)
@@ -185,9 +202,10 @@ static struct part_blocks cluster_policy(const struct part_rule *rule,
 
 static void cluster_add_endpoints(struct builder *builder, const struct part_service *service,
                                   const struct table_port *port, const struct dr_subset *subset,
-                                  struct table_cluster *cluster) {
+                                  const struct part_blocks *blocks, struct table_cluster *cluster) {
   struct table_endpoint *endpoints = NULL;
-  size_t capacity = 0;
+  const struct part_endpoint **parts = NULL;
+  size_t capacity = 0, part_count = 0, part_capacity = 0;
   for (size_t i = 0; i < service->endpoint_count; i++) {
     const struct part_endpoint *from = &service->endpoints[i];
     if (!str_eq(from->port_name, port->name) ||
@@ -204,7 +222,11 @@ static void cluster_add_endpoints(struct builder *builder, const struct part_ser
     endpoint->slot = table_ids_take(builder->input->ids, TABLE_IDS_ENDPOINT, key);
     endpoint->since_ms = table_ids_since(builder->input->ids, TABLE_IDS_ENDPOINT, endpoint->slot,
                                          builder->input->steady_ms);
+    const struct part_endpoint **part =
+        arena_push(&builder->scratch, (void **)&parts, &part_count, &part_capacity, sizeof *part);
+    *part = from;
   }
+  table_set_localities(builder, blocks, cluster, endpoints, parts);
   cluster->endpoints = endpoints;
   builder->table->endpoint_count += cluster->endpoint_count;
 }
@@ -254,7 +276,7 @@ static void cluster_make(struct builder *builder, const struct cluster_plan *pla
   struct part_blocks blocks = cluster_policy(service->rule, subset, port->number);
   table_make_pool(blocks.connection_pool, blocks.retry_budget, cluster);
   table_set_balance(builder, &blocks, cluster);
-  cluster_add_endpoints(builder, service, port, subset, cluster);
+  cluster_add_endpoints(builder, service, port, subset, &blocks, cluster);
   table_finish_balance(builder, cluster);
   service->clusters[plan->row * service->service->port_count + plan->column] = cluster;
 }

@@ -103,6 +103,7 @@ struct endpoint_found {
   bool is_ready;
   const struct object_reference *target;
   const struct string_map *own_labels;
+  struct str zone;
 };
 
 static const struct object_meta *endpoint_pod(struct builder *builder, struct str namespace_,
@@ -139,6 +140,42 @@ static void endpoint_add(struct builder *builder, const struct part_object *obje
   part->endpoint.weight = 1;
   part->endpoint.hostname = pod ? arena_str(builder->arena, pod->name) : STR("");
   part->endpoint.peer = endpoint_peer(builder, pod, part->labels, service->service->namespace_);
+  part->locality = table_locality_of(builder, pod ? &pod->labels : NULL, found->zone);
+}
+
+bool table_is_ip(struct builder *builder, struct str text) {
+  unsigned char bytes[16];
+  struct str z = arena_str(&builder->scratch, text);
+  return inet_pton(AF_INET, z.ptr, bytes) == 1 || inet_pton(AF_INET6, z.ptr, bytes) == 1;
+}
+
+void table_add_address(struct builder *builder, const struct part_object *object,
+                       struct part_service *service, const struct part_address *address) {
+  static const struct string_map no_labels = {0};
+  struct part_endpoint *part =
+      arena_push(&builder->scratch, (void **)&service->endpoints, &service->endpoint_count,
+                 &service->endpoint_capacity, sizeof *part);
+  if (address->port < 1 || address->port > UINT16_MAX ||
+      !endpoint_set_address(builder, address->ip, (uint16_t)address->port, &part->endpoint)) {
+    table_finding(builder, FINDING_WARNING, object, STR("spec"), "endpoint-address",
+                  "expected an IP address and a port, found %.*s and %lld; left out",
+                  STR_ARG(address->ip), (long long)address->port);
+    service->endpoint_count--;
+    return;
+  }
+  part->labels = address->labels ? address->labels : &no_labels;
+  part->port_name = address->port_name;
+  part->is_ready = !(address->pod && address->pod->deletion_timestamp_ms);
+  part->endpoint.weight = address->weight > 0 ? (uint32_t)address->weight : 1;
+  part->endpoint.hostname = address->pod ? arena_str(builder->arena, address->pod->name) : STR("");
+  part->endpoint.peer =
+      endpoint_peer(builder, address->pod, part->labels, service->service->namespace_);
+  if (address->name.len) {
+    part->endpoint.peer.workload = arena_str(builder->arena, address->name);
+    part->endpoint.hostname = part->endpoint.peer.workload;
+  }
+  part->locality =
+      address->locality.len ? address->locality : table_locality_of(builder, part->labels, STR(""));
 }
 
 static struct part_service *endpoints_service(struct builder *builder,
@@ -159,9 +196,10 @@ static void endpoints_add_slice(struct builder *builder, const struct part_objec
     const struct endpoint *from = &slice->endpoints[i];
     bool is_ready = !from->conditions.has_ready || from->conditions.ready;
     for (size_t j = 0; from->addresses_count && j < slice->ports_count; j++) {
-      struct endpoint_found found = {from->addresses[0],   slice->ports[j].name,
-                                     slice->ports[j].port, is_ready,
-                                     from->target_ref,     &object->meta->labels};
+      struct endpoint_found found = {
+          from->addresses[0], slice->ports[j].name, slice->ports[j].port,
+          is_ready,           from->target_ref,     &object->meta->labels,
+          from->zone};
       endpoint_add(builder, object, service, &found);
     }
   }
@@ -174,9 +212,10 @@ static void endpoints_add_addresses(struct builder *builder, const struct part_o
                                     bool is_ready) {
   for (size_t i = 0; i < count; i++) {
     for (size_t j = 0; j < subset->ports_count; j++) {
-      struct endpoint_found found = {addresses[i].ip,         subset->ports[j].name,
-                                     subset->ports[j].port,   is_ready,
-                                     addresses[i].target_ref, &object->meta->labels};
+      struct endpoint_found found = {
+          addresses[i].ip, subset->ports[j].name,   subset->ports[j].port,
+          is_ready,        addresses[i].target_ref, &object->meta->labels,
+          STR("")};
       endpoint_add(builder, object, service, &found);
     }
   }
@@ -229,7 +268,7 @@ static void endpoints_check_names(struct builder *builder, const struct part_ser
     bool is_known = false;
     for (size_t j = 0; j < service->service->port_count; j++)
       is_known = is_known || str_eq(service->service->ports[j].name, name);
-    if (is_known)
+    if (is_known || service->entry)
       continue;
     table_finding(builder, FINDING_WARNING, &object, STR("spec.ports"), "endpoint-port",
                   "endpoint %.*s is for a port named \"%.*s\", which the Service does not have",
@@ -244,6 +283,7 @@ void table_add_endpoints(struct builder *builder) {
     endpoints_add_slice(builder, &builder->slices.items[i]);
   for (size_t i = 0; i < builder->endpoints.count; i++)
     endpoints_add_legacy(builder, &builder->endpoints.items[i]);
+  table_add_entry_endpoints(builder);
   for (size_t i = 0; i < builder->part_count; i++) {
     endpoints_deduplicate(&builder->parts[i]);
     endpoints_check_names(builder, &builder->parts[i]);

@@ -180,8 +180,10 @@ static uint32_t hosts_add_service(struct builder *builder, const struct part_ser
     pattern = table_host_find(builder->mesh, STR("*"));
   if (pattern >= 0 && builder->hosts[pattern].is_route_group)
     pattern = -1; // HTTPRoutes of a gateway are not for the mesh's own names
-  struct str source = TABLE_CONCAT(builder->arena, STR("Service/"), service->service->namespace_,
-                                   STR("/"), service->service->name);
+  struct str source =
+      TABLE_CONCAT(builder->arena, service->entry ? STR("ServiceEntry/") : STR("Service/"),
+                   service->service->namespace_, STR("/"),
+                   service->entry ? service->entry->metadata.name : service->service->name);
   uint32_t index = table_host_new(builder, builder->mesh, fqdn, source);
   struct part_host *host = &builder->hosts[index];
   host->service = service;
@@ -201,12 +203,14 @@ static void hosts_add_aliases(struct builder *builder, uint32_t index,
                               const struct part_service *service) {
   struct arena *arena = builder->arena;
   const struct table_service *s = service->service;
-  (void)table_host_take(builder, index,
-                        table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."),
-                                                        s->namespace_, STR(".svc"))));
-  (void)table_host_take(
-      builder, index,
-      table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."), s->namespace_)));
+  if (!service->entry) {
+    (void)table_host_take(builder, index,
+                          table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."),
+                                                          s->namespace_, STR(".svc"))));
+    (void)table_host_take(
+        builder, index,
+        table_lower(arena, TABLE_CONCAT(&builder->scratch, s->name, STR("."), s->namespace_)));
+  }
   const struct service_spec *spec = &service->declared->spec;
   if (!str_eq(spec->cluster_ip, STR("None")))
     (void)table_host_take(builder, index, table_lower(arena, spec->cluster_ip));
@@ -224,6 +228,8 @@ static void hosts_add_short_names(struct builder *builder) {
   map_init(&by_name);
   for (size_t i = 0; i < builder->part_count; i++) {
     struct part_service *service = &builder->parts[i];
+    if (service->entry) // its name is whole
+      continue;
     struct str name = table_lower(&builder->scratch, service->service->name);
     if (str_eq(service->service->namespace_, builder->input->settings->namespace_))
       (void)table_host_take(builder, service->host_index, arena_str(builder->arena, name));

@@ -9,6 +9,7 @@
 #include "manifests/kinds/endpoints.h"
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/service.h"
+#include "manifests/kinds/service_entry.h"
 #include "manifests/kinds/virtual_service.h"
 #include "proxy/table_build.h"
 
@@ -35,7 +36,19 @@ struct part_endpoint {
   const struct string_map *labels; // the Pod's, else those of the slice
   struct table_endpoint endpoint;  // without slot
   struct str port_name;            // name of the service's port it belongs to
+  struct str locality;             // "region/zone/subzone", "" when not known
   bool is_ready;
+};
+
+// An address behind a service that no EndpointSlice names.
+struct part_address {
+  struct str ip, port_name;
+  int64_t port;
+  struct str name;                 // of the workload, "" for none
+  const struct string_map *labels; // may be NULL
+  const struct object_meta *pod;   // or NULL
+  struct str locality;
+  int64_t weight; // 0: 1
 };
 
 // All DestinationRules of one namespace for one host, merged.
@@ -43,6 +56,7 @@ struct part_rule {
   struct str namespace_, host;
   struct str names; // "team1/a, team1/b"
   const struct dr_traffic_policy *policy;
+  struct str policy_name; // of the rule it is from
   const struct dr_subset **subsets;
   size_t subset_count, subset_capacity;
 };
@@ -59,7 +73,8 @@ struct part_blocks {
 
 struct part_service {
   struct table_service *service;
-  const struct service *declared;
+  const struct service *declared;    // an empty one for a ServiceEntry
+  const struct service_entry *entry; // or NULL
   const struct table_object *from;
   struct part_endpoint *endpoints;
   size_t endpoint_count, endpoint_capacity;
@@ -112,7 +127,8 @@ struct builder {
   struct proxy_table *table;
   struct arena *arena;  // the table's
   struct arena scratch; // until the table is done
-  struct part_list virtual_services, rules, services, slices, endpoints, pods;
+  struct part_list virtual_services, rules, services, slices, endpoints, pods, service_entries,
+      workload_entries;
   struct part_list classes, gateways, http_routes, istio_gateways, grants, namespaces;
   struct table_gateways *gateway; // what becomes of them
   bool is_quiet;                  // what is made has been made before: no findings
@@ -211,6 +227,27 @@ void table_set_balance(struct builder *builder, const struct part_blocks *blocks
                        struct table_cluster *cluster);
 // What follows from its endpoints, when it has them: weights, ages, the ring.
 void table_finish_balance(struct builder *builder, struct table_cluster *cluster);
+// Priorities and shares by locality; `parts`: what the endpoints were made from.
+void table_set_localities(struct builder *builder, const struct part_blocks *blocks,
+                          struct table_cluster *cluster, struct table_endpoint *endpoints,
+                          const struct part_endpoint *const *parts);
+// "region/zone/subzone" by labels, else by a zone alone; "" when nothing is known.
+struct str table_locality_of(struct builder *builder, const struct string_map *labels,
+                             struct str zone);
+
+// Services and endpoints of ServiceEntries, WorkloadEntries and ExternalName (table_entries.c).
+size_t table_fill_entries(struct builder *builder, struct table_service *services, size_t count);
+void table_add_entry_ports(struct builder *builder, const struct service_entry *entry,
+                           struct table_service *service);
+void table_add_entry_endpoints(struct builder *builder);
+// Whether an object of that namespace with this exportTo is meant for this proxy, too.
+bool table_is_exported(const struct builder *builder, const struct str *export_to, size_t count,
+                       struct str namespace_);
+// What a protocol's or a port's name ("http", "grpc-web") says of a port.
+void table_port_protocol(struct str name, struct table_port *port);
+bool table_is_ip(struct builder *builder, struct str text);
+void table_add_address(struct builder *builder, const struct part_object *object,
+                       struct part_service *service, const struct part_address *address);
 
 void table_finding(struct builder *builder, enum finding_level level,
                    const struct part_object *object, struct str path, const char *id,

@@ -27,21 +27,25 @@ static const struct {
     {"udp", false, false},
 };
 
+void table_port_protocol(struct str name, struct table_port *port) {
+  port->is_http = true; // unknown names: HTTP is all this proxy speaks
+  port->is_http2 = false;
+  for (size_t i = 0; i < sizeof service_protocols / sizeof service_protocols[0]; i++) {
+    if (str_eq_nocase(name, str_of(service_protocols[i].name))) {
+      port->is_http = service_protocols[i].is_http;
+      port->is_http2 = service_protocols[i].is_http2;
+      return;
+    }
+  }
+}
+
 static void service_port_protocol(const struct service_port *port, struct table_port *ret_port) {
   struct str name = port->app_protocol;
   if (!name.len) {
     ptrdiff_t dash = str_find_char(port->name, '-');
     name = dash < 0 ? port->name : str_slice(port->name, 0, (size_t)dash);
   }
-  ret_port->is_http = true; // unknown names: HTTP is all this proxy speaks
-  ret_port->is_http2 = false;
-  for (size_t i = 0; i < sizeof service_protocols / sizeof service_protocols[0]; i++) {
-    if (str_eq_nocase(name, str_of(service_protocols[i].name))) {
-      ret_port->is_http = service_protocols[i].is_http;
-      ret_port->is_http2 = service_protocols[i].is_http2;
-      return;
-    }
-  }
+  table_port_protocol(name, ret_port);
 }
 
 static void service_add_ports(struct builder *builder, const struct part_object *object,
@@ -57,6 +61,11 @@ static void service_add_ports(struct builder *builder, const struct part_object 
     struct table_port *port = &ports[service->port_count];
     port->number = (uint16_t)from->port;
     port->name = arena_str(builder->arena, from->name);
+    if (from->target_port.is_set && from->target_port.is_string)
+      port->target_name = arena_str(builder->arena, from->target_port.text);
+    else if (from->target_port.is_set && from->target_port.integer > 0 &&
+             from->target_port.integer <= UINT16_MAX)
+      port->target = (uint16_t)from->target_port.integer;
     service_port_protocol(from, port);
     if (port->is_http2)
       table_finding(builder, FINDING_WARNING, object,
@@ -80,12 +89,6 @@ static size_t services_fill(struct builder *builder, struct table_service *servi
   size_t count = 0;
   for (size_t i = 0; i < builder->services.count; i++) {
     const struct part_object *object = &builder->services.items[i];
-    const struct service *declared = object->from->object;
-    if (str_eq(declared->spec.type, STR("ExternalName"))) {
-      table_finding(builder, FINDING_WARNING, object, STR("spec.type"), "not-enforced",
-                    "ExternalName services are not served");
-      continue;
-    }
     struct table_service *service = &services[count];
     service->name = arena_str(builder->arena, object->meta->name);
     service->namespace_ = arena_str(builder->arena, object->meta->namespace_);
@@ -100,13 +103,27 @@ static size_t services_fill(struct builder *builder, struct table_service *servi
     (void)map_put(&builder->service_by_name, service->fqdn, builder->services.items + i);
     count++;
   }
+  count = table_fill_entries(builder, services, count);
   if (count)
     qsort(services, count, sizeof *services, service_order);
   return count;
 }
 
+// What the later steps ask a Service for: its name and the addresses it answers to.
+static const struct service *service_of_entry(struct builder *builder,
+                                              const struct service_entry *entry) {
+  struct service *service = ARENA_NEW(&builder->scratch, struct service);
+  service->metadata = entry->metadata;
+  service->spec.cluster_ips = entry->spec.addresses;
+  service->spec.cluster_ips_count = entry->spec.addresses_count;
+  return service;
+}
+
 void table_add_services(struct builder *builder) {
   size_t count = builder->services.count;
+  for (size_t i = 0; i < builder->service_entries.count; i++)
+    count += ((const struct service_entry *)builder->service_entries.items[i].from->object)
+                 ->spec.hosts_count;
   struct table_service *services = ARENA_ARRAY(builder->arena, struct table_service, count);
   builder->parts = ARENA_ARRAY(&builder->scratch, struct part_service, count);
   builder->part_count = services_fill(builder, services);
@@ -114,9 +131,15 @@ void table_add_services(struct builder *builder) {
     struct part_service *part = &builder->parts[i];
     const struct part_object *object = map_get(&builder->service_by_name, services[i].fqdn);
     part->service = &services[i];
-    part->declared = object->from->object;
     part->from = object->from;
-    service_add_ports(builder, object, part->declared, &services[i]);
+    if (object->from->kind == &service_entry_kind) {
+      part->entry = object->from->object;
+      part->declared = service_of_entry(builder, part->entry);
+      table_add_entry_ports(builder, part->entry, &services[i]);
+    } else {
+      part->declared = object->from->object;
+      service_add_ports(builder, object, part->declared, &services[i]);
+    }
     (void)map_put(&builder->service_by_name, services[i].fqdn, part);
   }
   builder->table->services = services;

@@ -125,10 +125,10 @@ static const struct field spec_fields[] = {
                .doc = "Policy for all of the host."),
     F_LIST(struct destination_rule_spec, subsets, "subsets", &subset_schema,
            .doc = "Named parts of the host."),
-    F_STRINGS(struct destination_rule_spec, export_to, "exportTo", F_NOT_ENFORCED,
+    F_STRINGS(struct destination_rule_spec, export_to, "exportTo", F_ENFORCED,
               .doc = "Namespaces that see this object."),
     F_OPTIONAL(struct destination_rule_spec, workload_selector, "workloadSelector",
-               &workload_selector_schema, F_NOT_ENFORCED, .doc = "Proxies this applies to."),
+               &workload_selector_schema, F_ENFORCED, .doc = "Proxies this applies to."),
 };
 static const struct schema spec_schema =
     SCHEMA("DestinationRuleSpec", struct destination_rule_spec, spec_fields, .check = check_spec);

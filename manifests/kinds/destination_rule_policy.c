@@ -128,13 +128,13 @@ static const struct field load_balancer_fields[] = {
            .doc = "How an endpoint is chosen; default LEAST_REQUEST."),
     F_OPTIONAL(struct dr_load_balancer, consistent_hash, "consistentHash", &consistent_hash_schema,
                F_ENFORCED, .doc = "Choose by a hash of the request."),
-    F_OPTIONAL(struct dr_load_balancer, locality, "localityLbSetting", &locality_schema,
-               F_NOT_ENFORCED, .doc = "Prefer endpoints near by."),
+    F_OPTIONAL(struct dr_load_balancer, locality, "localityLbSetting", &locality_schema, F_ENFORCED,
+               .doc = "Prefer endpoints near by."),
     F_OPTIONAL(struct dr_load_balancer, zone_aware, "zoneAwareLbSetting", &zone_aware_schema,
                F_NOT_ENFORCED, .doc = "Prefer endpoints of the same zone."),
-    F_DURATION(struct dr_load_balancer, warmup_duration_ms, "warmupDurationSecs", F_NOT_ENFORCED,
+    F_DURATION(struct dr_load_balancer, warmup_duration_ms, "warmupDurationSecs", F_ENFORCED,
                .deprecated = "use warmup.duration"),
-    F_OPTIONAL(struct dr_load_balancer, warmup, "warmup", &warmup_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct dr_load_balancer, warmup, "warmup", &warmup_schema, F_ENFORCED,
                .doc = "Slow start of new endpoints."),
 };
 const struct schema dr_load_balancer_schema =

@@ -20,10 +20,10 @@ static const struct enum_value locations[] = {
     {.name = ""}, {.name = "MESH_EXTERNAL"}, {.name = "MESH_INTERNAL"}, {.name = NULL}};
 static const struct enum_value resolutions[] = {
     {.name = ""},
-    {.name = "NONE", .doc = "the address the client asked for", .enforced = ENFORCED_NO},
+    {.name = "NONE", .doc = "the addresses of the name itself, as with DNS"},
     {.name = "STATIC", .doc = "the endpoints given here"},
-    {.name = "DNS", .doc = "all addresses of the names", .enforced = ENFORCED_NO},
-    {.name = "DNS_ROUND_ROBIN", .doc = "the first address", .enforced = ENFORCED_NO},
+    {.name = "DNS", .doc = "all addresses of the names"},
+    {.name = "DNS_ROUND_ROBIN", .doc = "the first address"},
     {.name = "DYNAMIC_DNS", .enforced = ENFORCED_NO},
     {.name = NULL}};
 
@@ -65,8 +65,8 @@ static void check_spec(const void *object, struct check *check) {
 static const struct field spec_fields[] = {
     F_STRINGS(struct service_entry_spec, hosts, "hosts", .required = true, .not_empty = true,
               F_RANGE(1, 256), .format = &format_host, F_ENFORCED, .doc = "Names of the service."),
-    F_STRINGS(struct service_entry_spec, addresses, "addresses", F_RANGE(0, 256), F_NOT_ENFORCED,
-              .doc = "Virtual addresses of the service."),
+    F_STRINGS(struct service_entry_spec, addresses, "addresses", F_RANGE(0, 256), F_ENFORCED,
+              .doc = "Addresses the service answers to, too, as Host."),
     F_LIST(struct service_entry_spec, ports, "ports", &port_schema, F_RANGE(0, 256),
            .merge_key = "name", .doc = "Ports of the service."),
     F_ENUM(struct service_entry_spec, location, "location", locations,
@@ -76,8 +76,8 @@ static const struct field spec_fields[] = {
     F_LIST(struct service_entry_spec, endpoints, "endpoints", &workload_entry_spec_schema,
            F_RANGE(0, 4096), .doc = "The endpoints."),
     F_OPTIONAL(struct service_entry_spec, workload_selector, "workloadSelector", &selector_schema,
-               F_NOT_ENFORCED, .doc = "Pods and WorkloadEntries that are the endpoints."),
-    F_STRINGS(struct service_entry_spec, export_to, "exportTo", F_NOT_ENFORCED,
+               F_ENFORCED, .doc = "Pods and WorkloadEntries that are the endpoints."),
+    F_STRINGS(struct service_entry_spec, export_to, "exportTo", F_ENFORCED,
               .doc = "Namespaces that see this object."),
     F_STRINGS(struct service_entry_spec, subject_alt_names, "subjectAltNames", F_NOT_ENFORCED,
               .doc = "Names one of which the servers' certificates must have."),
@@ -87,7 +87,7 @@ static const struct schema spec_schema =
 
 static const struct field service_entry_fields[] = {
     F_OBJECT(struct service_entry, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct service_entry, spec, "spec", &spec_schema, F_NOT_ENFORCED, .required = true,
+    F_OBJECT(struct service_entry, spec, "spec", &spec_schema, .required = true,
              .doc = "The service."),
     F_JSON(struct service_entry, status, "status", .read_only = true,
            .doc = "Written by controllers."),

@@ -12,7 +12,7 @@ static const struct field spec_fields[] = {
                  .doc = "Labels that subsets match."),
     F_STRING(struct workload_entry_spec, network, "network", F_RANGE(0, 2048), F_NOT_ENFORCED,
              .doc = "Network it is in."),
-    F_STRING(struct workload_entry_spec, locality, "locality", F_RANGE(0, 2048), F_NOT_ENFORCED,
+    F_STRING(struct workload_entry_spec, locality, "locality", F_RANGE(0, 2048), F_ENFORCED,
              .doc = "region/zone/subzone."),
     F_INT(struct workload_entry_spec, weight, "weight", F_RANGE(0, 4294967295.0), F_ENFORCED,
           .doc = "Weight among the endpoints; default 1."),
@@ -24,8 +24,8 @@ const struct schema workload_entry_spec_schema =
 
 static const struct field workload_entry_fields[] = {
     F_OBJECT(struct workload_entry, metadata, "metadata", &object_meta_schema),
-    F_OBJECT(struct workload_entry, spec, "spec", &workload_entry_spec_schema, F_NOT_ENFORCED,
-             .required = true, .doc = "The endpoint."),
+    F_OBJECT(struct workload_entry, spec, "spec", &workload_entry_spec_schema, .required = true,
+             .doc = "The endpoint."),
     F_JSON(struct workload_entry, status, "status", .read_only = true,
            .doc = "Written by controllers."),
 };

@@ -12,6 +12,8 @@ struct proxy_command {
   int64_t admin_fd, workers;
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, ns, controller, hand_over;
+  int64_t dns_interval_ms;
+  struct str locality;
   int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
   int64_t connection_ms, connections_max, body_max;
   struct str path_normalization, underscores;
@@ -118,6 +120,17 @@ static const struct option_row rows[] = {
      .offset = ROW(literal_uuid),
      .help = "Send ${UUID} in header values of HTTPRoutes as it stands, as Istio does, not the "
              "request's id."},
+    {.name = "locality",
+     .type = OPTION_STRING,
+     .offset = ROW(locality),
+     .value = "REGION/ZONE[/SUBZONE]",
+     .help = "Where this proxy runs, for localityLbSetting."},
+    {.name = "dns-interval",
+     .type = OPTION_DURATION,
+     .offset = ROW(dns_interval_ms),
+     .value = "DURATION",
+     .fallback = "60s",
+     .help = "How often names of endpoints (ServiceEntry) are resolved again."},
     {.name = "drain-time",
      .type = OPTION_DURATION,
      .offset = ROW(drain_ms),
@@ -229,6 +242,8 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .name = c->name,
       .namespace_ = c->ns,
       .hand_over = c->hand_over,
+      .locality = c->locality,
+      .dns_interval_ms = c->dns_interval_ms,
       .drain_ms = c->drain_ms,
       .header_timeout_ms = c->header_timeout_ms,
       .request_timeout_ms = c->request_timeout_ms,

@@ -126,4 +126,87 @@ def test_retries_of_hashed_routes():
                 equal(seen, {200}, "statuses")
 
 
+def istio(kind, name, spec, ns="team1", **metadata):
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "spec": spec,
+            "metadata": dict(name=name, namespace=ns, **metadata)}
+
+
+def service_entry(host, resolution, endpoints=None, **spec):
+    spec = dict({"hosts": [host], "resolution": resolution, "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]}, **spec)
+    if endpoints:
+        spec["endpoints"] = endpoints
+    return istio("ServiceEntry", host.replace("*", "any"), spec)
+
+
+def test_entries_outside_kubernetes():
+    backends = [Backend(f"b{i}") for i in range(3)]
+    at = [{"address": b.address, "ports": {"http": b.port}} for b in backends]
+    workload = istio("WorkloadEntry", "vm1", dict(at[2], labels={"app": "vm"}))
+    objects = [service_entry("legacy.example", "STATIC", [dict(at[0], labels={"v": "1"}), dict(at[1], labels={"v": "2"})]),
+               service_entry("named.example", "DNS", [{"address": "localhost", "ports": {"http": backends[0].port}}]),
+               service_entry("first.example", "DNS_ROUND_ROBIN", [dict(at[1])]),
+               service_entry("vms.example", "STATIC", workloadSelector={"labels": {"app": "vm"}}), workload,
+               istio("DestinationRule", "legacy", {"host": "legacy.example", "subsets": [{"name": "two", "labels": {"v": "2"}}],
+                                                   "trafficPolicy": {"loadBalancer": {"simple": "ROUND_ROBIN"}}}),
+               istio("VirtualService", "legacy", {"hosts": ["legacy.example"], "http": [
+                   {"match": [{"uri": {"prefix": "/two"}}],
+                    "route": [{"destination": {"host": "legacy.example", "subset": "two"}}]},
+                   {"route": [{"destination": {"host": "legacy.example"}}]}]})]
+    with Proxy(objects) as proxy:
+        def ask(host, path="/"):
+            got = fetch(proxy.port, host=host, path=path)
+            equal(got.status, 200, f"the status of {host}{path}")
+            return got.body.decode()
+        equal({ask("legacy.example") for _ in range(12)}, {"b0", "b1"}, "STATIC")
+        equal({ask("legacy.example", "/two") for _ in range(4)}, {"b1"}, "the subset")
+        equal(ask("named.example"), "b0", "a name, resolved before the first request")
+        equal(ask("first.example"), "b1", "the first address")
+        equal(ask("vms.example"), "b2", "a workload by its labels")
+        proxy.wait_sum(1, "istio_requests_total", destination_service="vms.example", destination_workload="vm1",
+                       destination_service_name="vms.example", destination_service_namespace="team1")
+        workload["spec"]["labels"] = {"app": "other"}
+        proxy.configure(objects)
+        equal(fetch(proxy.port, host="vms.example").status, 503, "its label is gone")
+    for backend in backends:
+        backend.close()
+
+
+def test_weights_of_entries():
+    backends = [Backend(f"b{i}") for i in range(2)]
+    objects = [service_entry("w.example", "STATIC", [
+        {"address": b.address, "ports": {"http": b.port}, "weight": 3 - 2 * i} for i, b in enumerate(backends)])]
+    with Proxy(objects, workers=1) as proxy:
+        for _ in range(40):
+            fetch(proxy.port, host="w.example")
+        check(28 <= len(backends[0].requests) <= 32, f"{len(backends[0].requests)} of 40 for weight 3 of 4")
+    for backend in backends:
+        backend.close()
+
+
+def test_the_far_take_over_when_the_near_are_out():
+    outlier = {"interval": "10ms", "baseEjectionTime": "300s", "maxEjectionPercent": 100, "consecutive5xxErrors": 1}
+    near, far = Backend("near"), Backend("far")
+    objects = [service_entry("l.example", "STATIC", [
+        {"address": near.address, "ports": {"http": near.port}, "locality": "eu/a"},
+        {"address": far.address, "ports": {"http": far.port}, "locality": "us/b"}]),
+        istio("DestinationRule", "l", {"host": "l.example", "trafficPolicy": {"outlierDetection": outlier}}),
+        istio("VirtualService", "l", {"hosts": ["l.example"], "http": [
+            {"route": [{"destination": {"host": "l.example"}}], "retries": {"attempts": 0}}]})]
+    with Proxy(objects, options=["--locality", "eu/a"]) as proxy:
+        def ask():
+            got = fetch(proxy.port, host="l.example")
+            return got.status, got.body.decode()
+        equal({ask() for _ in range(20)}, {(200, "near")}, "all go to the near one")
+        near.answer = lambda request, sock: b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
+        equal(ask()[0], 500, "the error that ejects")
+        wait_for("the far one", lambda: ask() == (200, "far"))
+        equal({ask() for _ in range(20)}, {(200, "far")}, "all go to the far one")
+    distribute = {"localityLbSetting": {"distribute": [{"from": "eu/*", "to": {"us/*": 100}}]}}
+    objects[1]["spec"]["trafficPolicy"] = {"loadBalancer": distribute}
+    with Proxy(objects, options=["--locality", "eu/a"]) as proxy:
+        equal({fetch(proxy.port, host="l.example").body for _ in range(20)}, {b"far"}, "by distribute")
+    near.close()
+    far.close()
+
+
 main(globals())

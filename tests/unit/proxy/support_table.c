@@ -51,7 +51,10 @@ struct proxy_table *fixture_build(struct fixture *fixture) {
   struct table_input input = {.settings = &fixture->settings,
                               .ids = fixture->ids,
                               .version = ++fixture->version,
-                              .now_ms = 0};
+                              .now_ms = 0,
+                              .dns = fixture->dns,
+                              .steady_ms = fixture->steady_ms,
+                              .previous = fixture->previous};
   config_set_objects(&fixture->set, NULL, &fixture->arena, &objects, &input.object_count);
   input.objects = objects;
   return table_build(&input);

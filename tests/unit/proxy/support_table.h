@@ -11,6 +11,9 @@ struct fixture {
   struct table_settings settings;
   uint64_t version;
   struct arena arena;
+  const struct table_dns *dns; // NULL: no name has an address
+  int64_t steady_ms;
+  const struct proxy_table *previous; // may be NULL
 };
 
 void fixture_init(struct fixture *fixture);

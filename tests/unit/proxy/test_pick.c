@@ -267,7 +267,8 @@ static void panic_is_below_the_threshold(void **state) {
 
 static void localities_share_by_weight(void **state) {
   (void)state;
-  static const struct table_locality localities[] = {{STR("a"), 0, 80}, {STR("b"), 0, 20}};
+  static const struct table_locality localities[] = {{STR("a"), 0, 80, false},
+                                                     {STR("b"), 0, 20, false}};
   size_t counts[ENDPOINTS];
   struct table_cluster cluster = cluster_of(TABLE_LEAST_REQUEST, ENDPOINTS);
   cluster.localities = localities;
@@ -287,7 +288,8 @@ static void localities_share_by_weight(void **state) {
 // A priority takes what its healthy ones can carry with 40 % to spare; the rest fails over.
 static void the_next_priority_takes_what_is_left(void **state) {
   (void)state;
-  static const struct table_locality localities[] = {{STR("near"), 0, 0}, {STR("far"), 1, 0}};
+  static const struct table_locality localities[] = {{STR("near"), 0, 0, false},
+                                                     {STR("far"), 1, 0, false}};
   static const struct { size_t out, near; } rows[] = {{0, 10000}, {1, 9300}, {2, 4600}, {3, 0}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     size_t counts[ENDPOINTS];
