@@ -110,6 +110,21 @@ const struct table_endpoint *balance_pick(struct exchange_run *run, bool avoid) 
   return endpoint;
 }
 
+const struct table_endpoint *
+balance_pick_any(struct worker *worker, const struct table_cluster *cluster, uint64_t version) {
+  struct pick_view view = {
+      .active = load_of, .ctx = worker, .version = version, .now_ms = worker_now_ms(worker)};
+  const struct pick_request request = {0};
+  bool panic = false;
+  if (cluster->outlier && worker->settings.outliers) {
+    view.health = outlier_set_health(worker->settings.outliers, cluster);
+    if (outlier_health_ejected(view.health) > 0)
+      view.is_ejected = is_ejected;
+  }
+  return pick_endpoint(cluster, &view, &request, &worker->rng, &worker->picks[cluster->slot.index],
+                       &panic);
+}
+
 void balance_set_cookie(struct exchange_run *run, struct head *head, struct buf *text) {
   const struct table_hash *policy = run->key.cookie;
   (void)buf_addf(text, "%.*s=\"%s\"%.*s", STR_ARG(policy->name), run->key.cookie_value,

@@ -8,6 +8,7 @@
 #include "proxy/fault.h"
 #include "proxy/head_rules.h"
 #include "proxy/header_format.h"
+#include "proxy/mirror.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -70,9 +71,23 @@ void exchange_filters_response(struct exchange_run *run, struct head *head) {
 void exchange_filters_end(struct exchange_run *run) {
   if (run->has_fault)
     stats_add(&run->worker->stats->fault_active_faults, (uint64_t)-1);
+  if (run->mirrors)
+    mirror_detach(run);
   if (run->scratch)
     worker_block_put(run->worker, run->scratch);
   run->scratch = NULL;
+}
+
+void exchange_filters_sent(struct exchange_run *run, const struct http1_write_options *options,
+                           struct str body) {
+  const struct table_route *route = run->decision.route;
+  if (!route || !route->filters || route->filters->mirror_count == 0)
+    return;
+  mirror_begin(run, options);
+  if (body.len > 0)
+    mirror_body(run->mirrors, body);
+  if (run->exchange.request == EXCHANGE_CLOSED)
+    mirror_end(run->mirrors);
 }
 
 static struct str without_port(struct str address) {

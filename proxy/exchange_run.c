@@ -8,6 +8,7 @@
 #include "proxy/exchange_send.h"
 #include "proxy/head_rules.h"
 #include "proxy/http1_write.h"
+#include "proxy/mirror.h"
 #include "proxy/outlier.h"
 #include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
@@ -302,6 +303,7 @@ static void reset_run(struct exchange_run *run) {
   run->upstream_local[0] = '\0';
   run->has_fault = false;
   run->cors_kind = CORS_NONE;
+  run->mirrors = NULL;
   run->scratch = NULL;
 }
 
@@ -348,6 +350,8 @@ void exchange_run_request_body(struct exchange_run *run, struct str piece) {
   if (run->is_grpc)
     run->request_messages += grpc_frames_count(&run->request_frames, piece);
   run->piece = piece;
+  if (run->mirrors)
+    mirror_body(run->mirrors, piece);
   exchange_run_event(run, EXCHANGE_ON_REQUEST_BODY);
 }
 
@@ -355,6 +359,8 @@ void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind)
   struct exchange_event event = make_event(run, kind);
   if (kind == EXCHANGE_ON_TIMER)
     event.rnd = rng_next(&run->worker->rng);
+  if (kind == EXCHANGE_ON_REQUEST_END && run->mirrors)
+    mirror_end(run->mirrors);
   apply(run, &event);
 }
 

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 struct connection;
+struct mirror;
 struct worker;
 struct worker_table;
 
@@ -58,7 +59,8 @@ struct exchange_run {
   bool has_fault;
   enum cors_kind cors_kind;
   struct cors_request cors;
-  char *scratch; // a block of the worker's for computed header values, or NULL
+  struct mirror *mirrors; // of this request
+  char *scratch;          // a block of the worker's for computed header values, or NULL
   size_t scratch_len;
   struct head request;
 };

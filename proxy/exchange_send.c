@@ -116,7 +116,8 @@ void exchange_send_request(struct exchange_run *run) {
   struct upstream *upstream = run->upstream;
   struct connection_work *work = run->connection->work;
   struct head *head = &run->request;
-  if (!run->prepared)
+  bool first = !run->prepared;
+  if (first)
     prepare_request(run);
   head_rules_try(head,
                  number_text(run->attempt_text, sizeof(run->attempt_text), run->exchange.tries),
@@ -134,8 +135,11 @@ void exchange_send_request(struct exchange_run *run) {
     (void)shutdown(upstream->out.fd, SHUT_RDWR);
   if (run->worker->access_log)
     memcpy(run->upstream_local, upstream_local_text(upstream).ptr, sizeof(run->upstream_local));
-  if (work->kept > 0)
-    (void)http1_body_add(&upstream->body, (struct str){work->block + work->head_end, work->kept});
+  struct str body = {work->block + work->head_end, work->kept};
+  if (body.len > 0)
+    (void)http1_body_add(&upstream->body, body);
+  if (first)
+    exchange_filters_sent(run, &options, body);
   if (run->exchange.request == EXCHANGE_CLOSED)
     exchange_send_request_end(run);
 }

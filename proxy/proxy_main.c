@@ -174,6 +174,7 @@ static int make_workers(struct proxy *proxy, struct err *err) {
                                      .breakers = proxy->breakers,
                                      .inherited = options->listen_fd_count > 0,
                                      .tracing = trace_mode_of(options->tracing),
+                                     .shadow_hosts = options->shadow_hosts,
                                      .close_hint = &proxy->unhealthy};
   struct stats_source source = {
       .workload = options->name, .workload_namespace = options->namespace_, .app = options->name};

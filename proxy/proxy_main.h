@@ -36,6 +36,7 @@ struct proxy_options {
   struct str access_log;         // PATH, "-", "" for none
   struct str access_log_format;
   struct str tracing;  // w3c | b3 | off
+  bool shadow_hosts;   // mirrored requests are for "host-shadow"
   bool literal_uuid;   // ${UUID} in header values stays text
   bool no_tcp_metrics; // strict Istio: no istio_tcp_* for HTTP traffic
 };

@@ -9,6 +9,7 @@
 #include "proxy/handover.h"
 #include "proxy/http1_write.h"
 #include "proxy/listener.h"
+#include "proxy/mirror.h"
 #include "proxy/pick.h"
 #include "proxy/upstream_pool.h"
 
@@ -93,6 +94,7 @@ static void end(struct worker *worker) {
   for (struct listener *l = worker->listeners; l; l = l->next)
     listener_stop(l, true);
   connection_end_all(worker);
+  mirror_close_all(worker);
   while (worker->upstreams)
     upstream_reset(worker->upstreams);
   uv_walk(&worker->loop, close_handle, NULL);

@@ -19,6 +19,7 @@ struct breakers;
 struct connection;
 struct connection_work;
 struct listener;
+struct mirror;
 struct outlier_set;
 struct pick_state;
 struct upstream;
@@ -58,6 +59,7 @@ struct worker_settings {
   bool inherited;                // the listening sockets live on after this process
   const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
   enum trace_mode tracing;       // what a request without a trace gets
+  bool shadow_hosts;             // mirrored requests are for "host-shadow"
   uint64_t seed;
 };
 
@@ -84,6 +86,9 @@ struct worker {
   // The worker's own.
   struct proxy_table *table;   // the current one, NULL before the first
   struct worker_table *holder; // of the same
+  struct mirror *mirrors;      // those that are not over
+  unsigned mirror_count;
+  size_t mirror_bytes; // they keep
   struct route_worker router;
   struct rng rng;
   struct stats *stats;

@@ -19,7 +19,7 @@ struct proxy_command {
   struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
   struct str tracing;
-  bool no_tcp_metrics, literal_uuid;
+  bool no_tcp_metrics, literal_uuid, shadow_hosts;
 };
 
 #define ROW(field) offsetof(struct proxy_command, field)
@@ -115,6 +115,11 @@ static const struct option_row rows[] = {
      .value = "w3c|b3|off",
      .fallback = "w3c",
      .help = "The trace headers that a request without any gets; those that come are passed on."},
+    {.name = "shadow-hosts",
+     .type = OPTION_FLAG,
+     .offset = ROW(shadow_hosts),
+     .help =
+         "Send mirrored requests to \"host-shadow\", as Istio did before 1.28, not to the host."},
     {.name = "literal-uuid",
      .type = OPTION_FLAG,
      .offset = ROW(literal_uuid),
@@ -259,6 +264,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .access_log_format = c->access_log_format,
       .tracing = c->tracing,
       .literal_uuid = c->literal_uuid,
+      .shadow_hosts = c->shadow_hosts,
       .no_tcp_metrics = c->no_tcp_metrics,
   };
   struct err err;
