@@ -43,9 +43,9 @@ class Workload:
     """What is asked of all of them. `routes` path prefixes (the last one is asked), `endpoints` addresses of the one backend,
     `rich`: every policy, metric and log that the proxy has."""
 
-    def __init__(self, name, path="/", connections=64, post=0, close=False, routes=1, endpoints=1, rich=False):
+    def __init__(self, name, path="/", connections=64, post=0, close=False, routes=1, endpoints=1, rich=False, workers=1):
         self.name, self.path, self.connections, self.post, self.close = name, path, connections, post, close
-        self.routes, self.endpoints, self.rich = routes, endpoints, rich
+        self.routes, self.endpoints, self.rich, self.workers = routes, endpoints, rich, workers
 
     def target(self):
         return route(self.routes - 1) if self.routes > 1 else self.path
@@ -75,10 +75,10 @@ def serin(dir, work, port):
     manifests.mkdir()
     (manifests / "bench.yaml").write_text(serin_manifests(work, port))
     listen = free_port()
-    command = [BIN, "proxy", "--manifests", manifests, "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{free_port()}", "--workers", "1"]
+    command = [BIN, "proxy", "--manifests", manifests, "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{free_port()}", "--workers", str(work.workers)]
     if work.rich:
         command += ["--access-log", dir / "access.log"]
-    return Started("serin", command, listen, dir, HOST, PROXY_CORE, work.target())
+    return Started("serin", command, listen, dir, HOST, PROXY_CORE if work.workers == 1 else None, work.target())
 
 
 def serin_manifests(work, port):

@@ -26,6 +26,7 @@ WORKLOADS = [
     Workload("64 KB upload", post=65536, connections=16),
     Workload("10 MB upload", post=10 * 1024 * 1024, connections=4),
     Workload("100 routes", routes=100),
+    Workload("1,000 routes", routes=1000),
     Workload("10,000 routes", routes=10000),
     Workload("10 endpoints", endpoints=10),
     Workload("1,000 endpoints", endpoints=1000, connections=256),
@@ -137,10 +138,11 @@ def one_workload(work, options, dir):
                 skip(f"{work.name}: {name}", f"{name} is not installed (tests/support/setup peers)")
                 continue
             started[name] = start(dir, work, behind.port)
-        medians = show(work, rounds_of(started, work, options, dir), options)
+        runs = rounds_of(started, work, options, dir)
+        medians = show(work, runs, options)
         if work is WORKLOADS[0]:
             extras(started, work, options, dir)
-        return medians
+        return medians, runs
     finally:
         for it in started.values():
             it.stop()
@@ -160,6 +162,29 @@ def extras(started, work, options, dir):
     print(f"\nHalf load: {rate:.0f} requests/s over 64 connections, whatever the answers do; times from when a request was due.\n", flush=True)
 
 
+def two_workers(options, dir):
+    """Whether a second worker costs anything: CPU per request with one and with two, on whatever cores there are."""
+    behind = contenders.backend(dir, 1)
+    started = {}
+    try:
+        for count in (1, 2):
+            started[count] = contenders.serin(dir, Workload(f"{count} workers", workers=count), behind.port)
+            if count == 1:
+                os.sched_setaffinity(started[1].process.pid, os.sched_getaffinity(0))
+        runs = rounds_of(started, Workload("workers", connections=256), options, dir)
+    finally:
+        for it in started.values():
+            it.stop()
+        behind.stop()
+    print("\n### Two workers\n\n| workers | CPU per request (spread) | requests/s |\n|---|---|---|")
+    each = {}
+    for count, all_of_it in runs.items():
+        each[count], spread = middle([run["cpu_us"] for run in all_of_it])
+        print(f"| {count} | {each[count]:.2f} us (±{spread:.0f} %) | {middle([run['rps'] for run in all_of_it])[0]:.0f} |")
+    print(f"\nTwo workers on two cores of their own can do {2 * each[1] / each[2]:.2f} times the work of one (twice the CPU, at this cost per request).",
+          flush=True)
+
+
 def proxies(options):
     missing = have("wrk", "nginx")
     if missing:
@@ -172,7 +197,10 @@ def proxies(options):
         for work in WORKLOADS:
             if not re.search(options.workload, work.name):
                 continue
-            medians = one_workload(work, options, dir)
+            medians, runs = one_workload(work, options, dir)
+            if work.routes == 1000:
+                anonymous = [run["anon_mb"] for run in runs["serin"]]
+                result("at most 10 MB of anonymous memory with 1,000 routes", max(anonymous) <= 10, f"{max(anonymous):.1f} MB")
             if work is WORKLOADS[0]:
                 for peer in ("nginx", "haproxy"):
                     if peer in medians:
@@ -180,6 +208,8 @@ def proxies(options):
                         result(f"less CPU per request than {peer}", ratio < 1, f"{ratio:.2f} times")
                 ratio = medians["serin"] / medians["relay"]
                 print(f"# target: at most 1.10 times the relay's CPU; measured {ratio:.2f}")
+        if re.search(options.workload, "two workers"):
+            two_workers(options, dir)
         if re.search(options.workload, "idle connections"):
             idle_connections(dir)
         if re.search(options.workload, "instructions"):
