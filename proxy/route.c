@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/rng.h"
 #include "proxy/host.h"
+#include "proxy/route_index.h"
 #include "proxy/route_path.h"
 
 // 2^64 divided by the golden ratio: steps of this size spread over the circle as evenly as any
@@ -199,7 +200,10 @@ static void route_unknown_host(const struct route_request *request,
 // The first route of one virtual host that the request meets; false when there is none.
 static bool route_search(const struct table_host *host, const struct route_request *request,
                          struct route_worker *worker, struct route_decision *decision) {
-  for (size_t i = 0; i < host->route_count; i++) {
+  struct route_walk walk;
+  size_t i;
+  route_walk_begin(&walk, host->route_index, request->path, host->route_count);
+  while (route_walk_next(&walk, &i)) {
     const struct table_route *route = &host->routes[i];
     switch (match_request(&route->match, request, decision->port, &worker->regex)) {
     case MATCH_NO: continue;

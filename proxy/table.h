@@ -24,6 +24,7 @@ struct host_index;
 struct header_format;
 struct outlier_policy;
 struct regex;
+struct route_index;
 struct table_filters;
 struct table_ids;
 
@@ -244,6 +245,7 @@ struct table_host {
       *service; // whose ports the request's port is taken from; NULL for a foreign name
   const struct table_route *routes;
   size_t route_count;
+  const struct route_index *route_index; // of these routes; NULL: look at each
   // Where to go on when none of the routes matches: the less specific host name of the same Gateway
   // listener (docs/dataplane.md 4.2, first rule). NULL: nowhere, as Envoy has it.
   const struct table_host *next;

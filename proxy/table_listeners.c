@@ -2,6 +2,7 @@
 // First and last of the steps of table_build that are about virtual hosts: which listeners there
 // are and which set of virtual hosts each has; in the end the finished sets.
 #include "proxy/host.h"
+#include "proxy/route_index.h"
 #include "proxy/table_ids.h"
 #include "proxy/table_parts.h"
 
@@ -152,6 +153,11 @@ void table_finish_hosts(struct builder *builder) {
         .next = from->next >= 0 ? &hosts[from->next] : NULL,
         .redirect_https = from->redirect_https,
     };
+    // The hosts of one VirtualService have one list of routes, and stand side by side.
+    bool shared = i > 0 && hosts[i].routes == hosts[i - 1].routes;
+    hosts[i].route_index =
+        shared ? hosts[i - 1].route_index
+               : route_index_new(builder->arena, hosts[i].routes, hosts[i].route_count);
   }
   builder->table->hosts = hosts;
   builder->table->host_count = builder->host_count;
