@@ -44,7 +44,7 @@ static int wanted_events(const struct connection *c) {
 // How long a connection without a request may go on waiting.
 static int64_t idle_ms(const struct connection *c, int64_t now_ms) {
   const struct worker_limits *limits = c->worker->settings.limits;
-  if (c->worker->draining)
+  if (c->worker->draining || c->close)
     return limits->drain_idle_ms;
   if (limits->connection_ms == 0)
     return limits->idle_timeout_ms;

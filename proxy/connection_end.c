@@ -136,6 +136,18 @@ void connection_end_drain(struct worker *worker, bool now) {
   }
 }
 
+void connection_end_listener(struct worker *worker, struct table_slot slot) {
+  struct connection *next;
+  for (struct connection *c = worker->connections; c; c = next) {
+    next = c->next;
+    if (c->listener.index != slot.index || c->listener.generation != slot.generation)
+      continue;
+    c->close = true;
+    if (c->state == CONNECTION_IDLE)
+      connection_update(c); // it waits only as long as in a drain
+  }
+}
+
 #define SHED_AT_ONCE 16u
 
 void connection_end_some(struct worker *worker) {

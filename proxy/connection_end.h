@@ -3,7 +3,7 @@
 // them when the worker drains or runs short of descriptors.
 #pragma once
 
-#include "manifests/base/str.h"
+#include "proxy/table.h"
 
 struct connection;
 struct worker;
@@ -21,6 +21,8 @@ void connection_end_refuse(struct connection *connection, int status, struct str
 
 // Drain: idle connections end (`now`), or soon; others end with their next answer.
 void connection_end_drain(struct worker *worker, bool now);
+// What a listener that is gone accepted ends after the request it is busy with, or soon.
+void connection_end_listener(struct worker *worker, struct table_slot slot);
 // Descriptors are short: ends some idle connections, the oldest ones.
 void connection_end_some(struct worker *worker);
 void connection_end_all(struct worker *worker);

@@ -99,9 +99,17 @@ int dump_endpoints(struct buf *out, const struct proxy_table *table) {
   return dump_write(out, table, dump_json_endpoints);
 }
 
-int dump_listeners(struct buf *out, const struct proxy_table *table, bool json) {
-  if (json)
-    return dump_write(out, table, dump_json_listener_page);
+int dump_listeners(struct buf *out, const struct proxy_table *table, bool json,
+                   const struct dump_listening *listening) {
+  if (json) {
+    struct arena arena;
+    arena_init(&arena);
+    struct json *root = json_new_object(&arena);
+    dump_json_listener_page(&arena, root, table, listening);
+    int rc = json_write_pretty(out, root);
+    arena_dispose(&arena);
+    return rc;
+  }
   for (size_t i = 0; i < table->listener_count; i++) {
     const struct table_listener *listener = &table->listeners[i];
     (void)buf_addf(out, "%s::%.*s:%u\n", table_persona_name(listener->persona),
@@ -124,11 +132,11 @@ int dump_clusters(struct buf *out, const struct proxy_table *table, bool json, d
 }
 
 int dump_config(struct buf *out, const struct proxy_table *table, struct str source,
-                struct str last_error) {
+                struct str last_error, const struct dump_listening *listening) {
   struct arena arena;
   arena_init(&arena);
   struct json *root = json_new_object(&arena);
-  dump_json_config(&arena, root, table, source, last_error);
+  dump_json_config(&arena, root, table, source, last_error, listening);
   int rc = json_write_pretty(out, root);
   arena_dispose(&arena);
   return rc;

@@ -18,12 +18,21 @@ typedef void (*dump_stats_fn)(void *ctx, const struct table_cluster *cluster,
                               const struct table_endpoint *endpoint,
                               struct dump_endpoint_stats *ret_stats);
 
+// Why a listener is not open, "" when it is; NULL: all are.
+struct dump_listening {
+  const char *(*error)(void *ctx, const struct table_listener *listener);
+  void *ctx;
+};
+
 // Each appends to `out` and returns 0 or RC_LIMIT. `stats` may be NULL.
 int dump_config(struct buf *out, const struct proxy_table *table, struct str source,
-                struct str last_error); // JSON: all of the below, findings and unenforced fields
+                struct str last_error,
+                const struct dump_listening
+                    *listening); // JSON: all of the below, findings and unenforced fields
 int dump_routes(struct buf *out, const struct proxy_table *table);    // JSON
 int dump_endpoints(struct buf *out, const struct proxy_table *table); // JSON
-int dump_listeners(struct buf *out, const struct proxy_table *table, bool json);
+int dump_listeners(struct buf *out, const struct proxy_table *table, bool json,
+                   const struct dump_listening *listening);
 // Envoy's lines `cluster::ip:port::stat::value`, or JSON.
 int dump_clusters(struct buf *out, const struct proxy_table *table, bool json, dump_stats_fn stats,
                   void *ctx);

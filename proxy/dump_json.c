@@ -4,7 +4,8 @@
 #include "manifests/text/time.h"
 #include "proxy/dump_route.h"
 
-void dump_json_listeners(struct arena *arena, struct json *root, const struct proxy_table *table) {
+void dump_json_listeners(struct arena *arena, struct json *root, const struct proxy_table *table,
+                         const struct dump_listening *listening) {
   struct json *list = json_need_array(arena, root, "listeners");
   for (size_t i = 0; i < table->listener_count; i++) {
     struct json *item = json_new_object(arena);
@@ -13,6 +14,9 @@ void dump_json_listeners(struct arena *arena, struct json *root, const struct pr
     json_put_z(arena, item, "persona", table_persona_name(table->listeners[i].persona));
     if (table->listeners[i].source.len)
       json_put_string(arena, item, "source", table->listeners[i].source);
+    const char *error = listening ? listening->error(listening->ctx, &table->listeners[i]) : "";
+    if (error[0])
+      json_put_z(arena, item, "error", error);
     json_append(list, item);
   }
 }
@@ -232,8 +236,9 @@ static void dump_listener_statuses(struct arena *arena, struct json *root,
 }
 
 void dump_json_listener_page(struct arena *arena, struct json *root,
-                             const struct proxy_table *table) {
-  dump_json_listeners(arena, root, table);
+                             const struct proxy_table *table,
+                             const struct dump_listening *listening) {
+  dump_json_listeners(arena, root, table, listening);
   dump_listener_statuses(arena, root, table);
 }
 
@@ -266,7 +271,8 @@ static void dump_json_findings(struct arena *arena, struct json *list,
 }
 
 void dump_json_config(struct arena *arena, struct json *root, const struct proxy_table *table,
-                      struct str source, struct str last_error) {
+                      struct str source, struct str last_error,
+                      const struct dump_listening *listening) {
   json_put_int(arena, root, "version", (int64_t)table->version);
   json_put_string(arena, root, "built", time_format_ms(arena, table->built_ms));
   json_put_string(arena, root, "source", source);
@@ -280,7 +286,7 @@ void dump_json_config(struct arena *arena, struct json *root, const struct proxy
   dump_json_findings(arena, json_need_array(arena, root, "findings"), &table->findings, false);
   if (table->findings.dropped)
     json_put_int(arena, root, "findingsNotShown", (int64_t)table->findings.dropped);
-  dump_json_listeners(arena, root, table);
+  dump_json_listeners(arena, root, table, listening);
   dump_json_routes(arena, root, table);
   dump_json_clusters(arena, root, table, NULL, NULL);
 }

@@ -196,6 +196,7 @@ static void start(struct listener *listener) {
   if (listener->started)
     return;
   listener->started = true;
+  listener->open_handles = 2;
   uv_loop_t *loop = &listener->worker->loop;
   (void)uv_poll_init(loop, &listener->poll, listener->fd);
   (void)uv_timer_init(loop, &listener->pause);
@@ -205,9 +206,23 @@ static void start(struct listener *listener) {
 void listener_take_table(struct listener *listener, const struct proxy_table *table) {
   const struct table_listener *declared =
       table_find_listener(table, str_of(listener->address), listener->port);
-  if (declared)
-    listener->slot = declared->slot;
+  if (!declared) // of a table that is still on its way
+    return;
+  listener->slot = declared->slot;
   start(listener);
+}
+
+static void on_handle_closed(struct listener *listener) {
+  if (--listener->open_handles == 0 && listener->leaving)
+    xfree(listener);
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+  on_handle_closed(container_of(handle, struct listener, poll));
+}
+
+static void on_pause_closed(uv_handle_t *handle) {
+  on_handle_closed(container_of(handle, struct listener, pause));
 }
 
 void listener_stop(struct listener *listener, bool inherited) {
@@ -217,8 +232,8 @@ void listener_stop(struct listener *listener, bool inherited) {
   if (listener->started) {
     if (!inherited)
       accept_some(listener, 65536);
-    uv_close((uv_handle_t *)&listener->poll, NULL);
-    uv_close((uv_handle_t *)&listener->pause, NULL);
+    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
+    uv_close((uv_handle_t *)&listener->pause, on_pause_closed);
   }
   (void)close(listener->fd);
   listener->fd = -1;
@@ -230,6 +245,14 @@ struct str listener_local_text(const struct connection *connection, char out[64]
       return str_of(l->text);
   }
   return upstream_socket_text(connection->fd, out);
+}
+
+void listener_leave(struct listener *listener) {
+  listener_stop(listener, false);
+  connection_end_listener(listener->worker, listener->slot);
+  listener->leaving = true;
+  if (listener->open_handles == 0)
+    xfree(listener);
 }
 
 void listener_free(struct listener *listener) {

@@ -8,6 +8,7 @@
 #include "manifests/base/str.h"
 #include "proxy/table.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 struct connection;
@@ -20,11 +21,13 @@ struct listener {
   uv_timer_t pause; // out of descriptors: wait before the next try
   int fd;
   uint16_t port;
-  char address[48];       // as inet_ntop writes it
-  char text[64];          // "127.0.0.1:8080"; "" when it is bound to all addresses
-  struct table_slot slot; // in the newest table
+  char address[48];        // as inet_ntop writes it
+  char text[64];           // "127.0.0.1:8080"; "" when it is bound to all addresses
+  struct table_slot slot;  // in the newest table
+  atomic_bool leave_asked; // by the main thread
   unsigned open_handles;
-  bool started, closed;
+  bool is_of_gateway; // opened while running: the socket is this process's alone
+  bool started, closed, leaving;
 };
 
 // Opens a listening socket on "127.0.0.1:8080", "[::1]:0", ":8080" (all addresses).
@@ -47,4 +50,6 @@ void listener_stop(struct listener *listener, bool inherited);
 // Our end of a client's connection, for the log: the listener's address where it has one, else
 // asked from the kernel.
 struct str listener_local_text(const struct connection *connection, char out[64]);
+// The same for one that is not declared any more, with its connections; ends its memory.
+void listener_leave(struct listener *listener);
 void listener_free(struct listener *listener); // after the loop has ended

@@ -59,8 +59,10 @@ static void on_publish(void *ctx, struct proxy_table *table) {
   upstream_load_fit(proxy->load, table->endpoint_slots);
   proxy_outlier_take(&proxy->outlier, table);
   breakers_fit(proxy->breakers, table->cluster_slots, table->endpoint_slots);
+  proxy_listeners_open(proxy, table);
   for (unsigned i = 0; i < proxy->worker_count && !proxy->draining; i++)
     worker_publish(proxy->workers[i], table_ref(table));
+  proxy_listeners_close_others(proxy, table);
   LOG(LOG_DEBUG, "new table", LOG_I("version", (int64_t)table->version),
       LOG_I("hosts", (int64_t)table->host_count), LOG_I("clusters", (int64_t)table->cluster_count),
       LOG_I("endpoints", (int64_t)table->endpoint_count),
@@ -80,6 +82,7 @@ static void close_all(struct proxy *proxy) {
   uv_close((uv_handle_t *)&proxy->async, NULL);
   proxy_outlier_close(&proxy->outlier);
   uv_close((uv_handle_t *)&proxy->slow_drain, NULL);
+  proxy_listeners_close(proxy);
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++)
     uv_close((uv_handle_t *)&proxy->signals[i], NULL);
 }
@@ -262,6 +265,7 @@ static void open_loop(struct proxy *proxy) {
   (void)uv_loop_init(&proxy->loop);
   (void)uv_async_init(&proxy->loop, &proxy->async, on_async);
   proxy_outlier_open(&proxy->outlier, &proxy->loop);
+  proxy_listeners_init(proxy);
   (void)uv_timer_init(&proxy->loop, &proxy->slow_drain);
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++) {
     (void)uv_signal_init(&proxy->loop, &proxy->signals[i]);
@@ -296,6 +300,7 @@ static void dispose(struct proxy *proxy) {
   proxy_outlier_dispose(&proxy->outlier);
   breakers_free(proxy->breakers);
   proxy_sockets_dispose(&proxy->sockets);
+  proxy_listeners_dispose(proxy);
   map_dispose(&proxy->zero);
   xfree(proxy->workers);
   xfree(proxy->stats);

@@ -4,6 +4,7 @@
 
 #include "manifests/base/map.h"
 #include "proxy/handover.h"
+#include "proxy/proxy_listeners.h"
 #include "proxy/proxy_main.h"
 #include "proxy/proxy_outlier.h"
 #include "proxy/proxy_sockets.h"
@@ -38,9 +39,10 @@ struct proxy {
   struct breakers *breakers;
   struct access_log *access_log;
   struct proxy_sockets sockets;
-  struct handover_offer offer; // of the process before, until this one is ready
-  struct handover *handover;   // for the process after; NULL when off
-  struct str served;           // what the process after has told to serve
+  struct proxy_listeners listeners; // of declared Gateways
+  struct handover_offer offer;      // of the process before, until this one is ready
+  struct handover *handover;        // for the process after; NULL when off
+  struct str served;                // what the process after has told to serve
   struct str hand_over_path;
   struct proxy_config *config; // NULL when closed
   struct admin *admin;

@@ -35,6 +35,42 @@ void worker_listen(struct worker *worker, int fd, const char *address, uint16_t 
   worker->listeners = listener;
 }
 
+void worker_add_listener(struct worker *worker, struct listener *listener) {
+  listener->next = atomic_load(&worker->incoming);
+  while (!atomic_compare_exchange_weak(&worker->incoming, &listener->next, listener))
+    ;
+  (void)uv_async_send(&worker->async);
+}
+
+void worker_remove_listener(struct worker *worker, struct listener *listener) {
+  atomic_store(&listener->leave_asked, true);
+  (void)uv_async_send(&worker->async);
+}
+
+// Those that were added while a table was on its way are taken up with it; those that were removed
+// go.
+static void check_listeners(struct worker *worker) {
+  struct listener *next, *added = atomic_exchange(&worker->incoming, NULL);
+  for (; added; added = next) {
+    next = added->next;
+    added->next = worker->listeners;
+    worker->listeners = added;
+    if (worker->draining)
+      listener_stop(added, false);
+    else if (worker->table)
+      listener_take_table(added, worker->table);
+  }
+  for (struct listener **at = &worker->listeners; *at;) {
+    struct listener *listener = *at;
+    if (!atomic_load(&listener->leave_asked)) {
+      at = &listener->next;
+      continue;
+    }
+    *at = listener->next;
+    listener_leave(listener);
+  }
+}
+
 struct worker_table *worker_table_ref(struct worker *worker) {
   worker->holder->users++;
   return worker->holder;
@@ -114,7 +150,7 @@ static void begin_drain(struct worker *worker) {
   worker->draining = true;
   const struct str *handed = atomic_load(&worker->handed);
   for (struct listener *l = worker->listeners; l; l = l->next)
-    listener_stop(l, worker->settings.inherited ||
+    listener_stop(l, (worker->settings.inherited && !l->is_of_gateway) ||
                          (handed && handover_serves(*handed, l->address, l->port)));
   upstream_close_idle(worker);
   connection_end_drain(worker, worker->settings.limits->drain_idle_ms == 0);
@@ -128,6 +164,8 @@ static void on_async(uv_async_t *async) {
   struct proxy_table *table = atomic_exchange(&worker->mailbox, NULL);
   if (table)
     take_table(worker, table);
+  if (!worker->stopping)
+    check_listeners(worker);
   if (atomic_exchange(&worker->pools_asked, false) && !worker->stopping)
     upstream_pool_wake(worker);
   if (atomic_load(&worker->drain_asked) && !worker->draining)
@@ -202,6 +240,10 @@ void worker_free(struct worker *worker) {
   connection_end_free(worker);
   upstream_free_all(worker);
   upstream_pool_free_all(worker);
+  for (struct listener *l = atomic_load(&worker->incoming), *next; l; l = next) {
+    next = l->next;
+    listener_free(l);
+  }
   while (worker->listeners) {
     struct listener *next = worker->listeners->next;
     listener_free(worker->listeners);

@@ -92,7 +92,8 @@ struct worker {
   struct route_worker router;
   struct rng rng;
   struct stats *stats;
-  struct access_log_ring *access_log; // NULL when off
+  struct access_log_ring *access_log;  // NULL when off
+  _Atomic(struct listener *) incoming; // a stack: listeners to be added
   struct listener *listeners;
   struct connection *connections, *free_connections;
   unsigned connection_count, free_connection_count;
@@ -121,6 +122,12 @@ struct worker *worker_new(unsigned index, const struct worker_settings *settings
                           const struct stats_source *source);
 // A listening socket bound to this address, taken over. Before worker_start.
 void worker_listen(struct worker *worker, int fd, const char *address, uint16_t port);
+// From the main thread, while it runs. A listener of the newest table: it accepts when the worker
+// has taken a table that declares it.
+void worker_add_listener(struct worker *worker, struct listener *listener);
+// It accepts no more, its connections end after the request they are busy with; not to be touched
+// afterwards.
+void worker_remove_listener(struct worker *worker, struct listener *listener);
 // Opens the loop, without a thread: tests run it themselves.
 int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done, void *ctx,
                 struct err *err);

@@ -165,7 +165,7 @@ static void endpoints(const struct json *dump, struct arena *arena, struct buf *
 }
 
 static void listeners(const struct json *dump, struct arena *arena, struct buf *out) {
-  static const char *const titles[] = {"ADDRESS", "PORT", "FOR"};
+  static const char *const titles[] = {"ADDRESS", "PORT", "FOR", "SOURCE"};
   struct table_text table;
   head(&table, arena, titles, sizeof titles / sizeof titles[0]);
   JSON_EACH(listener, json_get(dump, "listeners")) {
@@ -173,6 +173,11 @@ static void listeners(const struct json *dump, struct arena *arena, struct buf *
     table_text_add(&table,
                    arena_printf(arena, "%lld", (long long)json_int(json_get(listener, "port"), 0)));
     table_text_add(&table, or_dash(json_get_string(listener, "persona")));
+    struct str error = json_get_string(listener, "error");
+    table_text_add(&table, error.len ? arena_printf(arena, "%.*s (not open: %.*s)",
+                                                    STR_ARG(json_get_string(listener, "source")),
+                                                    STR_ARG(error))
+                                     : or_dash(json_get_string(listener, "source")));
   }
   table_text_write(&table, out);
 }

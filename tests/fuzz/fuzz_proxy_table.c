@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct buf out;
   buf_init(&out, 16 << 20);
   ask(table);
-  (void)dump_config(&out, table, STR("f"), STR(""));
+  (void)dump_config(&out, table, STR("f"), STR(""), NULL);
   buf_dispose(&out);
   table_unref(table);
   table_ids_unref(ids);

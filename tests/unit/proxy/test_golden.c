@@ -149,7 +149,7 @@ static void describe_table(struct buf *out, const struct proxy_table *table) {
     (void)buf_addf(out, "%s %.*s %.*s:%d %.*s\n", finding_level_name(item->level),
                    STR_ARG(item->id), STR_ARG(item->file), item->line, STR_ARG(item->path));
   }
-  assert_int_equal(dump_listeners(out, table, false), 0);
+  assert_int_equal(dump_listeners(out, table, false, NULL), 0);
   assert_int_equal(dump_routes(out, table), 0);
   assert_int_equal(dump_clusters(out, table, true, NULL, NULL), 0);
 }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/proxy_listeners.h"
+
+#include "manifests/base/alloc.h"
+#include "manifests/base/log.h"
+#include "proxy/listener.h"
+#include "proxy/proxy_state.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+// A port that is taken: by another process that is about to end, or by a listener of ours that was
+// closed a moment ago and is still closing in the workers.
+#define RETRY_MS 250
+
+static bool is_of(const struct proxy_listener *item, const struct table_listener *listener) {
+  return item->port == listener->port && str_eq_z(listener->address, item->address);
+}
+
+static struct proxy_listener *find(const struct proxy_listeners *all,
+                                   const struct table_listener *listener) {
+  for (size_t i = 0; i < all->count; i++) {
+    if (is_of(&all->items[i], listener))
+      return &all->items[i];
+  }
+  return NULL;
+}
+
+static void close_fds(int *fds, unsigned count) {
+  for (unsigned i = 0; i < count; i++)
+    (void)close(fds[i]);
+}
+
+// All workers have it or none.
+static bool bind_all(const struct proxy *proxy, const struct proxy_listener *item, int *fds,
+                     struct err *err) {
+  char text[64];
+  bool is_v6 = str_find_char(str_of(item->address), ':') >= 0;
+  (void)snprintf(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", item->address, item->port);
+  for (unsigned i = 0; i < proxy->worker_count; i++) {
+    uint16_t port;
+    if (listener_bind(str_of(text), true, i == 0, &fds[i], &port, err) == 0)
+      continue;
+    close_fds(fds, i);
+    return false;
+  }
+  return true;
+}
+
+static void open_one(struct proxy *proxy, struct proxy_listener *item) {
+  int *fds = xcalloc(proxy->worker_count, sizeof(*fds));
+  if (bind_all(proxy, item, fds, &item->err)) {
+    item->of_worker = xcalloc(proxy->worker_count, sizeof(struct listener *));
+    for (unsigned i = 0; i < proxy->worker_count; i++) {
+      item->of_worker[i] = listener_new(proxy->workers[i], fds[i], item->address, item->port);
+      item->of_worker[i]->is_of_gateway = true;
+      worker_add_listener(proxy->workers[i], item->of_worker[i]);
+    }
+    LOG(LOG_INFO, "listening", LOG_Z("address", item->address), LOG_I("port", item->port));
+  } else {
+    if (!item->said)
+      LOG(LOG_ERROR, "a Gateway's listener is not open", LOG_Z("address", item->address),
+          LOG_I("port", item->port), LOG_Z("error", item->err.msg));
+    item->said = true;
+  }
+  xfree(fds);
+}
+
+static void retry_if_needed(struct proxy *proxy);
+
+static void on_retry(uv_timer_t *timer) {
+  struct proxy *proxy = timer->data;
+  struct proxy_listeners *all = &proxy->listeners;
+  for (size_t i = 0; i < all->count && !proxy->draining; i++) {
+    if (!all->items[i].of_worker)
+      open_one(proxy, &all->items[i]);
+  }
+  retry_if_needed(proxy);
+}
+
+static void retry_if_needed(struct proxy *proxy) {
+  struct proxy_listeners *all = &proxy->listeners;
+  for (size_t i = 0; i < all->count && !proxy->draining; i++) {
+    if (!all->items[i].of_worker && !uv_is_active((uv_handle_t *)&all->retry))
+      (void)uv_timer_start(&all->retry, on_retry, RETRY_MS, 0);
+  }
+}
+
+void proxy_listeners_init(struct proxy *proxy) {
+  (void)uv_timer_init(&proxy->loop, &proxy->listeners.retry);
+  proxy->listeners.retry.data = proxy;
+}
+
+void proxy_listeners_open(struct proxy *proxy, const struct proxy_table *table) {
+  struct proxy_listeners *all = &proxy->listeners;
+  for (size_t i = 0; i < table->listener_count && !proxy->draining; i++) {
+    const struct table_listener *listener = &table->listeners[i];
+    if (listener->is_fixed || find(all, listener))
+      continue;
+    all->items = xrealloc(all->items, (all->count + 1) * sizeof(*all->items));
+    struct proxy_listener *item = &all->items[all->count++];
+    *item = (struct proxy_listener){.port = listener->port};
+    (void)snprintf(item->address, sizeof(item->address), "%.*s", STR_ARG(listener->address));
+    open_one(proxy, item);
+  }
+  retry_if_needed(proxy);
+}
+
+static void close_one(struct proxy *proxy, struct proxy_listener *item) {
+  for (unsigned i = 0; item->of_worker && i < proxy->worker_count; i++)
+    worker_remove_listener(proxy->workers[i], item->of_worker[i]);
+  if (item->of_worker)
+    LOG(LOG_INFO, "listening no more", LOG_Z("address", item->address), LOG_I("port", item->port));
+  xfree(item->of_worker);
+}
+
+void proxy_listeners_close_others(struct proxy *proxy, const struct proxy_table *table) {
+  struct proxy_listeners *all = &proxy->listeners;
+  size_t kept = 0;
+  for (size_t i = 0; i < all->count; i++) {
+    struct proxy_listener *item = &all->items[i];
+    const struct table_listener *declared =
+        table_find_listener(table, str_of(item->address), item->port);
+    if (declared && !declared->is_fixed)
+      all->items[kept++] = *item;
+    else
+      close_one(proxy, item);
+  }
+  all->count = kept;
+}
+
+const char *proxy_listeners_error(const struct proxy *proxy,
+                                  const struct table_listener *listener) {
+  const struct proxy_listener *item = listener->is_fixed ? NULL : find(&proxy->listeners, listener);
+  return item && !item->of_worker ? item->err.msg : "";
+}
+
+void proxy_listeners_close(struct proxy *proxy) {
+  uv_close((uv_handle_t *)&proxy->listeners.retry, NULL);
+}
+
+void proxy_listeners_dispose(struct proxy *proxy) {
+  for (size_t i = 0; i < proxy->listeners.count; i++)
+    xfree(proxy->listeners.items[i].of_worker); // the listeners are the workers'
+  xfree(proxy->listeners.items);
+}
