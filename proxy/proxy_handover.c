@@ -37,7 +37,7 @@ static size_t list(void *ctx, int *fds, int *ret_admin) {
     return 0;
   for (size_t i = 0; i < proxy->sockets.open_count && count < HANDOVER_SOCKETS_MAX; i++)
     fds[count++] = proxy->sockets.open[i].fd;
-  return count;
+  return count + proxy_listeners_fds(proxy, fds + count, HANDOVER_SOCKETS_MAX - count);
 }
 
 // The next process serves; what this one has accepted is still answered.
@@ -63,6 +63,11 @@ static void tell_ready(struct proxy *proxy) {
   buf_init(&served, 1u << 20);
   for (size_t i = 0; i < proxy->sockets.open_count; i++)
     (void)buf_addf(&served, "%s %u\n", proxy->sockets.open[i].host, proxy->sockets.open[i].port);
+  for (size_t i = 0; i < proxy->listeners.count; i++) {
+    if (proxy->listeners.items[i].socket_count > 0)
+      (void)buf_addf(&served, "%s %u\n", proxy->listeners.items[i].address,
+                     proxy->listeners.items[i].port);
+  }
   if (handover_ready(&proxy->offer, buf_str(&served), &err) != 0)
     LOG(LOG_WARN, "hand-over", LOG_Z("error", err.msg)); // it is gone: all the more is this one
   buf_dispose(&served);

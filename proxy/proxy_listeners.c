@@ -6,8 +6,8 @@
 #include "proxy/listener.h"
 #include "proxy/proxy_state.h"
 
+#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 // A port that is taken: by another process that is about to end, or by a listener of ours that was
 // closed a moment ago and is still closing in the workers.
@@ -26,44 +26,66 @@ static struct proxy_listener *find(const struct proxy_listeners *all,
   return NULL;
 }
 
-static void close_fds(int *fds, unsigned count) {
-  for (unsigned i = 0; i < count; i++)
-    (void)close(fds[i]);
+static void add_socket(struct proxy *proxy, struct proxy_listener *item, int fd) {
+  size_t index = item->socket_count++;
+  item->sockets = xrealloc(item->sockets, item->socket_count * sizeof(*item->sockets));
+  item->sockets[index].fd = fd;
+  item->sockets[index].listener =
+      listener_new(proxy->workers[index % proxy->worker_count], fd, item->address, item->port);
+  item->sockets[index].listener->is_of_gateway = true;
 }
 
-// All workers have it or none.
-static bool bind_all(const struct proxy *proxy, const struct proxy_listener *item, int *fds,
-                     struct err *err) {
+static void drop_sockets(struct proxy_listener *item) {
+  for (size_t i = 0; i < item->socket_count; i++)
+    listener_free(item->sockets[i].listener);
+  xfree(item->sockets);
+  item->sockets = NULL;
+  item->socket_count = 0;
+}
+
+// Those of the process before are all served, or what waits in their queues would be lost.
+static void take_received(struct proxy *proxy, struct proxy_listener *item) {
+  int fd;
+  while ((fd = proxy_sockets_take(&proxy->sockets, item->address, item->port)) >= 0)
+    add_socket(proxy, item, fd);
+  for (size_t i = 0, had = item->socket_count; had > 0 && item->socket_count < proxy->worker_count;
+       i++) {
+    fd = fcntl(item->sockets[i % had].fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+      return; // fewer workers serve it
+    add_socket(proxy, item, fd);
+  }
+}
+
+// One for each worker or none.
+static bool bind_all(struct proxy *proxy, struct proxy_listener *item) {
   char text[64];
   bool is_v6 = str_find_char(str_of(item->address), ':') >= 0;
   (void)snprintf(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", item->address, item->port);
   for (unsigned i = 0; i < proxy->worker_count; i++) {
     uint16_t port;
-    if (listener_bind(str_of(text), true, i == 0, &fds[i], &port, err) == 0)
-      continue;
-    close_fds(fds, i);
-    return false;
+    int fd;
+    if (listener_bind(str_of(text), true, i == 0, &fd, &port, &item->err) != 0) {
+      drop_sockets(item);
+      return false;
+    }
+    add_socket(proxy, item, fd);
   }
   return true;
 }
 
 static void open_one(struct proxy *proxy, struct proxy_listener *item) {
-  int *fds = xcalloc(proxy->worker_count, sizeof(*fds));
-  if (bind_all(proxy, item, fds, &item->err)) {
-    item->of_worker = xcalloc(proxy->worker_count, sizeof(struct listener *));
-    for (unsigned i = 0; i < proxy->worker_count; i++) {
-      item->of_worker[i] = listener_new(proxy->workers[i], fds[i], item->address, item->port);
-      item->of_worker[i]->is_of_gateway = true;
-      worker_add_listener(proxy->workers[i], item->of_worker[i]);
-    }
-    LOG(LOG_INFO, "listening", LOG_Z("address", item->address), LOG_I("port", item->port));
-  } else {
+  take_received(proxy, item);
+  if (item->socket_count == 0 && !bind_all(proxy, item)) {
     if (!item->said)
       LOG(LOG_ERROR, "a Gateway's listener is not open", LOG_Z("address", item->address),
           LOG_I("port", item->port), LOG_Z("error", item->err.msg));
     item->said = true;
+    return;
   }
-  xfree(fds);
+  for (size_t i = 0; i < item->socket_count; i++)
+    worker_add_listener(proxy->workers[i % proxy->worker_count], item->sockets[i].listener);
+  LOG(LOG_INFO, "listening", LOG_Z("address", item->address), LOG_I("port", item->port));
 }
 
 static void retry_if_needed(struct proxy *proxy);
@@ -72,7 +94,7 @@ static void on_retry(uv_timer_t *timer) {
   struct proxy *proxy = timer->data;
   struct proxy_listeners *all = &proxy->listeners;
   for (size_t i = 0; i < all->count && !proxy->draining; i++) {
-    if (!all->items[i].of_worker)
+    if (all->items[i].socket_count == 0)
       open_one(proxy, &all->items[i]);
   }
   retry_if_needed(proxy);
@@ -81,7 +103,7 @@ static void on_retry(uv_timer_t *timer) {
 static void retry_if_needed(struct proxy *proxy) {
   struct proxy_listeners *all = &proxy->listeners;
   for (size_t i = 0; i < all->count && !proxy->draining; i++) {
-    if (!all->items[i].of_worker && !uv_is_active((uv_handle_t *)&all->retry))
+    if (all->items[i].socket_count == 0 && !uv_is_active((uv_handle_t *)&all->retry))
       (void)uv_timer_start(&all->retry, on_retry, RETRY_MS, 0);
   }
 }
@@ -107,11 +129,11 @@ void proxy_listeners_open(struct proxy *proxy, const struct proxy_table *table) 
 }
 
 static void close_one(struct proxy *proxy, struct proxy_listener *item) {
-  for (unsigned i = 0; item->of_worker && i < proxy->worker_count; i++)
-    worker_remove_listener(proxy->workers[i], item->of_worker[i]);
-  if (item->of_worker)
+  for (size_t i = 0; i < item->socket_count; i++)
+    worker_remove_listener(proxy->workers[i % proxy->worker_count], item->sockets[i].listener);
+  if (item->socket_count > 0)
     LOG(LOG_INFO, "listening no more", LOG_Z("address", item->address), LOG_I("port", item->port));
-  xfree(item->of_worker);
+  xfree(item->sockets);
 }
 
 void proxy_listeners_close_others(struct proxy *proxy, const struct proxy_table *table) {
@@ -129,10 +151,20 @@ void proxy_listeners_close_others(struct proxy *proxy, const struct proxy_table 
   all->count = kept;
 }
 
+size_t proxy_listeners_fds(const struct proxy *proxy, int *fds, size_t room) {
+  size_t count = 0;
+  for (size_t i = 0; i < proxy->listeners.count; i++) {
+    const struct proxy_listener *item = &proxy->listeners.items[i];
+    for (size_t j = 0; j < item->socket_count && count < room; j++)
+      fds[count++] = item->sockets[j].fd;
+  }
+  return count;
+}
+
 const char *proxy_listeners_error(const struct proxy *proxy,
                                   const struct table_listener *listener) {
   const struct proxy_listener *item = listener->is_fixed ? NULL : find(&proxy->listeners, listener);
-  return item && !item->of_worker ? item->err.msg : "";
+  return item && item->socket_count == 0 ? item->err.msg : "";
 }
 
 void proxy_listeners_close(struct proxy *proxy) {
@@ -141,6 +173,6 @@ void proxy_listeners_close(struct proxy *proxy) {
 
 void proxy_listeners_dispose(struct proxy *proxy) {
   for (size_t i = 0; i < proxy->listeners.count; i++)
-    xfree(proxy->listeners.items[i].of_worker); // the listeners are the workers'
+    xfree(proxy->listeners.items[i].sockets); // the listeners are the workers'
   xfree(proxy->listeners.items);
 }

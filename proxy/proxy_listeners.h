@@ -15,9 +15,15 @@ struct proxy;
 struct proxy_listener {
   char address[48];
   uint16_t port;
-  struct listener **of_worker; // NULL while it is not open
-  struct err err;              // why not
-  bool said;                   // the error is in the log
+  // At least one for each worker, in turn; more when a process before had more workers. 0: not
+  // open.
+  struct proxy_listener_socket {
+    struct listener *listener; // the worker's
+    int fd;                    // the same, to be handed over
+  } * sockets;
+  size_t socket_count;
+  struct err err; // why not
+  bool said;      // the error is in the log
 };
 
 struct proxy_listeners {
@@ -32,6 +38,8 @@ void proxy_listeners_open(struct proxy *proxy, const struct proxy_table *table);
 // After that: what it does not declare any more is closed. Its connections end after the request
 // they are busy with.
 void proxy_listeners_close_others(struct proxy *proxy, const struct proxy_table *table);
+// The open sockets into fds[0..room); returns how many.
+size_t proxy_listeners_fds(const struct proxy *proxy, int *fds, size_t room);
 // Why a listener of the table is not open; "" when it is.
 const char *proxy_listeners_error(const struct proxy *proxy, const struct table_listener *listener);
 void proxy_listeners_close(struct proxy *proxy);   // the timer

@@ -190,6 +190,29 @@ def test_generations_lose_nothing():
         check(not line.path.exists(), "the path is left")
 
 
+def test_listeners_of_gateways_are_handed_over():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with Backend() as b:
+        group = "gateway.networking.k8s.io/v1"
+        gateway = {"apiVersion": group, "kind": "Gateway", "metadata": {"name": "gw", "namespace": "team1"},
+                   "spec": {"gatewayClassName": "serin", "listeners": [{"name": "http", "port": port, "protocol": "HTTP"}]}}
+        route = {"apiVersion": group, "kind": "HTTPRoute", "metadata": {"name": "r", "namespace": "team1"},
+                 "spec": {"parentRefs": [{"name": "gw"}],
+                          "rules": [{"backendRefs": [{"name": "research-agent", "port": 80}]}]}}
+        with Line(one(b) + [gateway, route]) as line:
+            line.begin(2)
+            wait_for("the Gateway's listener", lambda: f"port={port}" in line.log())
+            load = Load(port, 3, rate=300)
+            load.more(20)
+            for workers in (1, 3):
+                line.follow(workers)
+                load.more(30)
+            load.end()
+            check("not open" not in line.log(), f"a socket was opened anew: {line.log()}")
+
+
 def test_new_connections_only():
     """Each on a connection of its own: the queue of a listening socket must live on."""
     with Backend() as b, Line(one(b)) as line:
