@@ -150,6 +150,12 @@ void connection_end_listener(struct worker *worker, struct table_slot slot) {
 
 #define SHED_AT_ONCE 16u
 
+// A request may have come that this turn has not read yet.
+static bool has_input(const struct connection *c) {
+  char byte;
+  return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void connection_end_some(struct worker *worker) {
   struct connection *idle[SHED_AT_ONCE];
   unsigned count = 0;
@@ -158,8 +164,10 @@ void connection_end_some(struct worker *worker) {
     if (c->state == CONNECTION_IDLE)
       idle[count++ % SHED_AT_ONCE] = c;
   }
-  for (unsigned i = 0; i < count && i < SHED_AT_ONCE; i++)
-    connection_end_now(idle[i], false);
+  for (unsigned i = 0; i < count && i < SHED_AT_ONCE; i++) {
+    if (!has_input(idle[i]))
+      connection_end_now(idle[i], false);
+  }
 }
 
 void connection_end_all(struct worker *worker) {

@@ -148,6 +148,15 @@ struct listener *listener_new(struct worker *worker, int fd, const char *address
 
 static void on_pause_over(uv_timer_t *timer);
 
+// No room for another connection: idle ones make some, and the queue waits. It stays readable, so
+// without a pause the loop would spin.
+static void wait_for_room(struct listener *listener) {
+  stats_add(&listener->worker->stats->downstream_cx_overflow, 1);
+  connection_end_some(listener->worker);
+  (void)uv_poll_stop(&listener->poll);
+  (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+}
+
 static bool accept_one(struct listener *listener) {
   union address peer;
   socklen_t len = sizeof(peer);
@@ -158,10 +167,7 @@ static bool accept_one(struct listener *listener) {
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
     upstream_close_idle(listener->worker);
-    connection_end_some(listener->worker);
-    // The queue stays readable: without a pause the loop would spin.
-    (void)uv_poll_stop(&listener->poll);
-    (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+    wait_for_room(listener);
     return false;
   }
   return errno == ECONNABORTED || errno == EINTR;
@@ -171,9 +177,7 @@ static void accept_some(struct listener *listener, unsigned most) {
   struct worker *worker = listener->worker;
   for (unsigned i = 0; i < most; i++) {
     if (worker->connection_count >= worker->settings.limits->connections_max) {
-      connection_end_some(worker);
-      (void)uv_poll_stop(&listener->poll);
-      (void)uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+      wait_for_room(listener);
       return;
     }
     if (!accept_one(listener))

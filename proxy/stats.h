@@ -141,6 +141,7 @@ struct stats_endpoint {
   XX(downstream_cx_protocol_error)                                                                 \
   XX(downstream_cx_rx_bytes_total)                                                                 \
   XX(downstream_cx_tx_bytes_total)                                                                 \
+  XX(downstream_cx_overflow)                                                                       \
   XX(downstream_cx_idle_timeout)                                                                   \
   XX(downstream_cx_max_duration_reached)                                                           \
   XX(downstream_cx_drain_close)                                                                    \
