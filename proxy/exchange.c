@@ -214,6 +214,16 @@ static uint32_t on_response_end(struct exchange *x) {
   return EXCHANGE_DO_END_RESPONSE | EXCHANGE_DO_RELEASE_UPSTREAM;
 }
 
+// Both sides are told in an orderly way: what was sent stays whole.
+static uint32_t on_stream_drained(struct exchange *x) {
+  if (x->response != EXCHANGE_BODY)
+    return 0;
+  x->flags |= EXCHANGE_DT;
+  x->details = STR("stream_drained");
+  x->response = EXCHANGE_CLOSED;
+  return drop_try(x) | EXCHANGE_DO_END_RESPONSE;
+}
+
 static uint32_t on_request_end(struct exchange *x, int64_t now_ms) {
   if (x->request != EXCHANGE_BODY)
     return 0;
@@ -349,6 +359,7 @@ uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
     return x->response == EXCHANGE_BODY ? EXCHANGE_DO_FORWARD_RESPONSE : 0;
   case EXCHANGE_ON_RESPONSE_END: return on_response_end(x);
   case EXCHANGE_ON_UPSTREAM_RESET: return on_upstream_reset(x, event);
+  case EXCHANGE_ON_STREAM_DRAINED: return on_stream_drained(x);
   case EXCHANGE_ON_TIMER: return on_timer(x, event);
   }
   return 0;

@@ -79,6 +79,7 @@ enum exchange_event_kind {
   EXCHANGE_ON_RESPONSE_BODY,
   EXCHANGE_ON_RESPONSE_END,
   EXCHANGE_ON_UPSTREAM_RESET, // .reason, .request_started, .response_started
+  EXCHANGE_ON_STREAM_DRAINED, // a response without an end of its own has had its time
   EXCHANGE_ON_TIMER,          // the time of exchange_deadline has come, or any other
 };
 

@@ -171,10 +171,12 @@ static void act_reset_client(struct exchange_run *run) {
 
 static void act_finish(struct exchange_run *run) {
   exchange_send_record(run);
+  if (run->is_stream)
+    worker_sweep_remove(run);
   exchange_filters_end(run);
   run->active = false;
   act_reset_upstream(run);
-  worker_table_unref(run->table);
+  worker_table_unref(run->worker, run->table);
   run->table = NULL;
 }
 

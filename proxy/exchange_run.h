@@ -37,6 +37,10 @@ struct exchange_run {
   bool upgrade;    // the client asks for WebSocket
   bool is_gateway; // the listener's persona: overwrite what an outside client claims
   bool cut_hard;   // the end of the connection is the end of the body: a cut must be a reset
+  // A response without an end of its own: see worker_sweep.h.
+  bool is_stream;
+  struct exchange_run *stream_next, *stream_prev;
+  int64_t drain_due_ms; // 0: its version has traffic
   struct route_decision decision;
   struct retry_policy retry;             // when control headers change the route's own
   const struct table_endpoint *endpoint; // of the last try

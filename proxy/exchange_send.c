@@ -239,6 +239,21 @@ static void apply_response_rules(struct exchange_run *run, struct head *head,
   exchange_filters_response(run, head);
 }
 
+// Whether it has no end of its own. Looked at only where the length of the body is not known.
+static bool is_stream(struct exchange_run *run, struct head *head) {
+  static const struct str types[] = {STR("text/event-stream"), STR("application/grpc"),
+                                     STR("application/x-ndjson"), STR("multipart/x-mixed-replace")};
+  if (run->exchange.tunnel)
+    return true;
+  const struct head_field *type = head_find(head, HEAD_CONTENT_TYPE);
+  for (size_t i = 0; type && i < sizeof(types) / sizeof(types[0]); i++) {
+    if (type->value.len >= types[i].len &&
+        str_eq_nocase(str_slice(type->value, 0, types[i].len), types[i]))
+      return true;
+  }
+  return false;
+}
+
 void exchange_send_response(struct exchange_run *run) {
   struct head *head = &run->upstream->head;
   run->service_ms = (uv_hrtime() - run->sent_ns) / 1000000;
@@ -254,6 +269,8 @@ void exchange_send_response(struct exchange_run *run) {
   enum http1_framing framing = response_framing(run, head);
   write_head(run, head, framing);
   buf_dispose(&cookie);
+  if (head->length < 0 && is_stream(run, head))
+    worker_sweep_add(run);
   if (run->exchange.tunnel) {
     run->upstream->raw = true;
     run->connection->work->request_complete = false;

@@ -35,6 +35,7 @@ static struct worker_limits limits_of(const struct proxy_options *o, unsigned wo
                                 .idle_timeout_ms = o->idle_timeout_ms,
                                 .client_idle_ms = client_idle_ms,
                                 .stream_idle_ms = o->stream_idle_ms,
+                                .stream_drain_ms = o->stream_drain_ms,
                                 .upstream_idle_ms = UPSTREAM_IDLE_MS,
                                 .linger_ms = LINGER_MS,
                                 .drain_idle_ms = DRAIN_IDLE_MS,
@@ -51,6 +52,11 @@ static void on_done(void *ctx, unsigned worker) {
   struct proxy *proxy = ctx;
   (void)worker;
   atomic_fetch_add(&proxy->ended, 1);
+  (void)uv_async_send(&proxy->async);
+}
+
+static void on_grave(void *ctx) {
+  struct proxy *proxy = ctx;
   (void)uv_async_send(&proxy->async);
 }
 
@@ -112,6 +118,7 @@ static void on_async(uv_async_t *async) {
     if (first)
       proxy_handover_ready(proxy);
   }
+  table_grave_clear(&proxy->grave);
   check_ended(proxy);
 }
 
@@ -173,6 +180,7 @@ static int make_workers(struct proxy *proxy, struct err *err) {
   const struct proxy_options *options = proxy->options;
   struct worker_settings settings = {.limits = &proxy->limits,
                                      .load = proxy->load,
+                                     .grave = &proxy->grave,
                                      .outliers = proxy->outlier.set,
                                      .breakers = proxy->breakers,
                                      .inherited = options->listen_fd_count > 0,
@@ -295,6 +303,7 @@ static void dispose(struct proxy *proxy) {
   if (proxy->offer.admin >= 0)
     (void)close(proxy->offer.admin);
   handover_offer_dispose(&proxy->offer);
+  table_grave_clear(&proxy->grave);
   access_log_close(proxy->access_log);
   upstream_load_free(proxy->load);
   proxy_outlier_dispose(&proxy->outlier);
@@ -381,6 +390,7 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   proxy.offer = (struct handover_offer){.connection = -1, .admin = -1};
   proxy_sockets_init(&proxy.sockets);
   map_init(&proxy.zero);
+  proxy.grave = (struct table_grave){.wake = on_grave, .ctx = &proxy};
   proxy.breakers = breakers_new(proxy.worker_count);
   open_loop(&proxy);
   rc = make_workers(&proxy, err);

@@ -26,6 +26,7 @@ struct proxy_options {
   int64_t header_timeout_ms;     // for the head of a request
   int64_t request_timeout_ms;    // for the rest of it; 0: none
   int64_t idle_timeout_ms;       // of a client connection between requests
+  int64_t stream_drain_ms;       // of a stream whose version has lost its traffic
   int64_t stream_idle_ms;        // of an exchange without a byte
   int64_t connection_ms;         // how long a client connection may be used; 0: for ever
   int64_t connections_max;       // from clients, in all

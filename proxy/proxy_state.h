@@ -35,6 +35,7 @@ struct proxy {
   atomic_uint ended;
   uint64_t confirmed; // taken by all
   struct upstream_load *load;
+  struct table_grave grave;
   struct proxy_outlier outlier;
   struct breakers *breakers;
   struct access_log *access_log;

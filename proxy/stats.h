@@ -178,6 +178,7 @@ struct stats {
   struct map by_labels;               // the worker's own
   struct str source_labels;           // labels 2 to 9, the same for all
   size_t base_count, series_count;
+  stats_counter streams_drained, streams_draining;
   stats_counter overflow;             // requests counted in the shared series
   struct stats_base *shared;          // all labels unknown
   struct stats_series *shared_series; // for all that is over a cap; status 0

@@ -240,6 +240,10 @@ size_t stats_sum_server(const struct stats_view *view, struct stats_value ret[ST
       {"serin_proxy", "table_version", true, view->table_version},
       {"serin_proxy", "series_overflow_total", false,
        stats_sum_worker(view, offsetof(struct stats, overflow))},
+      {"serin_proxy", "streams_draining", true,
+       stats_sum_worker(view, offsetof(struct stats, streams_draining))},
+      {"serin_proxy", "streams_drained_total", false,
+       stats_sum_worker(view, offsetof(struct stats, streams_drained))},
       {"serin_proxy", "access_log_dropped_total", false, view->access_log_dropped},
       {"serin_proxy", "access_log_lines_total", false, view->access_log_written},
   };

@@ -27,6 +27,7 @@ struct regex;
 struct route_index;
 struct table_filters;
 struct table_ids;
+struct table_live;
 
 // The place of a cluster or an endpoint in the workers' arrays (pools, counters, health). The rule:
 //  * the same key (cluster id string; cluster id + ip:port) has the same slot in every table that
@@ -298,6 +299,10 @@ struct proxy_table {
   const struct table_cluster *clusters; // ordered by id
   size_t cluster_count;
   size_t endpoint_count; // of all clusters
+
+  const struct table_live *live; // by endpoint slot, see table_live.h
+  uint32_t live_count;
+  struct proxy_table *next_dead; // in a table_grave
 
   uint32_t cluster_slots, endpoint_slots; // above every slot.index; grows, never shrinks
   uint32_t split_count;

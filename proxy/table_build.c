@@ -5,6 +5,7 @@
 #include "proxy/regex.h"
 #include "proxy/table_gateways.h"
 #include "proxy/table_ids.h"
+#include "proxy/table_live.h"
 #include "proxy/table_parts.h"
 
 #include <stdlib.h>
@@ -209,6 +210,7 @@ struct proxy_table *table_build(const struct table_input *input) {
   table->source_count = builder.source_count;
   table->cluster_slots = table_ids_count(input->ids, TABLE_IDS_CLUSTER);
   table->endpoint_slots = table_ids_count(input->ids, TABLE_IDS_ENDPOINT);
+  table_mark_live(table);
   builder_dispose(&builder);
   return table;
 }

@@ -3,6 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
+#include "proxy/table_live.h"
 #include "proxy/worker.h"
 
 #include <string.h>
@@ -26,7 +27,7 @@ static void pool_begin(struct upstream_pool *pool, const struct table_cluster *c
   pool->breaker = breaker_at(breakers, cluster->slot.index);
   pool->host = breaker_host_at(breakers, endpoint->slot.index);
   pool->base = NULL;
-  pool->base_version = pool->seen_version = 0;
+  pool->base_version = 0;
   pool->max_connections = BREAKER_NO_LIMIT;
 }
 
@@ -43,6 +44,7 @@ struct upstream_pool *upstream_pool_of(struct worker *worker, const struct table
   if (!pool) {
     pool = worker->pools[slot.index] = XNEW(struct upstream_pool);
     pool->worker = worker;
+    pool->index = slot.index;
   }
   if (pool->generation != slot.generation)
     pool_begin(pool, cluster, endpoint);
@@ -389,26 +391,23 @@ void upstream_pool_wake(struct worker *worker) {
 
 // ---- all of a worker ----
 
-bool upstream_pool_is_gone(const struct upstream_pool *pool) {
-  const struct worker *worker = pool->worker;
-  return worker->draining || (worker->table && pool->seen_version != worker->table->version);
+static const struct table_live *live_of(const struct upstream_pool *pool) {
+  struct table_slot slot = {pool->index, pool->generation};
+  return table_live_at(pool->worker->table, slot);
 }
 
-void upstream_take_table(struct worker *worker) {
-  const struct proxy_table *table = worker->table;
-  for (size_t i = 0; i < table->cluster_count; i++) {
-    const struct table_cluster *cluster = &table->clusters[i];
-    for (size_t k = 0; k < cluster->endpoint_count; k++) {
-      struct upstream_pool *pool = upstream_pool_of(worker, cluster, &cluster->endpoints[k]);
-      pool->seen_version = table->version;
-      note_limit(pool, cluster);
-    }
-  }
-  for (uint32_t i = 0; i < worker->pool_count; i++) {
-    struct upstream_pool *pool = worker->pools[i];
-    while (pool && pool->idle && pool->seen_version != table->version)
-      upstream_reset(pool->idle);
-  }
+bool upstream_pool_is_gone(const struct upstream_pool *pool) {
+  const struct worker *worker = pool->worker;
+  return worker->draining || (worker->table && !live_of(pool));
+}
+
+void upstream_pool_sweep(struct worker *worker, uint32_t index) {
+  struct upstream_pool *pool = worker->pools[index];
+  const struct table_live *live = pool ? live_of(pool) : NULL;
+  if (live)
+    note_limit(pool, &worker->table->clusters[live->cluster]);
+  while (pool && pool->idle && !live)
+    upstream_reset(pool->idle);
 }
 
 void upstream_close_idle(struct worker *worker) {

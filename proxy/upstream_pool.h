@@ -13,9 +13,8 @@
 
 struct upstream_pool {
   struct worker *worker;
-  uint32_t generation;
-  uint64_t seen_version; // of the last table that had the endpoint
-  struct upstream *idle; // last used first
+  uint32_t index, generation; // of the endpoint's slot
+  struct upstream *idle;      // last used first
   unsigned idle_count, connecting;
   struct breaker *breaker;
   atomic_uint *host; // connections to this endpoint, all workers
@@ -62,7 +61,8 @@ struct upstream_pool *upstream_pool_of(struct worker *worker, const struct table
                                        const struct table_endpoint *endpoint);
 // Nobody will ask for it again: the endpoint is gone or the worker drains.
 bool upstream_pool_is_gone(const struct upstream_pool *pool);
-// The worker took a new table: idle connections to endpoints it does not have are closed.
-void upstream_take_table(struct worker *worker);
+// The worker has a new table: idle connections of this slot are closed when it does not have the
+// endpoint, limits are noted when it does.
+void upstream_pool_sweep(struct worker *worker, uint32_t index);
 void upstream_close_idle(struct worker *worker);
 void upstream_pool_free_all(struct worker *worker); // after the loop has ended

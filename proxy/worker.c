@@ -76,16 +76,16 @@ struct worker_table *worker_table_ref(struct worker *worker) {
   return worker->holder;
 }
 
-static void holder_end(struct worker_table *holder) {
+static void holder_end(struct worker *worker, struct worker_table *holder) {
   if (holder->users > 0 || holder->current)
     return;
-  table_unref(holder->table);
+  table_unref_to(holder->table, worker->settings.grave);
   xfree(holder);
 }
 
-void worker_table_unref(struct worker_table *holder) {
+void worker_table_unref(struct worker *worker, struct worker_table *holder) {
   holder->users--;
-  holder_end(holder);
+  holder_end(worker, holder);
 }
 
 static void fit_picks(struct worker *worker, const struct proxy_table *table) {
@@ -106,10 +106,10 @@ static void take_table(struct worker *worker, struct proxy_table *table) {
   worker->table = table;
   fit_picks(worker, table);
   route_worker_fit(&worker->router, table);
-  upstream_take_table(worker);
+  worker_sweep_start(worker);
   if (old) {
     old->current = false;
-    holder_end(old);
+    holder_end(worker, old);
   }
   for (struct listener *l = worker->listeners; l && !worker->draining; l = l->next)
     listener_take_table(l, table);
@@ -141,9 +141,20 @@ void worker_check_drained(struct worker *worker) {
     (void)uv_async_send(&worker->async); // ends on its own turn, not inside this one
 }
 
+static void on_farewells_over(uv_timer_t *timer) {
+  end(container_of(timer, struct worker, drain_timer));
+}
+
 static void on_drain_over(uv_timer_t *timer) {
   struct worker *worker = container_of(timer, struct worker, drain_timer);
-  end(worker);
+  if (!worker->sweep.streams) {
+    end(worker);
+    return;
+  }
+  // Their farewells need a moment on the wire.
+  worker_sweep_end_streams(worker);
+  (void)uv_timer_start(&worker->drain_timer, on_farewells_over,
+                       (uint64_t)worker->settings.limits->linger_ms, 0);
 }
 
 static void begin_drain(struct worker *worker) {
@@ -197,6 +208,8 @@ int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done,
     rc = uv_async_init(&worker->loop, &worker->async, on_async);
   if (rc == 0)
     rc = uv_timer_init(&worker->loop, &worker->drain_timer);
+  if (rc == 0)
+    worker_sweep_open(worker);
   if (rc != 0)
     return err_set(err, RC_IO, "cannot open a loop: %s", uv_strerror(rc));
   breakers_attach(worker->settings.breakers, worker->index, worker->stats, ask_pools, worker);
@@ -252,7 +265,7 @@ void worker_free(struct worker *worker) {
   table_unref(atomic_load(&worker->mailbox));
   if (worker->holder) {
     worker->holder->current = false;
-    holder_end(worker->holder);
+    holder_end(worker, worker->holder);
   }
   route_worker_dispose(&worker->router);
   stats_free(worker->stats);

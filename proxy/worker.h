@@ -10,7 +10,9 @@
 #include "proxy/route.h"
 #include "proxy/stats.h"
 #include "proxy/trace_context.h"
+#include "proxy/table_grave.h"
 #include "proxy/upstream_load.h"
+#include "proxy/worker_sweep.h"
 
 #include <uv.h>
 
@@ -38,6 +40,7 @@ struct worker_table {
 };
 
 struct worker_limits {
+  int64_t stream_drain_ms;    // a stream whose version has lost its traffic
   int64_t header_timeout_ms;  // from the first byte of a request to the end of its head
   int64_t request_timeout_ms; // from the end of its head to its end; 0: none
   int64_t connection_ms;      // how long a client connection may be used; 0: for ever
@@ -56,6 +59,7 @@ struct worker_settings {
   struct upstream_load *load;
   struct outlier_set *outliers; // health, shared by all workers; NULL: all are healthy
   struct breakers *breakers;
+  struct table_grave *grave;     // for tables that are not used any more; NULL: freed at once
   bool inherited;                // the listening sockets live on after this process
   const atomic_bool *close_hint; // answers say "connection: close" while it is set; may be NULL
   enum trace_mode tracing;       // what a request without a trace gets
@@ -102,6 +106,7 @@ struct worker {
   struct upstream *upstreams, *free_upstreams;
   unsigned free_upstream_count;
   struct upstream_pool **pools; // by endpoint slot
+  struct worker_sweep sweep;
   struct upstream_pool *limited_pools, *blocked_pools;
   struct pick_state *picks; // by cluster slot
   uint32_t pool_count, pick_count;
@@ -149,7 +154,7 @@ void worker_free(struct worker *worker); // after worker_join
 
 // On the worker's thread.
 struct worker_table *worker_table_ref(struct worker *worker);
-void worker_table_unref(struct worker_table *holder);
+void worker_table_unref(struct worker *worker, struct worker_table *holder);
 char *worker_block_get(struct worker *worker);
 void worker_block_put(struct worker *worker, char *block);
 int64_t worker_now_ms(const struct worker *worker);

@@ -15,6 +15,7 @@ struct proxy_command {
   int64_t dns_interval_ms;
   struct str locality;
   int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
+  int64_t stream_drain_ms;
   int64_t connection_ms, connections_max, body_max;
   struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
@@ -160,6 +161,14 @@ static const struct option_row rows[] = {
      .value = "DURATION",
      .fallback = "1h",
      .help = "How long a client's connection may wait for its next request."},
+    {.name = "stream-drain-time",
+     .type = OPTION_DURATION,
+     .offset = ROW(stream_drain_ms),
+     .value = "DURATION",
+     .fallback = "5m",
+     .help =
+         "How long a stream (WebSocket, server-sent events, gRPC) may go on when its version has "
+         "lost its traffic; then it is ended in an orderly way."},
     {.name = "stream-idle-timeout",
      .type = OPTION_DURATION,
      .offset = ROW(stream_idle_ms),
@@ -253,6 +262,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .header_timeout_ms = c->header_timeout_ms,
       .request_timeout_ms = c->request_timeout_ms,
       .idle_timeout_ms = c->idle_timeout_ms,
+      .stream_drain_ms = c->stream_drain_ms,
       .stream_idle_ms = c->stream_idle_ms,
       .connection_ms = c->connection_ms,
       .connections_max = c->connections_max,

@@ -318,6 +318,135 @@ def test_an_address_that_is_not_wanted_any_more():
             pass
 
 
+# ---- streams ----
+
+def streaming(name):
+    """/ws speaks to whoever speaks, /events says its name now and then, /download takes until told."""
+    go = threading.Event()
+
+    def answer(request, sock):
+        if request.target == "/ws":
+            sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            while True:
+                got = sock.recv(100)
+                if not got:
+                    return None
+                sock.sendall(name.encode() + b":" + got)
+        if request.target == "/events":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            try:
+                while True:
+                    event = f"data: {name}\n\n".encode()
+                    sock.sendall(b"%x\r\n%s\r\n" % (len(event), event))
+                    go.wait(0.02)
+            except OSError:
+                return None
+        if request.target == "/download":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+            go.wait(20)
+            sock.sendall(b"def")
+            return b""
+        return reply(body=name.encode())
+
+    backend = Backend(name, answer=answer)
+    backend.go = go
+    return backend
+
+
+class WebSocket:
+    def __init__(self, port):
+        self.sock = connect(port)
+        self.sock.sendall(request_bytes(path="/ws", fields=[("Connection", "Upgrade"), ("Upgrade", "websocket"),
+                                                            ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "x")]))
+        self.reader = Reader(self.sock)
+        line, _ = self.reader.head()
+        check(" 101 " in line, line)
+
+    def say(self, text):
+        self.sock.sendall(text)
+        return self.reader.exactly(len(text) + 3)
+
+    def ended(self):
+        """In an orderly way: the end, not a reset."""
+        equal(self.sock.recv(100), b"", "the stream's end")
+        self.sock.close()
+
+
+class Events:
+    def __init__(self, port):
+        self.sock = connect(port)
+        self.sock.sendall(request_bytes(path="/events"))
+        self.reader = Reader(self.sock)
+        line, fields = self.reader.head()
+        check(" 200 " in line and dict(fields)["transfer-encoding"] == "chunked", line)
+
+    def ended(self):
+        body = self.reader.chunked()  # up to the last chunk: the response is whole
+        self.sock.close()
+        return body
+
+
+def shifted(a, b, weights):
+    return [service(), endpoint("a", "v1", a.address, a.port), endpoint("b", "v2", b.address, b.port), destination_rule(),
+            virtual_service(weights)]
+
+
+def test_streams_on_a_version_without_traffic_end_in_time():
+    with streaming("v1") as a, streaming("v2") as b, tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "access.log"
+        with Proxy(shifted(a, b, {"v1": 100, "v2": 0}), workers=1,
+                   options=["--stream-drain-time", "500ms", "--access-log", str(log), "--access-log-format", "json"]) as p:
+            socket_1, events_1 = WebSocket(p.port), Events(p.port)
+            download = connect(p.port)
+            download.sendall(request_bytes(path="/download"))
+            wait_for("the download", lambda: any(r.target == "/download" for r in a.requests))
+            equal(socket_1.say(b"one"), b"v1:one", "the stream")
+            p.configure(shifted(a, b, {"v1": 0, "v2": 100}))
+            wait_for("the streams to have a time", lambda: p.metric_sum("serin_proxy_streams_draining") == 2)
+            socket_2, events_2 = WebSocket(p.port), Events(p.port)
+            equal(socket_1.say(b"two"), b"v1:two", "within their time they go on")
+            socket_1.ended()
+            check(b"data: v1" in events_1.ended(), "events until the end")
+            equal(p.metric_sum("serin_proxy_streams_drained_total"), 2, "counted")
+            equal(p.metric_sum("serin_proxy_streams_draining"), 0, "none is left")
+            equal(socket_2.say(b"three"), b"v2:three", "streams of the other version go on")
+            a.go.set()  # a download has an end of its own: it is waited for
+            equal(read_response(Reader(download)).body, b"abcdef", "the download")
+            download.close()
+            p.wait_sum(2, "istio_requests_total", response_flags="DT", destination_version="v1")
+            wait_for("their lines", lambda: log.read_text().count("stream_drained") == 2)
+            lines = [json.loads(line) for line in log.read_text().splitlines() if "stream_drained" in line]
+            equal({line["response_flags"] for line in lines}, {"DT"}, "flags")
+            # An endpoint that goes away is the same.
+            p.configure([service(), endpoint("a", "v1", a.address, a.port), destination_rule(), virtual_service({"v1": 100})])
+            socket_2.ended()
+            events_2.ended()
+            p.wait_sum(4, "serin_proxy_streams_drained_total")
+
+
+def test_traffic_that_comes_back_keeps_its_streams():
+    with streaming("v1") as a, streaming("v2") as b:
+        with Proxy(shifted(a, b, {"v1": 50, "v2": 50}), workers=1, options=["--stream-drain-time", "600s"]) as p:
+            streams = [WebSocket(p.port) for _ in range(4)]
+            p.configure(shifted(a, b, {"v1": 0, "v2": 100}))
+            wait_for("a time for two", lambda: p.metric_sum("serin_proxy_streams_draining") == 2)
+            p.configure(shifted(a, b, {"v1": 10, "v2": 90}))
+            wait_for("no time for any", lambda: p.metric_sum("serin_proxy_streams_draining") == 0)
+            for stream in streams:
+                check(stream.say(b"on").endswith(b":on"), "the stream goes on")
+                stream.sock.close()
+
+
+def test_the_end_closes_streams_in_an_orderly_way():
+    with streaming("v1") as a, Proxy(one(a), workers=2, options=["--drain-time", "300ms"]) as p:
+        socket_1, events = WebSocket(p.port), Events(p.port)
+        equal(socket_1.say(b"one"), b"v1:one", "the stream")
+        p.terminate()
+        socket_1.ended()
+        check(b"data: v1" in events.ended(), "events until the end")
+        equal(p.wait_ended(), 0, "exit code")
+
+
 # ---- the end ----
 
 def test_the_end_waits_for_requests():
