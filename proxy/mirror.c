@@ -114,7 +114,7 @@ static void finish(struct mirror *m) {
   if (m->next)
     m->next->prev = m->prev;
   worker->mirror_count--;
-  worker_table_unref(m->table);
+  worker_table_unref(worker, m->table);
   worker_timer_set(&m->timer, 0);
   free_unused(m);
 }
