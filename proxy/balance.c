@@ -84,7 +84,9 @@ const struct table_endpoint *balance_pick(struct exchange_run *run, bool avoid) 
                            .ctx = worker,
                            .version = run->table->table->version,
                            .now_ms = worker_now_ms(worker)};
-  struct pick_request request = {.tried = avoid ? &run->tried : NULL};
+  struct pick_request request = {
+      .tried = avoid ? &run->tried : NULL,
+      .remote = run->exchange.policy.retry->remote_localities ? &run->tried : NULL};
   bool panic = false;
   if (cluster->outlier && worker->settings.outliers) {
     view.health = outlier_set_health(worker->settings.outliers, cluster);

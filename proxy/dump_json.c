@@ -3,6 +3,7 @@
 
 #include "manifests/text/time.h"
 #include "proxy/dump_route.h"
+#include "proxy/outlier.h"
 
 void dump_json_listeners(struct arena *arena, struct json *root, const struct proxy_table *table,
                          const struct dump_listening *listening) {
@@ -106,6 +107,42 @@ static void dump_pool(struct arena *arena, struct json *item, const struct table
              pool->max_duration_ms > 0);
 }
 
+static struct str dump_hash_key(struct arena *arena, const struct table_hash *hash) {
+  static const char *const kinds[] = {[TABLE_HASH_HEADER] = "header",
+                                      [TABLE_HASH_COOKIE] = "cookie",
+                                      [TABLE_HASH_SOURCE_IP] = "source address",
+                                      [TABLE_HASH_QUERY] = "query parameter"};
+  return arena_printf(arena, "%s%s%.*s", kinds[hash->key], hash->name.len ? " " : "",
+                      STR_ARG(hash->name));
+}
+
+static void dump_outlier(struct arena *arena, struct json *item,
+                         const struct table_cluster *cluster) {
+  const struct outlier_policy *policy = cluster->outlier;
+  json_put_int(arena, item, "consecutive5xx", policy->consecutive_5xx);
+  json_put_int(arena, item, "consecutiveGatewayErrors",
+               policy->enforce_gateway ? policy->consecutive_gateway : 0);
+  if (policy->split_local)
+    json_put_int(arena, item, "consecutiveLocalOriginFailures", policy->consecutive_local);
+  json_put_int(arena, item, "intervalMs", policy->interval_ms);
+  json_put_int(arena, item, "baseEjectionTimeMs", policy->base_ms);
+  json_put_int(arena, item, "maxEjectionPercent", policy->max_percent);
+  json_put_int(arena, item, "panicPercent", cluster->panic_percent);
+}
+
+static void dump_localities(struct arena *arena, struct json *list,
+                            const struct table_cluster *cluster) {
+  for (size_t i = 0; i < cluster->locality_count; i++) {
+    const struct table_locality *locality = &cluster->localities[i];
+    struct json *item = json_new_object(arena);
+    json_put_string(arena, item, "name", locality->name);
+    json_put_int(arena, item, "priority", locality->priority);
+    if (locality->weight || locality->is_out)
+      json_put_int(arena, item, "weight", locality->weight);
+    json_append(list, item);
+  }
+}
+
 static struct json *dump_json_cluster(struct arena *arena, const struct table_cluster *cluster) {
   struct json *item = json_new_object(arena);
   json_put_string(arena, item, "name", cluster->id);
@@ -120,6 +157,14 @@ static struct json *dump_json_cluster(struct arena *arena, const struct table_cl
   if (cluster->max_requests_per_connection)
     json_put_int(arena, item, "maxRequestsPerConnection", cluster->max_requests_per_connection);
   dump_pool(arena, item, &cluster->pool);
+  if (cluster->hash)
+    json_put_string(arena, item, "hashKey", dump_hash_key(arena, cluster->hash));
+  if (cluster->outlier)
+    dump_outlier(arena, json_need_object(arena, item, "outlierDetection"), cluster);
+  if (cluster->locality_count)
+    dump_localities(arena, json_need_array(arena, item, "localities"), cluster);
+  if (cluster->warmup_ms)
+    json_put_int(arena, item, "warmupMs", cluster->warmup_ms);
   json_put_int(arena, item, "endpoints", (int64_t)cluster->endpoint_count);
   json_put_int(arena, item, "unready", (int64_t)cluster->unready_count);
   return item;

@@ -395,7 +395,9 @@ static void on_failed(struct upstream_user *user, enum exchange_reason reason) {
   struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECT_FAILED);
   event.reason = reason;
   event.rnd = rng_next(&run->worker->rng);
-  report(run, OUTLIER_FAILURE, 0);
+  // Limits and descriptors of ours say nothing about the endpoint.
+  if (reason == EXCHANGE_REASON_REMOTE_CONNECT || reason == EXCHANGE_REASON_CONNECT_TIMEOUT)
+    report(run, OUTLIER_FAILURE, 0);
   try_ended(run);
   apply(run, &event);
 }

@@ -57,9 +57,51 @@ static const struct table_endpoint *pick_plain(const struct table_cluster *clust
   return NULL;
 }
 
-static struct pick_group *pick_group_of(struct pick_plan *plan) {
-  if (plan->group_count < 2)
-    return plan->group_count ? &plan->groups[0] : NULL;
+// Bits of the priorities that a retry is to stay away from.
+static uint32_t pick_tried_priorities(const struct table_cluster *cluster,
+                                      const struct pick_tried *remote) {
+  uint32_t mask = 0, count = remote ? remote->count / 2 * 2 : 0;
+  if (cluster->locality_count == 0)
+    return 0;
+  for (uint32_t i = 0; i < count && i < PICK_TRIED_MAX; i++) {
+    for (size_t j = 0; j < cluster->endpoint_count; j++) {
+      if (cluster->endpoints[j].slot.index == remote->slots[i])
+        mask |= 1u << cluster->localities[cluster->endpoints[j].locality].priority;
+    }
+  }
+  return mask;
+}
+
+// The share of a group, where priorities are left out: those that had none may be all there is.
+static uint64_t pick_share(const struct pick_group *group, uint32_t without, bool any) {
+  if (group->count == 0 || (without >> group->priority & 1))
+    return 0;
+  return any ? 1 : group->share;
+}
+
+static struct pick_group *pick_group_without(struct pick_plan *plan, uint32_t without) {
+  for (int any = 0; any < 2; any++) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < plan->group_count; i++)
+      total += pick_share(&plan->groups[i], without, any);
+    if (total == 0)
+      continue;
+    plan->draw += PICK_GOLDEN;
+    uint64_t at = (uint64_t)(((unsigned __int128)plan->draw * total) >> 64);
+    for (size_t i = 0; i < plan->group_count; i++) {
+      uint64_t share = pick_share(&plan->groups[i], without, any);
+      if (at < share)
+        return &plan->groups[i];
+      at -= share;
+    }
+  }
+  return NULL;
+}
+
+static struct pick_group *pick_group_of(struct pick_plan *plan, uint32_t without) {
+  struct pick_group *group = without ? pick_group_without(plan, without) : NULL;
+  if (group || plan->group_count < 2)
+    return group ? group : plan->group_count ? &plan->groups[0] : NULL;
   plan->draw += PICK_GOLDEN;
   uint64_t at = (uint64_t)(((unsigned __int128)plan->draw * plan->total_share) >> 64);
   size_t i = 0;
@@ -81,9 +123,9 @@ static double pick_weight(void *ctx, uint32_t index) {
 
 static const struct table_endpoint *pick_planned(const struct table_cluster *cluster,
                                                  const struct pick_view *view,
-                                                 struct pick_plan *plan, struct rng *rng,
-                                                 bool *ret_panic) {
-  struct pick_group *group = pick_group_of(plan);
+                                                 struct pick_plan *plan, uint32_t without,
+                                                 struct rng *rng, bool *ret_panic) {
+  struct pick_group *group = pick_group_of(plan, without);
   if (!group || group->count == 0)
     return NULL;
   *ret_panic = group->is_panic;
@@ -147,12 +189,28 @@ static const struct table_endpoint *pick_by_hash(const struct table_cluster *clu
   return endpoint;
 }
 
-static const struct table_endpoint *pick_once(const struct table_cluster *cluster,
-                                              const struct pick_view *view, struct pick_plan *plan,
-                                              struct rng *rng, struct pick_state *state,
-                                              bool *ret_panic) {
-  return plan ? pick_planned(cluster, view, plan, rng, ret_panic)
-              : pick_plain(cluster, view, rng, &state->cursor);
+static const struct table_endpoint *pick_alike(const struct table_cluster *cluster,
+                                               const struct pick_view *view,
+                                               const struct pick_request *request, struct rng *rng,
+                                               struct pick_state *state) {
+  const struct table_endpoint *endpoint = pick_plain(cluster, view, rng, &state->cursor);
+  for (int i = 0; i < PICK_RETRY_MAX && pick_is_tried(request->tried, endpoint); i++)
+    endpoint = pick_plain(cluster, view, rng, &state->cursor);
+  return endpoint;
+}
+
+static const struct table_endpoint *pick_by_plan(const struct table_cluster *cluster,
+                                                 const struct pick_view *view,
+                                                 const struct pick_request *request,
+                                                 struct rng *rng, struct pick_state *state,
+                                                 bool *ret_panic) {
+  struct pick_plan *plan = pick_plan_of(cluster, view, rng, state);
+  uint32_t without = pick_tried_priorities(cluster, request->remote);
+  const struct table_endpoint *endpoint =
+      pick_planned(cluster, view, plan, without, rng, ret_panic);
+  for (int i = 0; i < PICK_RETRY_MAX && endpoint && pick_is_tried(request->tried, endpoint); i++)
+    endpoint = pick_planned(cluster, view, plan, without, rng, ret_panic);
+  return endpoint;
 }
 
 // Few healthy ones and a threshold above that: the plan's rule, for hashing.
@@ -182,13 +240,10 @@ const struct table_endpoint *pick_endpoint(const struct table_cluster *cluster,
                      : pick_by_hash(cluster, view, request, rng);
   }
   // The ring is of the first priority: when nobody of it is left, the others take over.
-  if (!cluster->ring || (!endpoint && cluster->locality_count > 0)) {
-    struct pick_plan *plan =
-        pick_needs_plan(cluster, view) ? pick_plan_of(cluster, view, rng, state) : NULL;
-    endpoint = pick_once(cluster, view, plan, rng, state, &panic);
-    for (int i = 0; i < PICK_RETRY_MAX && endpoint && pick_is_tried(request->tried, endpoint); i++)
-      endpoint = pick_once(cluster, view, plan, rng, state, &panic);
-  }
+  if (!cluster->ring || (!endpoint && cluster->locality_count > 0))
+    endpoint = pick_needs_plan(cluster, view)
+                   ? pick_by_plan(cluster, view, request, rng, state, &panic)
+                   : pick_alike(cluster, view, request, rng, state);
   if (ret_panic)
     *ret_panic = panic;
   return endpoint;

@@ -45,7 +45,10 @@ void pick_state_dispose(struct pick_state *state);
 
 struct pick_request {
   const struct pick_tried *tried; // avoided by picking up to 5 more times; may be NULL
-  bool has_hash;                  // else a hashing cluster takes a random one
+  // Tries of a request with retryRemoteLocalities, else NULL: after every second one the priorities
+  // tried so far are left out, until none is left.
+  const struct pick_tried *remote;
+  bool has_hash; // else a hashing cluster takes a random one
   uint64_t hash;
   const struct hash_ring *ring; // of the healthy ones; NULL: the cluster's own
 };

@@ -134,8 +134,12 @@ static void make_groups(struct plan_maker *maker, uint32_t priority) {
   const struct plan_priority *from = &maker->priorities[priority];
   const struct table_cluster *cluster = maker->cluster;
   double sum = 0;
-  if (from->load == 0 || from->total == 0)
+  if (from->total == 0)
     return;
+  if (from->load == 0) { // for retries that are to go elsewhere
+    fill_group(maker, add_group(maker, priority, 0), -1);
+    return;
+  }
   for (size_t i = 0; !from->is_panic && i < cluster->locality_count; i++)
     sum += locality_weight(maker, i, priority);
   if (sum <= 0) {

@@ -50,6 +50,7 @@ struct retry_policy {
   int64_t per_try_timeout_ms; // 0: none
   int64_t backoff_ms;         // base; at most ten times this
   bool ignore_previous_hosts; // avoid endpoints this request has tried
+  bool remote_localities;     // after every second try other localities
   bool ignore_previous_given; // the route says so itself: then it holds with hashing, too
 };
 

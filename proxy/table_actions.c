@@ -20,6 +20,7 @@ static bool action_retries(struct builder *builder, const struct part_place *pla
   if (from->backoff_ms > 0)
     policy->backoff_ms = from->backoff_ms;
   policy->ignore_previous_given = from->has_retry_ignore_previous_hosts;
+  policy->remote_localities = from->has_retry_remote_localities && from->retry_remote_localities;
   if (from->has_retry_ignore_previous_hosts)
     policy->ignore_previous_hosts = from->retry_ignore_previous_hosts;
   if (from->retry_on.len == 0)

@@ -58,7 +58,7 @@ static const struct field retries_fields[] = {
     F_STRING(struct vs_retries, retry_on, "retryOn", F_ENFORCED,
              .doc = "Conditions and status codes, separated by commas. Not given: "
                     "connect-failure,refused-stream,unavailable,cancelled."),
-    F_BOOL_OPT(struct vs_retries, retry_remote_localities, "retryRemoteLocalities", F_NOT_ENFORCED,
+    F_BOOL_OPT(struct vs_retries, retry_remote_localities, "retryRemoteLocalities", F_ENFORCED,
                .doc = "Also endpoints of other localities. Says nothing about methods."),
     F_BOOL_OPT(struct vs_retries, retry_ignore_previous_hosts, "retryIgnorePreviousHosts",
                F_ENFORCED, .doc = "Prefer endpoints not tried yet; default true."),

@@ -306,6 +306,30 @@ static void the_next_priority_takes_what_is_left(void **state) {
   }
 }
 
+// retryRemoteLocalities: after every second try the priorities tried are left out.
+static void retries_may_go_far(void **state) {
+  (void)state;
+  static const struct table_locality localities[] = {{STR("near"), 0, 0, false},
+                                                     {STR("far"), 1, 0, false}};
+  struct rng rng;
+  struct table_cluster cluster = cluster_of(TABLE_RANDOM, ENDPOINTS);
+  cluster.localities = localities;
+  cluster.locality_count = 2;
+  endpoints[4].locality = 1;
+  rng_init(&rng, 9);
+  for (uint32_t tries = 0; tries < 6; tries++) {
+    struct pick_tried tried = {0};
+    const struct pick_request request = {.remote = &tried};
+    for (uint32_t i = 0; i < tries; i++)
+      pick_tried_add(&tried, &endpoints[i < 3 ? i : 4]); // the third and fourth: 2 and the far one
+    for (int i = 0; i < 100; i++) {
+      const struct table_endpoint *endpoint =
+          pick_endpoint(&cluster, &view, &request, &rng, &place, NULL);
+      assert_int_equal(endpoint == &endpoints[4], tries == 2 || tries == 3);
+    }
+  }
+}
+
 // A hash finds the same endpoint again; a tried one gives way to the next place.
 static void a_hash_decides(void **state) {
   (void)state;
@@ -356,6 +380,7 @@ int main(void) {
       cmocka_unit_test(panic_is_below_the_threshold),
       cmocka_unit_test(localities_share_by_weight),
       cmocka_unit_test(the_next_priority_takes_what_is_left),
+      cmocka_unit_test(retries_may_go_far),
       cmocka_unit_test(a_hash_decides),
   };
   return cmocka_run_group_tests(tests, NULL, leave);
