@@ -10,7 +10,7 @@
 #define BLOCKS 4096u
 
 struct seat {
-  const struct stats *stats;
+  _Atomic(const struct stats *) stats; // read without the lock
   breaker_wake_fn wake;
   void *ctx;
 };
@@ -61,7 +61,9 @@ void breakers_attach(struct breakers *breakers, unsigned worker, const struct st
                      breaker_wake_fn wake, void *ctx) {
   BUG_ON(worker >= breakers->worker_count);
   (void)pthread_mutex_lock(&breakers->lock);
-  breakers->seats[worker] = (struct seat){stats, wake, ctx};
+  breakers->seats[worker].wake = wake;
+  breakers->seats[worker].ctx = ctx;
+  atomic_store(&breakers->seats[worker].stats, stats);
   (void)pthread_mutex_unlock(&breakers->lock);
 }
 
@@ -183,8 +185,8 @@ void breaker_wake_idle(struct breakers *breakers, struct breaker *breaker) {
 uint64_t breakers_active(struct breakers *breakers, struct table_slot cluster) {
   uint64_t active = 0;
   for (unsigned i = 0; i < breakers->worker_count; i++) {
-    const struct stats_cluster *stats =
-        breakers->seats[i].stats ? stats_find_cluster(breakers->seats[i].stats, cluster) : NULL;
+    const struct stats *all = atomic_load(&breakers->seats[i].stats);
+    const struct stats_cluster *stats = all ? stats_find_cluster(all, cluster) : NULL;
     if (stats)
       active +=
           stats_read(&stats->upstream_rq_active) + stats_read(&stats->upstream_rq_pending_active);

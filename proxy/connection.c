@@ -33,7 +33,8 @@ static int wanted_events(const struct connection *c) {
     // request; more than that waits in the kernel.
     if (work->request_complete
             ? work->at == work->len
-            : work->len < WORKER_BLOCK && exchange_wants_request(&work->run.exchange))
+            : work->len < WORKER_BLOCK &&
+                  exchange_run_wants_request(&work->run, work->kept + work->copy.len))
       events |= UV_READABLE;
     return events;
   case CONNECTION_CLOSED: return 0;
@@ -88,16 +89,14 @@ static void update_poll(struct connection *c) {
 
 // Makes room behind the kept body for further bytes.
 static void make_room(struct connection_work *work) {
-  if (!work->run.active || work->request_complete)
+  if (!work->run.active)
     return;
-  bool open = work->run.exchange.try == EXCHANGE_TRY_OPEN;
-  bool keeps = exchange_run_keeps_request(&work->run);
-  if (keeps && open && work->head_end + work->kept + 4096 > WORKER_BLOCK) {
-    exchange_run_event(&work->run, EXCHANGE_ON_COPY_LOST);
-    keeps = false;
-  }
-  if (!keeps && open)
+  if (work->run.exchange.try == EXCHANGE_TRY_OPEN && !exchange_run_keeps_request(&work->run)) {
     work->kept = 0; // all of it was written or is in the pump's own memory
+    body_copy_clear(work->run.worker, &work->copy);
+  }
+  if (work->request_complete)
+    return;
   size_t to = work->head_end + work->kept;
   if (work->at > to) {
     memmove(work->block + to, work->block + work->at, work->len - work->at);
@@ -123,6 +122,7 @@ static void to_front(struct connection_work *work) {
     work->at = 0;
   }
   work->head_end = work->kept = 0;
+  body_copy_clear(work->run.worker, &work->copy);
 }
 
 static void next_request(struct connection *c) {
@@ -160,14 +160,21 @@ static void on_request_head(struct connection *c) {
   exchange_run_begin(&work->run, has_body);
 }
 
-// A piece of the body: kept behind the head while it may be needed again, and passed on.
+// A piece of the body: kept while it may be needed again, behind the head as long as half a block
+// is left to read into, and passed on.
 static void on_request_body(struct connection_work *work, struct str piece) {
+  if (work->kept + work->copy.len + piece.len > BODY_COPY_MAX)
+    exchange_run_event(&work->run, EXCHANGE_ON_COPY_LOST);
   if (exchange_run_keeps_request(&work->run)) {
     char *to = work->block + work->head_end + work->kept;
-    if (to != piece.ptr)
-      memmove(to, piece.ptr, piece.len);
-    piece.ptr = to;
-    work->kept += piece.len;
+    if (work->copy.first || work->head_end + work->kept + piece.len > WORKER_BLOCK / 2) {
+      body_copy_add(work->run.worker, &work->copy, piece);
+    } else {
+      if (to != piece.ptr)
+        memmove(to, piece.ptr, piece.len);
+      piece.ptr = to;
+      work->kept += piece.len;
+    }
   }
   exchange_run_request_body(&work->run, piece);
 }

@@ -35,6 +35,7 @@ void connection_work_drop_input(struct connection *c) {
   worker_block_put(c->worker, work->block);
   work->block = NULL;
   work->at = work->len = work->head_end = work->kept = 0;
+  body_copy_clear(c->worker, &work->copy);
 }
 
 static void free_work(struct connection_work *work) {

@@ -8,6 +8,7 @@
 #include "proxy/exchange_run.h"
 #include "proxy/http1.h"
 #include "proxy/http1_body.h"
+#include "proxy/body_copy.h"
 
 struct connection;
 struct worker;
@@ -18,10 +19,11 @@ struct connection_work {
   struct http1_body body; // of the response
   struct http1_decoder decoder;
   bool request_complete;
-  char *block;     // NULL when nothing is buffered
-  size_t head_end; // offset behind the running request's head
-  size_t kept;     // bytes of its body, decoded, from head_end on
-  size_t at, len;  // not decoded yet
+  char *block;           // NULL when nothing is buffered
+  size_t head_end;       // offset behind the running request's head
+  size_t kept;           // bytes of its body, decoded, from head_end on
+  struct body_copy copy; // those behind them
+  size_t at, len;        // not decoded yet
   uint64_t head_bytes;
   struct exchange_run run;
 };

@@ -116,14 +116,20 @@ static bool retry(struct exchange *x, const struct retry_event *what,
   if (!can_replay(x) || !x->policy.retry)
     return false;
   switch (retry_decide(x->policy.retry, x->retries, what)) {
-  case RETRY_NO: return false;
+  case RETRY_NO: x->retry_success = x->retries > 0; return false;
   case RETRY_LIMIT_EXCEEDED:
     x->flags |= EXCHANGE_URX;
     x->retry_limit = true;
     return false;
   case RETRY_YES: break;
   }
+  if (x->policy.take_retry && !x->policy.take_retry(x->policy.ctx)) {
+    x->flags |= EXCHANGE_UO;
+    x->retry_overflow = true;
+    return false;
+  }
   *actions |= drop_try(x);
+  x->fresh = false; // another try, perhaps elsewhere
   x->retries++;
   x->try = EXCHANGE_TRY_BACKOFF;
   x->backoff_until_ms = event->now_ms + retry_backoff_ms(x->policy.retry, x->retries, event->rnd);
@@ -136,7 +142,8 @@ static uint32_t on_connect_failed(struct exchange *x, const struct exchange_even
   if (x->try != EXCHANGE_TRY_CONNECTING)
     return 0;
   x->try = EXCHANGE_TRY_NONE; // the connection is gone already
-  x->tries++;
+  if (!x->fresh)
+    x->tries++;
   if (event->reason == EXCHANGE_REASON_OVERFLOW) // more of the same would not help
     return answer_reason(x, event->reason);
   struct retry_event what = {.kind = RETRY_EVENT_CONNECT_FAILURE, .grpc_status = -1};
@@ -185,7 +192,8 @@ static uint32_t on_response_head(struct exchange *x, const struct exchange_event
   struct retry_event what = {.kind = RETRY_EVENT_RESPONSE,
                              .status = event->status,
                              .grpc_status = event->grpc_status,
-                             .is_ratelimited = event->is_ratelimited};
+                             .is_ratelimited = event->is_ratelimited,
+                             .is_retriable = event->is_retriable};
   uint32_t actions = 0;
   if (retry(x, &what, event, &actions))
     return actions;
@@ -279,41 +287,66 @@ static uint32_t on_idle(struct exchange *x) {
   return answer(x, &reply);
 }
 
+static uint32_t answer_timeout(struct exchange *x, struct str details) {
+  struct exchange_reply reply = {504, EXCHANGE_UT, STR("upstream request timeout"), details};
+  if (x->policy.timeout_is_204) {
+    reply.status = 204;
+    reply.body = STR("");
+  }
+  return answer(x, &reply);
+}
+
+static uint32_t on_try_timeout(struct exchange *x, const struct exchange_event *event) {
+  struct retry_event what = {.kind = RETRY_EVENT_PER_TRY_TIMEOUT, .grpc_status = -1};
+  uint32_t actions = 0;
+  x->timed_out = true;
+  x->try_timeouts++;
+  return retry(x, &what, event, &actions) ? actions
+                                          : answer_timeout(x, STR("upstream_per_try_timeout"));
+}
+
+static uint32_t on_request_timeout(struct exchange *x) {
+  static const struct exchange_reply reply = {408, 0, STR("request timeout"),
+                                              STR("request_overall_timeout")};
+  x->cut = true;
+  return answer(x, &reply);
+}
+
+static bool is_due(int64_t when, int64_t now_ms) {
+  return when != 0 && when <= now_ms;
+}
+
 static uint32_t on_timer(struct exchange *x, const struct exchange_event *event) {
-  static const struct exchange_reply route_timeout = {
-      504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_response_timeout")};
-  static const struct exchange_reply try_timeout = {
-      504, EXCHANGE_UT, STR("upstream request timeout"), STR("upstream_per_try_timeout")};
-  static const struct exchange_reply request_timeout = {408, 0, STR("request timeout"),
-                                                        STR("request_overall_timeout")};
-  int64_t now = event->now_ms, when = route_due(x);
+  int64_t now = event->now_ms;
   if (x->try == EXCHANGE_TRY_DELAY)
     return x->delay_until_ms <= now ? on_delay_over(x, now) : 0;
-  if (x->response == EXCHANGE_CLOSED) {
-    // Only the last bytes wait for a client that does not read.
-    when = idle_due(x);
-    return when && when <= now ? on_client_gone(x) : 0;
-  }
-  if (when && when <= now) {
+  if (x->response == EXCHANGE_CLOSED) // only the last bytes wait for a client that does not read
+    return is_due(idle_due(x), now) ? on_client_gone(x) : 0;
+  if (is_due(route_due(x), now)) {
     x->timed_out = x->try == EXCHANGE_TRY_OPEN;
-    return answer(x, &route_timeout);
+    return answer_timeout(x, STR("upstream_response_timeout"));
   }
-  when = request_due(x);
-  if (when && when <= now) {
-    x->cut = true;
-    return answer(x, &request_timeout);
-  }
-  when = try_due(x);
-  if (when && when <= now) {
-    x->timed_out = true;
-    struct retry_event what = {.kind = RETRY_EVENT_PER_TRY_TIMEOUT, .grpc_status = -1};
-    uint32_t actions = 0;
-    return retry(x, &what, event, &actions) ? actions : answer(x, &try_timeout);
-  }
+  if (is_due(request_due(x), now))
+    return on_request_timeout(x);
+  if (is_due(try_due(x), now))
+    return on_try_timeout(x, event);
   if (x->try == EXCHANGE_TRY_BACKOFF && x->backoff_until_ms <= now)
     return connect(x, now);
-  when = idle_due(x);
-  return when && when <= now ? on_idle(x) : 0;
+  return is_due(idle_due(x), now) ? on_idle(x) : 0;
+}
+
+// The first try gets the body as it comes; in a pause nobody does, so nobody ever would.
+static uint32_t on_copy_lost(struct exchange *x) {
+  static const struct exchange_reply reply = {
+      507, 0, STR("exceeded request buffer limit while retrying upstream"),
+      STR("request_payload_exceeded_retry_buffer_limit")};
+  if (x->try == EXCHANGE_TRY_CONNECTING)
+    return 0;
+  x->copy_lost = true;
+  if (x->try != EXCHANGE_TRY_BACKOFF)
+    return 0;
+  x->cut = true;
+  return answer(x, &reply);
 }
 
 static uint32_t on_request_fault(struct exchange *x, const struct exchange_reply *reply) {
@@ -348,7 +381,7 @@ uint32_t exchange_step(struct exchange *x, const struct exchange_event *event) {
   case EXCHANGE_ON_CONNECT_FAILED: return on_connect_failed(x, event);
   case EXCHANGE_ON_UPSTREAM_FULL: x->upstream_full = true; return 0;
   case EXCHANGE_ON_UPSTREAM_READY: x->upstream_full = false; return 0;
-  case EXCHANGE_ON_COPY_LOST: x->copy_lost = true; return 0;
+  case EXCHANGE_ON_COPY_LOST: return on_copy_lost(x);
   case EXCHANGE_ON_INTERIM:
     if (x->try != EXCHANGE_TRY_OPEN || x->response != EXCHANGE_HEAD)
       return 0;
@@ -378,7 +411,22 @@ bool exchange_wants_response(const struct exchange *x) {
 }
 
 bool exchange_keeps_request(const struct exchange *x) {
-  return !x->finished && can_replay(x);
+  if (x->finished || !can_replay(x))
+    return false;
+  if (x->try != EXCHANGE_TRY_OPEN) // what comes waits for a connection
+    return true;
+  return x->reused || (x->policy.retry && x->retries < x->policy.retry->attempts);
+}
+
+int64_t exchange_try_budget(const struct exchange *x, int64_t now_ms) {
+  int64_t whole = x->policy.timeout_ms, budget = x->policy.per_try_timeout_ms;
+  if (whole == 0)
+    return budget;
+  bool runs = x->retries > 0 && x->request_end_ms != 0;
+  int64_t left = runs ? x->request_end_ms + whole - now_ms : whole;
+  if (budget == 0 || left < budget)
+    budget = left;
+  return budget > 0 ? budget : 1;
 }
 
 int64_t exchange_deadline(const struct exchange *x) {

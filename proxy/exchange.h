@@ -73,9 +73,10 @@ enum exchange_event_kind {
   EXCHANGE_ON_CONNECT_FAILED, // .reason
   EXCHANGE_ON_UPSTREAM_FULL,
   EXCHANGE_ON_UPSTREAM_READY,
-  EXCHANGE_ON_COPY_LOST,     // the request body is too long to be kept for another try
+  EXCHANGE_ON_COPY_LOST,     // the request body is too long to be kept for another try; not while
+                             // CONNECTING, when the owner reads no more than it can hold
   EXCHANGE_ON_INTERIM,       // a 1xx head; .status
-  EXCHANGE_ON_RESPONSE_HEAD, // .status, .grpc_status, .is_ratelimited
+  EXCHANGE_ON_RESPONSE_HEAD, // .status, .grpc_status, .is_ratelimited, .is_retriable
   EXCHANGE_ON_RESPONSE_BODY,
   EXCHANGE_ON_RESPONSE_END,
   EXCHANGE_ON_UPSTREAM_RESET, // .reason, .request_started, .response_started
@@ -95,7 +96,8 @@ struct exchange_event {
   uint64_t rnd;     // used for the back-off
   int64_t delay_ms; // ON_BEGIN, ON_LOCAL: a fault holds the request back for so long first
   int status, grpc_status;
-  bool is_ratelimited, reused, request_started, response_started;
+  bool is_ratelimited, is_retriable; // x-envoy-ratelimited, a header that asks for a retry
+  bool reused, request_started, response_started;
   enum exchange_reason reason;
   struct exchange_reply reply;
 };
@@ -124,8 +126,13 @@ struct exchange_policy {
   int64_t idle_timeout_ms;    // without any byte while the backend is awaited; 0: none
   int64_t client_idle_ms;     // the same while the client is: it has to send, or to read; 0: none
   const struct retry_policy *retry;
-  bool is_idempotent; // may be replayed when a kept connection turns out dead
-  bool may_tunnel;    // the client asked for another protocol and may get it
+  // Whether the cluster bears one retry more; asked once for each that is about to be made, which
+  // counts from then on. NULL: always.
+  bool (*take_retry)(void *ctx);
+  void *ctx;
+  bool timeout_is_204; // the client wants a timeout to look like an empty success
+  bool is_idempotent;  // may be replayed when a kept connection turns out dead
+  bool may_tunnel;     // the client asked for another protocol and may get it
 };
 
 struct exchange {
@@ -148,8 +155,11 @@ struct exchange {
   int status;     // sent to the client; 0: none
   uint32_t flags; // bits of enum exchange_flag
   struct str details;
-  bool retry_limit; // wanted another try but had none left
-  bool timed_out;   // the try that is dropped has taken too long; for who drops it, who clears it
+  bool retry_limit;    // wanted another try but had none left
+  bool retry_overflow; // nor does the cluster bear another
+  bool retry_success;  // a retry ended in something that is not retried
+  uint32_t try_timeouts;
+  bool timed_out; // the try that is dropped has taken too long; for who drops it, who clears it
 };
 
 // The request head came at now_ms; `has_body`: more of the request follows. The first event is
@@ -166,6 +176,9 @@ bool exchange_wants_request(const struct exchange *exchange);
 bool exchange_wants_response(const struct exchange *exchange);
 // Whether the request's body must be kept for another try.
 bool exchange_keeps_request(const struct exchange *exchange);
+// How long the present try has before a timeout ends it, from the end of the request on: the try's
+// own, or the route's (of it, what earlier tries have left); 0: for ever.
+int64_t exchange_try_budget(const struct exchange *exchange, int64_t now_ms);
 // When to send EXCHANGE_ON_TIMER; 0: no need.
 int64_t exchange_deadline(const struct exchange *exchange);
 

@@ -78,14 +78,15 @@ void exchange_filters_end(struct exchange_run *run) {
   run->scratch = NULL;
 }
 
-void exchange_filters_sent(struct exchange_run *run, const struct http1_write_options *options,
-                           struct str body) {
+void exchange_filters_sent(struct exchange_run *run, const struct http1_write_options *options) {
   const struct table_route *route = run->decision.route;
   if (!route || !route->filters || route->filters->mirror_count == 0)
     return;
   mirror_begin(run, options);
-  if (body.len > 0)
-    mirror_body(run->mirrors, body);
+  struct exchange_kept at = {0};
+  struct str piece;
+  while (exchange_send_next_kept(run, &at, &piece))
+    mirror_body(run->mirrors, piece);
   if (run->exchange.request == EXCHANGE_CLOSED)
     mirror_end(run->mirrors);
 }

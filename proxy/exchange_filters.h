@@ -19,10 +19,9 @@ void exchange_filters_begin(struct exchange_run *run, struct exchange_event *eve
 // Changes a head as a route or a destination says. Computed values live as long as the exchange.
 void exchange_filters_apply(struct exchange_run *run, struct head *head,
                             const struct table_header_ops *ops);
-// The request's head was written with these options for its first try, `body` with it: copies
-// begin.
-void exchange_filters_sent(struct exchange_run *run, const struct http1_write_options *options,
-                           struct str body);
+// The request's head was written with these options for its first try, and what is kept of its body
+// with it: copies begin.
+void exchange_filters_sent(struct exchange_run *run, const struct http1_write_options *options);
 // What is added to a response of any origin, after the route's own operations.
 void exchange_filters_response(struct exchange_run *run, struct head *head);
 // Turns a reply of our own into one a gRPC client understands: 200, no body, the status in headers.

@@ -77,6 +77,12 @@ static void report(struct exchange_run *run, enum outlier_event event, int statu
   outlier_report(run->worker, run->decision.cluster, run->endpoint, event, status);
 }
 
+static void give_retry(struct exchange_run *run) {
+  if (run->retry_of)
+    breaker_give(&run->retry_of->retries);
+  run->retry_of = NULL;
+}
+
 static const struct upstream_user_ops user_ops;
 
 static void ask_for_connection(struct exchange_run *run) {
@@ -145,6 +151,7 @@ static void act_reset_upstream(struct exchange_run *run) {
 static void act_release_upstream(struct exchange_run *run) {
   struct upstream *upstream = run->upstream;
   try_ended(run);
+  give_retry(run);
   upstream_release(upstream);
 }
 
@@ -176,6 +183,7 @@ static void act_finish(struct exchange_run *run) {
   exchange_filters_end(run);
   run->active = false;
   act_reset_upstream(run);
+  give_retry(run);
   worker_table_unref(run->worker, run->table);
   run->table = NULL;
 }
@@ -225,36 +233,40 @@ static bool request_header(const void *headers, struct str name, size_t nth,
   return false;
 }
 
-// Timeouts and retries as the route has them, changed by the control headers of a mesh client.
-static struct exchange_policy policy_of(struct exchange_run *run) {
-  struct head *head = &run->request;
-  const struct route_decision *decision = &run->decision;
-  struct exchange_policy policy = {.timeout_ms = decision->timeout_ms,
-                                   .per_try_timeout_ms = decision->retry->per_try_timeout_ms,
-                                   .request_timeout_ms =
-                                       run->worker->settings.limits->request_timeout_ms,
-                                   .idle_timeout_ms = run->worker->settings.limits->stream_idle_ms,
-                                   .client_idle_ms = run->worker->settings.limits->client_idle_ms,
-                                   .retry = decision->retry,
-                                   .is_idempotent = head->is_idempotent,
-                                   .may_tunnel = run->upgrade};
-  if (run->is_gateway)
-    return policy;
-  policy.timeout_ms = head_rules_number(head, HEAD_X_ENVOY_TIMEOUT, policy.timeout_ms);
-  policy.per_try_timeout_ms =
-      head_rules_number(head, HEAD_X_ENVOY_PER_TRY_TIMEOUT, policy.per_try_timeout_ms);
-  const struct head_field *on = head_find(head, HEAD_X_ENVOY_RETRY_ON);
-  const struct head_field *max = head_find(head, HEAD_X_ENVOY_MAX_RETRIES);
-  if (on || max) {
-    run->retry = *decision->retry;
-    if (on) // tokens nobody knows are nobody's
-      (void)retry_policy_parse_on(&run->retry, on->value, NULL);
-    if (on && run->retry.attempts == 0)
-      run->retry.attempts = 1;
-    int64_t tries = head_rules_number(head, HEAD_X_ENVOY_MAX_RETRIES, run->retry.attempts);
-    run->retry.attempts = (uint32_t)(tries < 1000 ? tries : 1000);
-    policy.retry = &run->retry;
+// A retry counts from here to the end of its try, the pause included.
+static bool take_retry(void *ctx) {
+  struct exchange_run *run = ctx;
+  struct worker *worker = run->worker;
+  const struct table_cluster *cluster = run->decision.cluster;
+  const struct table_pool *pool = &cluster->pool;
+  struct stats_cluster *stats = stats_cluster(worker->stats, cluster->slot);
+  struct breaker *breaker = breaker_at(worker->settings.breakers, cluster->slot.index);
+  uint32_t limit = pool->max_retries;
+  if (pool->has_retry_budget)
+    limit = retry_budget_limit(pool->budget_percent, pool->budget_min,
+                               breakers_active(worker->settings.breakers, cluster->slot));
+  give_retry(run);
+  if (!breaker_take(&breaker->retries, limit)) {
+    stats_add(&stats->upstream_rq_retry_overflow, 1);
+    return false;
   }
+  run->retry_of = breaker;
+  stats_add(&stats->upstream_rq_retry, 1);
+  stats_add(&stats->upstream_rq_retry_backoff_exponential, 1);
+  return true;
+}
+
+static struct exchange_policy policy_of(struct exchange_run *run) {
+  const struct worker_limits *limits = run->worker->settings.limits;
+  struct exchange_policy policy = {.request_timeout_ms = limits->request_timeout_ms,
+                                   .idle_timeout_ms = limits->stream_idle_ms,
+                                   .client_idle_ms = limits->client_idle_ms,
+                                   .take_retry = take_retry,
+                                   .ctx = run,
+                                   .is_idempotent = run->request.is_idempotent,
+                                   .may_tunnel = run->upgrade};
+  exchange_policy_read(&run->decision, &run->request, !run->is_gateway, run->is_grpc, &run->wishes,
+                       &policy);
   return policy;
 }
 
@@ -291,6 +303,7 @@ static struct exchange_event first_event(struct exchange_run *run) {
 static void reset_run(struct exchange_run *run) {
   run->upstream = NULL;
   run->user.waits = NULL;
+  run->retry_of = NULL;
   run->has_next = run->prepared = run->cut_hard = run->has_service_ms = run->is_grpc = false;
   run->active = true;
   run->endpoint = NULL;
@@ -444,6 +457,8 @@ static void on_head(struct exchange_run *run) {
     run->grpc_status = (int16_t)code;
   }
   event.is_ratelimited = head_find_name(head, STR("x-envoy-ratelimited")) != NULL;
+  event.is_retriable =
+      run->wishes.retriable_names.len > 0 && exchange_policy_is_retriable(&run->wishes, head);
   report(run, OUTLIER_RESPONSE,
          event.grpc_status >= 0 ? outlier_grpc_status(event.grpc_status) : head->status);
   event.rnd = rng_next(&run->worker->rng);
@@ -541,6 +556,14 @@ static const struct upstream_user_ops user_ops = {
     .wants_response = wants_response,
     .flush = on_flush,
 };
+
+bool exchange_run_wants_request(const struct exchange_run *run, size_t held) {
+  if (!exchange_wants_request(&run->exchange))
+    return false;
+  enum exchange_try try = run->exchange.try;
+  bool flows = try == EXCHANGE_TRY_OPEN || try == EXCHANGE_TRY_BACKOFF;
+  return flows || held < PUMP_HIGH; // else it could only be piled up
+}
 
 bool exchange_run_keeps_request(const struct exchange_run *run) {
   return exchange_keeps_request(&run->exchange);

@@ -8,6 +8,7 @@
 #include "proxy/cors.h"
 #include "proxy/balance.h"
 #include "proxy/exchange.h"
+#include "proxy/exchange_policy.h"
 #include "proxy/grpc_frames.h"
 #include "proxy/http1.h"
 #include "proxy/pick.h"
@@ -42,7 +43,8 @@ struct exchange_run {
   struct exchange_run *stream_next, *stream_prev;
   int64_t drain_due_ms; // 0: its version has traffic
   struct route_decision decision;
-  struct retry_policy retry;             // when control headers change the route's own
+  struct exchange_wishes wishes;         // of the client: control headers
+  struct breaker *retry_of;              // counts the retry that is made, or NULL
   const struct table_endpoint *endpoint; // of the last try
   struct pick_tried tried;
   struct balance_key key; // for clusters that are hashed
@@ -58,7 +60,8 @@ struct exchange_run {
   uint64_t request_body_bytes, response_body_bytes, client_mark;
   char peer_text[64];
   char trace_text[TRACE_TEXT];
-  char id_text[40], attempt_text[12], timeout_text[24], service_text[24], upstream_local[64];
+  char id_text[40], attempt_text[12], timeout_text[24], grpc_timeout_text[28], service_text[24],
+      upstream_local[64];
   // Of the route's filters (exchange_filters.h).
   bool has_fault;
   enum cors_kind cors_kind;
@@ -83,5 +86,7 @@ void exchange_run_write(struct exchange_run *run);
 // request.
 void exchange_run_flush(struct exchange_run *run);
 
-// Whether the client's body bytes must stay in its block after they were written upstream.
+// Whether bytes of the request's body are to be read; `held` are kept in memory already.
+bool exchange_run_wants_request(const struct exchange_run *run, size_t held);
+// Whether the client's body bytes must stay in memory after they were written upstream.
 bool exchange_run_keeps_request(const struct exchange_run *run);

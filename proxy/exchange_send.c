@@ -99,11 +99,42 @@ static void rewrite_target(struct exchange_run *run, struct http1_write_options 
 }
 
 static struct str expected_timeout(struct exchange_run *run) {
-  const struct exchange_policy *policy = &run->exchange.policy;
-  int64_t left = policy->timeout_ms;
-  if (policy->per_try_timeout_ms > 0 && (left == 0 || policy->per_try_timeout_ms < left))
-    left = policy->per_try_timeout_ms;
-  return left > 0 ? number_text(run->timeout_text, sizeof(run->timeout_text), left) : STR_NULL;
+  int64_t budget = exchange_try_budget(&run->exchange, worker_now_ms(run->worker));
+  return budget > 0 ? number_text(run->timeout_text, sizeof(run->timeout_text), budget) : STR_NULL;
+}
+
+// What a gRPC backend has for this try, where the route has a timeout.
+static void set_grpc_timeout(struct exchange_run *run, struct str budget) {
+  if (!run->is_grpc || run->decision.timeout_ms == 0 || budget.len == 0)
+    return;
+  int len =
+      snprintf(run->grpc_timeout_text, sizeof(run->grpc_timeout_text), "%.*sm", STR_ARG(budget));
+  struct str name = STR("grpc-timeout"), value = {run->grpc_timeout_text, (size_t)len};
+  head_remove_name(&run->request, name);
+  if (budget.len <= 8) // more digits are not allowed
+    (void)head_add_name(&run->request, name, value);
+}
+
+bool exchange_send_next_kept(const struct exchange_run *run, struct exchange_kept *at,
+                             struct str *ret_piece) {
+  const struct connection_work *work = run->connection->work;
+  if (!at->begun && work->kept > 0) {
+    at->begun = true;
+    *ret_piece = (struct str){work->block + work->head_end, work->kept};
+    return true;
+  }
+  at->begun = true;
+  return body_copy_next(&work->copy, &at->block, ret_piece);
+}
+
+static void send_kept(struct exchange_run *run) {
+  struct upstream *upstream = run->upstream;
+  struct exchange_kept at = {0};
+  struct str piece;
+  while (!upstream->write_failed && exchange_send_next_kept(run, &at, &piece)) {
+    if (http1_body_add(&upstream->body, piece) != 0)
+      upstream->write_failed = true;
+  }
 }
 
 static enum http1_framing request_framing(struct head *head) {
@@ -114,14 +145,14 @@ static enum http1_framing request_framing(struct head *head) {
 
 void exchange_send_request(struct exchange_run *run) {
   struct upstream *upstream = run->upstream;
-  struct connection_work *work = run->connection->work;
   struct head *head = &run->request;
   bool first = !run->prepared;
   if (first)
     prepare_request(run);
-  head_rules_try(head,
-                 number_text(run->attempt_text, sizeof(run->attempt_text), run->exchange.tries),
-                 expected_timeout(run));
+  struct str budget = expected_timeout(run);
+  head_rules_try(
+      head, number_text(run->attempt_text, sizeof(run->attempt_text), run->exchange.tries), budget);
+  set_grpc_timeout(run, budget);
   struct http1_write_options options = {.framing = request_framing(head), .upgrade = run->upgrade};
   rewrite_target(run, &options);
   char *text = run->worker->request_text;
@@ -135,11 +166,9 @@ void exchange_send_request(struct exchange_run *run) {
     (void)shutdown(upstream->out.fd, SHUT_RDWR);
   if (run->worker->access_log)
     memcpy(run->upstream_local, upstream_local_text(upstream).ptr, sizeof(run->upstream_local));
-  struct str body = {work->block + work->head_end, work->kept};
-  if (body.len > 0)
-    (void)http1_body_add(&upstream->body, body);
+  send_kept(run);
   if (first)
-    exchange_filters_sent(run, &options, body);
+    exchange_filters_sent(run, &options);
   if (run->exchange.request == EXCHANGE_CLOSED)
     exchange_send_request_end(run);
 }
@@ -357,21 +386,18 @@ static void count_cluster(struct exchange_run *run) {
   struct stats_cluster *cluster = stats_cluster(stats, run->decision.cluster->slot);
   if (x->status >= 200 && x->status < 600)
     stats_response(cluster, (unsigned)x->status, run->has_service_ms ? since_sent_ms(run) : -1);
-  if (x->flags & EXCHANGE_UT)
-    stats_add(str_eq(x->details, STR("upstream_per_try_timeout"))
-                  ? &cluster->upstream_rq_per_try_timeout
-                  : &cluster->upstream_rq_timeout,
-              1);
-  if (x->retries > 0) {
-    stats_add(&cluster->upstream_rq_retry, x->retries);
-    if (x->status > 0 && x->status < 500)
-      stats_add(&cluster->upstream_rq_retry_success, 1);
-  }
+  if (x->try_timeouts > 0)
+    stats_add(&cluster->upstream_rq_per_try_timeout, x->try_timeouts);
+  if ((x->flags & EXCHANGE_UT) && str_eq(x->details, STR("upstream_response_timeout")))
+    stats_add(&cluster->upstream_rq_timeout, 1);
+  if (x->retry_success)
+    stats_add(&cluster->upstream_rq_retry_success, 1);
   if (x->retry_limit)
     stats_add(&cluster->upstream_rq_retry_limit_exceeded, 1);
   if (x->copy_lost)
     stats_add(&cluster->retry_or_shadow_abandoned, 1);
-  if (!run->endpoint)
+  bool overflow = (x->flags & EXCHANGE_UO) && !x->retry_overflow;
+  if (!run->endpoint || overflow) // none was asked
     return;
   struct stats_endpoint *endpoint = stats_endpoint(stats, run->endpoint->slot);
   bool failed = x->status >= 500 || x->status == 0;

@@ -9,6 +9,14 @@
 
 struct exchange_run;
 
+// The pieces of the request's body that are kept, in order: start with a zeroed *at; false behind
+// the last one.
+struct exchange_kept {
+  const struct body_block *block;
+  bool begun;
+};
+bool exchange_send_next_kept(const struct exchange_run *run, struct exchange_kept *at,
+                             struct str *ret_piece);
 void exchange_send_request(struct exchange_run *run);
 void exchange_send_request_end(struct exchange_run *run);
 void exchange_send_interim(struct exchange_run *run);

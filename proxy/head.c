@@ -158,6 +158,14 @@ void head_remove_name(struct head *head, struct str lower_name) {
   head->count = kept;
 }
 
+bool head_has_flagged(const struct head *head, unsigned flags) {
+  for (unsigned i = 0; i < head->count; i++) {
+    if (known[head->fields[i].id].flags & flags)
+      return true;
+  }
+  return false;
+}
+
 void head_remove_flagged(struct head *head, unsigned flags) {
   unsigned kept = 0;
   if (!(head->present & names_with(flags)))

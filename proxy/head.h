@@ -110,6 +110,7 @@ const struct head_field *head_find_name(const struct head *head, struct str lowe
 unsigned head_count(const struct head *head, enum head_name id);
 void head_remove(struct head *head, enum head_name id);
 void head_remove_name(struct head *head, struct str lower_name);
+bool head_has_flagged(const struct head *head, unsigned flags);
 void head_remove_flagged(struct head *head, unsigned flags); // HEAD_IS_* bits
 void head_set(struct head *head, enum head_name id,
               struct str value); // all of that name become one

@@ -92,6 +92,8 @@ static bool retry_wants_response(const struct retry_policy *policy,
     return true;
   if ((on & RETRY_ON_RETRIABLE_STATUS_CODES) && retry_has_status(policy, status))
     return true;
+  if ((on & RETRY_ON_RETRIABLE_HEADERS) && event->is_retriable)
+    return true;
   switch (event->grpc_status) {
   case 1: return (on & RETRY_ON_CANCELLED) != 0;
   case 4: return (on & RETRY_ON_DEADLINE_EXCEEDED) != 0;

@@ -35,7 +35,7 @@ enum retry_on {
 #undef XX
 };
 
-#define RETRY_STATUS_CODES_MAX 16
+#define RETRY_STATUS_CODES_MAX 64
 #define RETRY_DEFAULT_ATTEMPTS 2u
 #define RETRY_DEFAULT_ON                                                                           \
   ((uint32_t)(RETRY_ON_CONNECT_FAILURE | RETRY_ON_REFUSED_STREAM | RETRY_ON_UNAVAILABLE |          \
@@ -76,6 +76,7 @@ struct retry_event {
   int status;           // RESPONSE
   int grpc_status;      // RESPONSE: grpc-status in the head, -1 when there is none
   bool is_ratelimited;  // RESPONSE: x-envoy-ratelimited is there
+  bool is_retriable;    // RESPONSE: it has one of the headers that retriable-headers waits for
   bool request_started; // RESET: at least one byte of the request was written
 };
 

@@ -46,12 +46,12 @@ static const struct schema proxy_protocol_schema =
     SCHEMA("ProxyProtocol", struct dr_proxy_protocol, proxy_protocol_fields);
 
 static const struct field retry_budget_fields[] = {
-    F_DOUBLE_OPT(struct dr_retry_budget, percent, "percent", F_RANGE(0, 100),
+    F_DOUBLE_OPT(struct dr_retry_budget, percent, "percent", F_RANGE(0, 100), F_ENFORCED,
                  .doc = "Retries at once, as a share of the requests at once; default 20."),
     F_INT_OPT(struct dr_retry_budget, min_retry_concurrency, "minRetryConcurrency",
-              F_RANGE(0, 4294967295.0), .doc = "Always allowed; default 3."),
+              F_RANGE(0, 4294967295.0), F_ENFORCED, .doc = "Always allowed; default 3."),
     F_DURATION(struct dr_retry_budget, budget_interval_ms, "budgetInterval", F_AT_LEAST(1),
-               .doc = "Time over which requests are counted."),
+               F_NOT_ENFORCED, .doc = "Time over which requests are counted."),
 };
 static const struct schema retry_budget_schema =
     SCHEMA("RetryBudget", struct dr_retry_budget, retry_budget_fields);
@@ -88,7 +88,7 @@ static const struct field policy_fields[] = {
     F_OPTIONAL(struct dr_traffic_policy, proxy_protocol, "proxyProtocol", &proxy_protocol_schema,
                F_NOT_ENFORCED, .doc = "Sends a PROXY protocol header first."),
     F_OPTIONAL(struct dr_traffic_policy, retry_budget, "retryBudget", &retry_budget_schema,
-               F_NOT_ENFORCED, .doc = "Bounds the share of retries."),
+               .doc = "Bounds the share of retries."),
 };
 static const struct schema policy_schema =
     SCHEMA("TrafficPolicy", struct dr_traffic_policy, policy_fields, .check = check_policy,

@@ -193,7 +193,7 @@ static const struct field http_pool_fields[] = {
     F_INT(struct dr_http_pool, max_requests_per_connection, "maxRequestsPerConnection",
           F_RANGE(0, COUNT_MAX), F_ENFORCED,
           .doc = "A connection is closed after so many; 1: no keep-alive; 0: no limit."),
-    F_INT(struct dr_http_pool, max_retries, "maxRetries", F_RANGE(0, COUNT_MAX), F_NOT_ENFORCED,
+    F_INT(struct dr_http_pool, max_retries, "maxRetries", F_RANGE(0, COUNT_MAX), F_ENFORCED,
           .doc = "Retries at once; 0: no limit."),
     F_DURATION(struct dr_http_pool, idle_timeout_ms, "idleTimeout", F_AT_LEAST(1), F_ENFORCED,
                .doc = "An idle connection is closed after this; default 1h."),

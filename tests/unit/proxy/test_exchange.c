@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state machine of a request: what it asks for after each event, and what holds after any
-// sequence.
+// The state machine of a request: what it asks for after each event. What holds after any sequence
+// of them is in test_exchange_model.c.
 #include "manifests/base/bug.h"
-#include "manifests/base/rng.h"
 #include "proxy/exchange.h"
 
 #include <setjmp.h>
@@ -357,8 +356,6 @@ static void silence_has_an_end(void **state) {
   assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | CUT | FINISH);
 }
 
-// Events that make no sense in a state must do no harm, and whatever happens: one connection at a
-// time, one response, one end.
 static void a_request_without_end_is_answered_408(void **state) {
   (void)state;
   begin(true, true, 0, 0);
@@ -394,65 +391,131 @@ static void a_broken_request_says_why(void **state) {
   assert_true(x.cut);
 }
 
-static void any_sequence_keeps_the_promises(void **state) {
-  struct rng rng;
+static uint32_t copy_lost(void) {
+  return step(EXCHANGE_ON_COPY_LOST);
+}
+
+static void a_body_too_long_in_a_pause_is_507(void **state) {
   (void)state;
-  rng_init(&rng, 42);
-  for (int round = 0; round < 200000; round++) {
-    begin(rng_below(&rng, 2), rng_below(&rng, 2), (int64_t)rng_below(&rng, 3) * 100,
-          (int64_t)rng_below(&rng, 3) * 30);
-    retry.on = (uint32_t)rng_next(&rng);
-    x.policy.may_tunnel = rng_below(&rng, 2);
-    int upstreams = 0, heads = 0, ends = 0, finishes = 0, bodies_before_head = 0;
-    bool first = true;
-    for (int i = 0; i < 40 && !x.finished; i++) {
-      struct exchange_event event = {
-          .kind = first ? (rng_below(&rng, 8) ? EXCHANGE_ON_BEGIN : EXCHANGE_ON_LOCAL)
-                        : (enum exchange_event_kind)(2 + rng_below(&rng, EXCHANGE_ON_TIMER - 1)),
-          .now_ms = now += (int64_t)rng_below(&rng, 40),
-          .rnd = rng_next(&rng),
-          .status = rng_below(&rng, 8) ? 200 + (int)rng_below(&rng, 4) * 100 : 101,
-          .grpc_status = -1,
-          .reused = rng_below(&rng, 2),
-          .request_started = rng_below(&rng, 2),
-          .response_started = rng_below(&rng, 2),
-          .reason = (enum exchange_reason)rng_below(&rng, EXCHANGE_REASON_COUNT),
-          .reply = {503, EXCHANGE_UH, STR("x"), STR("y")},
-      };
-      first = false;
-      // What the owner would never say: an upstream that is not there cannot speak.
-      bool from_upstream =
-          event.kind == EXCHANGE_ON_UPSTREAM_RESET || event.kind == EXCHANGE_ON_RESPONSE_BODY ||
-          event.kind == EXCHANGE_ON_RESPONSE_HEAD || event.kind == EXCHANGE_ON_RESPONSE_END;
-      bool from_connect = event.kind == EXCHANGE_ON_CONNECT_FAILED ||
-                          event.kind == EXCHANGE_ON_NO_ENDPOINT ||
-                          event.kind == EXCHANGE_ON_CONNECTED;
-      if ((from_upstream && x.try != EXCHANGE_TRY_OPEN) ||
-          (from_connect && x.try != EXCHANGE_TRY_CONNECTING))
-        continue;
-      if (event.kind == EXCHANGE_ON_UPSTREAM_RESET || event.kind == EXCHANGE_ON_CONNECT_FAILED ||
-          event.kind == EXCHANGE_ON_NO_ENDPOINT)
-        upstreams--;
-      uint32_t actions = exchange_step(&x, &event);
-      upstreams -= (actions & RESET_UP) != 0;
-      upstreams += (actions & CONNECT) != 0;
-      upstreams -= (actions & RELEASE) != 0;
-      heads += (actions & (RESPOND | REPLY)) != 0;
-      ends += (actions & (END_RESPONSE | REPLY | CUT)) != 0;
-      finishes += (actions & FINISH) != 0;
-      bodies_before_head += (actions & EXCHANGE_DO_FORWARD_RESPONSE) && heads == 0;
-      assert_in_range(upstreams, 0, 1);
-      assert_true(heads <= 1 && ends <= 1 && finishes <= 1);
-      assert_int_equal(bodies_before_head, 0);
-      assert_int_equal(upstreams, x.try == EXCHANGE_TRY_CONNECTING || x.try == EXCHANGE_TRY_OPEN);
-      // Something is awaited, with an end.
-      assert_true(x.finished || exchange_deadline(&x) > 0);
-    }
-    if (x.finished) {
-      assert_int_equal(finishes, 1);
-      assert_int_equal(upstreams, 0);
-    }
-  }
+  begin(true, true, 0, 0);
+  (void)step(EXCHANGE_ON_BEGIN);
+  assert_int_equal(copy_lost(), 0); // the connection that comes takes what is held
+  assert_false(x.copy_lost);
+  (void)connect_failed(EXCHANGE_REASON_REMOTE_CONNECT);
+  assert_int_equal(x.try, EXCHANGE_TRY_BACKOFF);
+  assert_int_equal(copy_lost(), REPLY);
+  assert_int_equal(x.status, 507);
+  assert_true(x.cut && x.copy_lost);
+  assert_int_equal(step(EXCHANGE_ON_CLIENT_DRAINED), FINISH);
+  begin(true, true, 0, 0); // with a try in flight it is only not kept
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_true(exchange_keeps_request(&x));
+  assert_int_equal(copy_lost(), 0);
+  assert_false(exchange_keeps_request(&x));
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, true, false), REPLY);
+}
+
+static void a_body_is_kept_only_for_tries_that_may_come(void **state) {
+  (void)state;
+  begin(true, false, 0, 0);
+  retry.attempts = 0;
+  (void)step(EXCHANGE_ON_BEGIN);
+  assert_true(exchange_keeps_request(&x)); // for the first
+  (void)connected(false);
+  assert_false(exchange_keeps_request(&x));
+  begin(true, false, 0, 0);
+  retry.attempts = 0;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(true); // it may turn out closed
+  assert_true(exchange_keeps_request(&x));
+  assert_int_equal(reset(EXCHANGE_REASON_TERMINATED, false, false), CONNECT);
+  (void)connected(false);
+  assert_false(exchange_keeps_request(&x));
+}
+
+static int allowed;
+
+static bool take_retry(void *ctx) {
+  (void)ctx;
+  return allowed-- > 0;
+}
+
+static void a_cluster_bears_so_many_retries(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  retry.on = RETRY_ON_5XX;
+  retry.attempts = 3;
+  x.policy.take_retry = take_retry;
+  allowed = 1;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  assert_int_equal(response_head(500), RESET_UP);
+  now = exchange_deadline(&x);
+  assert_int_equal(step(EXCHANGE_ON_TIMER), CONNECT);
+  (void)connected(false);
+  assert_int_equal(response_head(500), RESPOND); // the failure is passed on
+  assert_flags("UO");
+  assert_true(x.retry_overflow && !x.retry_limit && !x.retry_success);
+}
+
+static void an_overflow_is_not_tried_again(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  retry.on = UINT32_MAX;
+  (void)step(EXCHANGE_ON_BEGIN);
+  assert_int_equal(connect_failed(EXCHANGE_REASON_OVERFLOW), REPLY);
+  assert_int_equal(x.status, 503);
+  assert_flags("UO");
+  assert_true(str_eq(x.details, STR("upstream_reset_before_response_started{overflow}")));
+}
+
+static void a_retry_that_ends_well_is_noted(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  retry.on = RETRY_ON_5XX;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  (void)response_head(500);
+  assert_false(x.retry_success);
+  now = exchange_deadline(&x);
+  (void)step(EXCHANGE_ON_TIMER);
+  (void)connected(false);
+  assert_int_equal(response_head(404), RESPOND); // nothing that is retried
+  assert_true(x.retry_success);
+  assert_int_equal(x.retries, 1);
+}
+
+static void a_try_is_told_its_time(void **state) {
+  (void)state;
+  begin(false, true, 0, 0);
+  assert_int_equal(exchange_try_budget(&x, now), 0);
+  begin(false, true, 0, 30);
+  assert_int_equal(exchange_try_budget(&x, now), 30);
+  begin(false, true, 100, 30);
+  assert_int_equal(exchange_try_budget(&x, now), 30);
+  begin(false, true, 100, 300);
+  retry.on = RETRY_ON_5XX;
+  assert_int_equal(exchange_try_budget(&x, now + 5), 100); // of the first try
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now += 40;
+  (void)response_head(500);
+  assert_int_equal(exchange_try_budget(&x, now), 60);
+  assert_int_equal(exchange_try_budget(&x, now + 500), 1); // 0 would mean for ever
+}
+
+static void a_client_may_want_timeouts_to_look_like_success(void **state) {
+  (void)state;
+  begin(false, true, 300, 0);
+  x.policy.timeout_is_204 = true;
+  (void)step(EXCHANGE_ON_BEGIN);
+  (void)connected(false);
+  now = 1300;
+  assert_int_equal(step(EXCHANGE_ON_TIMER), RESET_UP | REPLY);
+  assert_int_equal(x.status, 204);
+  assert_int_equal(x.reply.body.len, 0);
+  assert_flags("UT");
 }
 
 static void flags_have_names(void **state) {
@@ -485,7 +548,13 @@ int main(void) {
       cmocka_unit_test(silence_has_an_end),
       cmocka_unit_test(a_request_without_end_is_answered_408),
       cmocka_unit_test(a_broken_request_says_why),
-      cmocka_unit_test(any_sequence_keeps_the_promises),
+      cmocka_unit_test(a_body_too_long_in_a_pause_is_507),
+      cmocka_unit_test(a_body_is_kept_only_for_tries_that_may_come),
+      cmocka_unit_test(a_cluster_bears_so_many_retries),
+      cmocka_unit_test(an_overflow_is_not_tried_again),
+      cmocka_unit_test(a_retry_that_ends_well_is_noted),
+      cmocka_unit_test(a_try_is_told_its_time),
+      cmocka_unit_test(a_client_may_want_timeouts_to_look_like_success),
       cmocka_unit_test(flags_have_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
