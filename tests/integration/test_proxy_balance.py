@@ -44,9 +44,9 @@ def hashed(**key):
 def test_a_header_keeps_its_endpoint():
     for algorithm in ({}, {"maglev": {}}, {"ringHash": {"minimumRingSize": 64}}):
         with Crowd(hashed(httpHeaderName="X-User-Id", **algorithm)) as it:
-            of = {f"user{i}": it.ask(fields=[("x-user-id", f"user{i}")]) for i in range(20)}
+            of = {f"user{i}": it.ask(fields=[("x-user-id", f"user{i}")]) for i in range(60)}
             equal(set(of.values()), {"b0", "b1", "b2"}, "all endpoints have users")
-            for user, name in of.items():
+            for user, name in list(of.items())[:15]:
                 equal({it.ask(fields=[("X-User-ID", user)]) for _ in range(3)}, {name}, f"the endpoint of {user}")
             equal({it.ask() for _ in range(60)}, {"b0", "b1", "b2"}, "without the header any will do")
 
@@ -83,7 +83,7 @@ def test_an_ejected_endpoint_loses_only_its_own_keys():
     policy = dict(hashed(httpHeaderName="x-user"), outlierDetection={
         "interval": "10ms", "baseEjectionTime": "300s", "maxEjectionPercent": 50, "consecutive5xxErrors": 1})
     with Crowd(policy, http=[{"route": [{"destination": {"host": "research-agent"}}], "retries": {"attempts": 0}}]) as it:
-        users = [f"user{i}" for i in range(30)]
+        users = [f"user{i}" for i in range(90)]
         before = {u: it.ask(fields=[("x-user", u)]) for u in users}
         it.backends[0].answer = lambda request, sock: b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
         victim = next(u for u in users if before[u] == "b0")
@@ -91,9 +91,10 @@ def test_an_ejected_endpoint_loses_only_its_own_keys():
         wait_for("the ejection", lambda: it.proxy.metric_sum("envoy_cluster_outlier_detection_ejections_active") == 1)
         after = {u: it.ask(fields=[("x-user", u)]) for u in users}
         check("b0" not in after.values(), "the ejected one is still asked")
-        # Most others stay: the ring of two has more places for each of them.
-        stayed = sum(after[u] == before[u] for u in users if before[u] != "b0")
-        check(stayed * 4 >= 3 * sum(before[u] != "b0" for u in users), f"only {stayed} stayed")
+        # Most others stay, five of six: the ring of two has more places for each of them.
+        others = [u for u in users if before[u] != "b0"]
+        stayed = sum(after[u] == before[u] for u in others)
+        check(stayed * 10 >= 6 * len(others), f"only {stayed} of {len(others)} stayed")
         equal({u: it.ask(fields=[("x-user", u)]) for u in users}, after, "it stays so")
 
 
@@ -118,7 +119,7 @@ def test_retries_of_hashed_routes():
         with Crowd(hashed(httpHeaderName="x-user"),
                    http=[{"route": [{"destination": {"host": "research-agent"}}], "retries": retries}]) as it:
             it.backends[0].answer = lambda request, sock: b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
-            users = [f"user{i}" for i in range(12)]
+            users = [f"user{i}" for i in range(60)]
             seen = {fetch(it.proxy.port, fields=[("x-user", u)]).status for u in users
                     if len(it.backends[0].requests) < 1}
             check(want <= seen | {200}, f"statuses {seen}, retryIgnorePreviousHosts {given}")
