@@ -2,6 +2,7 @@
 #include "proxy/dump_route.h"
 
 #include "manifests/text/duration.h"
+#include "proxy/dump_filters.h"
 
 static struct json *dump_string_match(struct arena *arena, const struct string_matcher *match) {
   struct json *item = json_new_object(arena);
@@ -142,5 +143,6 @@ struct json *dump_route(struct arena *arena, const struct table_route *route) {
                  route->reply_status);
     break;
   }
+  dump_filters(arena, item, route);
   return item;
 }

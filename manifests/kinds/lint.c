@@ -189,6 +189,7 @@ void lint_finish(struct lint *lint) {
     else if (object->kind == &rollout_kind)
       lint_rollout(lint, object);
   }
+  lint_explain(lint);
   lint_subsets(lint);
   lint_duplicates(lint);
   if (lint->findings->count)

@@ -27,6 +27,8 @@ void lint_virtual_service(struct lint *lint, const struct lint_object *object);
 void lint_http_route(struct lint *lint, const struct lint_object *object);
 void lint_destination_rule(struct lint *lint, const struct lint_object *object);
 void lint_rollout(struct lint *lint, const struct lint_object *object);
+// What policies mean beyond their names; information only.
+void lint_explain(struct lint *lint);
 // Rules between the objects.
 void lint_subsets(struct lint *lint);
 void lint_duplicates(struct lint *lint);
