@@ -170,6 +170,8 @@ void exchange_filters_apply(struct exchange_run *run, struct head *head,
     head_rules_apply(head, ops, NULL);
     return;
   }
+  if (ops->format_count > VALUES_MAX) // no table has that many: a head has no room for them
+    return;
   const struct head_field *proto = head_find(&run->request, HEAD_X_FORWARDED_PROTO);
   struct header_format_view view = {.request = &run->request,
                                     .response = head == &run->request ? NULL : head,

@@ -85,6 +85,7 @@ static const struct table_header *modifier_headers(struct builder *builder,
                                                    const struct route_header *from, size_t count,
                                                    size_t *ret_count, struct str *ret_host) {
   struct table_header *headers = ARENA_ARRAY(builder->arena, struct table_header, count);
+  unsigned flags = builder->input->settings->literal_uuid ? 0 : HEADER_FORMAT_UUID;
   *ret_count = 0;
   for (size_t i = 0; i < count; i++) {
     struct table_header header = {.name = table_lower(builder->arena, from[i].name)};
@@ -92,7 +93,7 @@ static const struct table_header *modifier_headers(struct builder *builder,
     if (str_eq(header.name, STR("host")))
       // Routing has used the Host; what is sent on may be another.
       *ret_host = arena_str(builder->arena, from[i].value);
-    else if (header_format_compile(builder->arena, from[i].value, HEADER_FORMAT_UUID, &header,
+    else if (header_format_compile(builder->arena, from[i].value, flags, &header,
                                    &err) == 0) // bytes that end a header were refused before
       headers[(*ret_count)++] = header;
   }

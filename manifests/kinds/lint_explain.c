@@ -149,12 +149,25 @@ static void explain_uuid(const struct route_header *headers, size_t count, const
            "Istio sends it as it stands");
 }
 
+// Every rule has a match: where none is written it is the path prefix "/".
+static bool takes_all(const struct http_route_rule *rule) {
+  for (size_t i = 0; i < rule->matches_count; i++) {
+    const struct http_route_match *match = &rule->matches[i];
+    bool any_path = match->path.type != HTTP_ROUTE_PATH_EXACT &&
+                    match->path.type != HTTP_ROUTE_PATH_REGEX &&
+                    (!match->path.value.len || str_eq_z(match->path.value, "/"));
+    if (any_path && !match->headers_count && !match->query_params_count && !match->method.len)
+      return true;
+  }
+  return rule->matches_count == 0;
+}
+
 static void explain_http_route(struct lint *lint, const struct lint_object *object) {
   const struct http_route_spec *spec = &((const struct http_route *)object->object)->spec;
   struct check check = lint_check(lint, object);
   for (size_t i = 0; i < spec->rules_count; i++) {
     const struct http_route_rule *rule = &spec->rules[i];
-    if (!spec->hostnames_count && !rule->matches_count)
+    if (!spec->hostnames_count && takes_all(rule))
       tell(&check, "takes-the-rest", check_index(&check, "spec.rules", i, ""),
            "without hostnames and matches it takes every request of its Gateway that no other "
            "route takes");
