@@ -59,5 +59,7 @@ struct verdict assessment_verdict(const struct assessment *state, const struct s
 
 // Up to where samples are counted: for query_options.counted_until_ms.
 int64_t assessment_counted_until(const struct assessment *state);
+// How clustered stable's errors are, from their split over its replicas; 0 while that is not known.
+double assessment_phi(const struct assessment *state);
 // The canary's share of the step's requests in percent; false below 100 requests.
 bool assessment_observed(const struct assessment *state, double *ret_percent);

@@ -75,8 +75,9 @@ static struct json *test_json(struct arena *arena, const struct test_state *test
 }
 
 static struct json *counts_json(struct arena *arena, const struct metric_counts *counts) {
-  const double values[] = {counts->failures,    counts->measurements,  counts->good,
-                           counts->good_in_row, counts->errors_in_row, counts->inconclusive};
+  const double values[] = {counts->failures,           counts->measurements,  counts->good,
+                           counts->good_in_row,        counts->errors_in_row, counts->inconclusive,
+                           (double)counts->measured_ms};
   return numbers_json(arena, values, ARRAY_LEN(values));
 }
 
@@ -106,7 +107,7 @@ static struct json *metric_json(struct arena *arena, const struct metric_state *
     json_put(arena, item, "against", wealth_json(arena, &metric->gauge, BETTING_EXPERTS));
     json_put(arena, item, "for", number_json(arena, rounded(metric->gauge_for)));
   }
-  if (metric->series.points)
+  if (metric->series.points || metric->series.open.at_ms)
     json_put(arena, item, "series", series_json(arena, &metric->series));
   return item;
 }
@@ -209,7 +210,8 @@ static bool read_test(const struct json *json, struct test_state *test) {
 static bool read_counts(const struct json *json, struct metric_counts *counts) {
   int *const fields[] = {&counts->failures,    &counts->measurements,  &counts->good,
                          &counts->good_in_row, &counts->errors_in_row, &counts->inconclusive};
-  if (!json_is(json, JSON_ARRAY) || json->count != ARRAY_LEN(fields))
+  if (!json_is(json, JSON_ARRAY) || json->count != ARRAY_LEN(fields) + 1 ||
+      !read_time(json_at(json, ARRAY_LEN(fields)), &counts->measured_ms))
     return false;
   for (size_t i = 0; i < ARRAY_LEN(fields); i++)
     if (!read_small(json_at(json, i), fields[i]))

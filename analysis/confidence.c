@@ -6,7 +6,7 @@
 #define SHAPE 0.5
 #define RATE 100.0
 #define SHARE_PRIOR 100.0
-#define BISECTIONS 80
+#define BISECTIONS 48
 #define DKW_A 0.85
 #define DKW_M 100.0
 
@@ -20,11 +20,20 @@ double confidence_log_e(double a, double b, double n, double x, double theta) {
          (x > 0 ? x * log(theta) : 0);
 }
 
-// Where log E crosses `wanted` between `in` (below it) and `out` (above it).
-static double crossing(double n, double x, double wanted, double in, double out) {
+// log E as a function of theta: constant + n theta - x log(theta).
+struct curve {
+  double constant, n, x;
+};
+
+static double curve_at(const struct curve *curve, double theta) {
+  return curve->constant + curve->n * theta - (curve->x > 0 ? curve->x * log(theta) : 0);
+}
+
+// Where it crosses `wanted` between `in` (below it) and `out` (above it).
+static double crossing(const struct curve *curve, double wanted, double in, double out) {
   for (int i = 0; i < BISECTIONS; i++) {
     double middle = (in + out) / 2;
-    if (confidence_log_e(SHAPE, RATE, n, x, middle) <= wanted)
+    if (curve_at(curve, middle) <= wanted)
       in = middle;
     else
       out = middle;
@@ -36,15 +45,16 @@ struct interval confidence_interval(double n, double x, double alpha) {
   if (n <= 0)
     return (struct interval){0, 1};
   double wanted = log(1 / alpha), centre = (x + SHAPE) / (n + RATE);
-  // log E is smallest at x/n; the centre may lie outside for few requests, so start from x/n.
+  struct curve curve = {confidence_log_e(SHAPE, RATE, n, x, 1) - n, n, x};
+  // log E is smallest at x/n; where even that is too large, the interval is a point at the centre.
   double inside = x > 0 ? x / n : 0;
-  if (confidence_log_e(SHAPE, RATE, n, x, fmax(inside, 1e-300)) > wanted)
+  if (curve_at(&curve, inside) > wanted)
     inside = centre;
   double far = fmax(2 * centre, 2 * inside);
-  while (confidence_log_e(SHAPE, RATE, n, x, far) <= wanted && far < 2)
+  while (curve_at(&curve, far) <= wanted && far < 2)
     far *= 2;
-  struct interval interval = {x > 0 ? crossing(n, x, wanted, inside, 0) : 0,
-                              crossing(n, x, wanted, inside, far)};
+  struct interval interval = {x > 0 ? crossing(&curve, wanted, inside, 0) : 0,
+                              crossing(&curve, wanted, inside, far)};
   interval.high = fmin(1, interval.high);
   interval.low = fmin(interval.low, interval.high);
   return interval;

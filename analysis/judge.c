@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/judge.h"
 
+#include "analysis/burn_rate.h"
+#include "analysis/condition.h"
+#include "analysis/rank.h"
 #include "analysis/sequential.h"
 #include "analysis/threshold.h"
 #include "manifests/base/bug.h"
@@ -8,8 +11,7 @@
 #define DEFAULT_MIN_REQUESTS 50.0
 
 static const struct judge *const JUDGES[] = {
-    &judge_sequential,
-    &judge_threshold,
+    &judge_sequential, &judge_threshold, &judge_condition, &judge_burn_rate, &judge_rank,
 };
 
 static const struct judge_preset PRESETS[] = {

@@ -25,7 +25,8 @@ struct judge_settings {
   // threshold
   int failure_limit;         // failed measurements that are tolerated; negative: 3
   bool counts_all;           // failures count until the release ends (Flagger), not in a row
-  int64_t measure_window_ms; // over which a measurement looks back; 0: since the last one
+  int64_t measure_window_ms; // a measurement is the plain share of so long a window (Flagger); 0: a
+                             // test of each min_requests
   // condition
   int count;                   // measurements after which a metric is done; 0: until the step ends
   int64_t initial_delay_ms;    // of a step, before the first measurement
@@ -74,6 +75,7 @@ struct metric_counts {
   int failures;     // failed measurements: in a row, or all
   int measurements; // in this step
   int good, good_in_row, errors_in_row, inconclusive;
+  int64_t measured_ms; // end of the last window; 0: none yet
 };
 
 // A ring of measurements over time: of windows, or the two series of a rank test. Kept in arrival

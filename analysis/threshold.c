@@ -93,24 +93,46 @@ static enum measured measure_test(const struct test_state *test, const struct me
   return share_of(block->x_c, block->n_c) > bound.share ? MEASURED_FAILED : MEASURED_UNCHANGED;
 }
 
-static void count_measurement(struct metric_state *state, enum measured measured) {
+static void count_measurement(struct metric_state *state, enum measured measured, bool all) {
   state->counts.measurements++;
   if (measured == MEASURED_FAILED)
     state->counts.failures++;
-  else if (measured == MEASURED_GOOD)
+  else if (measured == MEASURED_GOOD && !all)
     state->counts.failures = 0;
+}
+
+// With a window: its plain share, as long as it has enough requests to be one.
+static enum measured measure_window(const struct test_state *test, const struct metric_spec *spec,
+                                    double enough) {
+  struct bound bound = bound_of(test, spec, enough);
+  if (!bound.known || test->role == TEST_PASSES_ONLY || is_shared(test, spec))
+    return MEASURED_GOOD;
+  return share_of(test->block.x_c, test->block.n_c) > bound.share ? MEASURED_FAILED : MEASURED_GOOD;
+}
+
+// Whether it is time for a measurement.
+static bool is_due(const struct judge_scene *scene, struct metric_state *state) {
+  int64_t window_ms = scene->settings->measure_window_ms;
+  if (window_ms <= 0)
+    return true;
+  if (!state->counts.measured_ms)
+    state->counts.measured_ms = scene->from_ms > 0 ? scene->from_ms : 1;
+  if (scene->to_ms - state->counts.measured_ms < window_ms)
+    return false;
+  state->counts.measured_ms = scene->to_ms;
+  return true;
 }
 
 static void threshold_measure(const struct judge_scene *scene, size_t metric) {
   struct metric_state *state = &scene->metrics[metric];
   const struct metric_spec *spec = &scene->specs[metric];
   const struct judge_settings *settings = scene->settings;
-  if (!scene->in_step)
+  if (!scene->in_step || !is_due(scene, state))
     return;
   if (spec->kind == METRIC_CUSTOM) {
     if (state->reading.kind == READING_VALUE)
-      count_measurement(state,
-                        state->reading.value > spec->limit ? MEASURED_FAILED : MEASURED_GOOD);
+      count_measurement(state, state->reading.value > spec->limit ? MEASURED_FAILED : MEASURED_GOOD,
+                        settings->counts_all);
     return;
   }
   double enough = judge_min_requests(settings);
@@ -118,12 +140,14 @@ static void threshold_measure(const struct judge_scene *scene, size_t metric) {
     return;
   enum measured worst = MEASURED_GOOD;
   for (size_t i = 0; i < state->test_count; i++) {
-    enum measured measured = measure_test(&state->tests[i], spec, enough);
+    enum measured measured = settings->measure_window_ms > 0
+                                 ? measure_window(&state->tests[i], spec, enough)
+                                 : measure_test(&state->tests[i], spec, enough);
     if (measured > worst)
       worst = measured;
     state->tests[i].block = (struct tally){0};
   }
-  count_measurement(state, worst);
+  count_measurement(state, worst, settings->counts_all);
 }
 
 // "error" or "slower than 250ms": what is counted, for sentences.

@@ -17,6 +17,9 @@
 //   failed    when this block alone has evidence >= 3, or the step as a whole has and the block is
 //   above the bound too; unchanged when the step as a whole has evidence >= 3, but the block is
 //   within the bound; good      otherwise: the count of failures starts again from 0.
+// With measure_window_ms a measurement is made each time so long has passed, and failed when the
+// share of that window is over the bound (fewer than min_requests in it: no measurement). With
+// counts_all a good one does not start again from 0. Both together are Flagger's way of counting.
 // For a custom metric each interval is a measurement; it failed when the value is over the limit.
 //
 // Outcome: fail at failure_limit + 1 failures in a row. Pass when the step has min_requests, no

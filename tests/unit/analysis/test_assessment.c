@@ -226,10 +226,10 @@ static void damaged_state_starts_afresh(void **state) {
       "0,0],\"metrics\":[]}",
       "{\"v\":2,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
       "\"release\":[0,0,"
-      "0,0],\"metrics\":[{\"name\":\"a\",\"counts\":[-1,0,0,0,0,0],\"tests\":[]}]}",
+      "0,0],\"metrics\":[{\"name\":\"a\",\"counts\":[-1,0,0,0,0,0,0],\"tests\":[]}]}",
       "{\"v\":2,\"began\":1,\"until\":2,\"newest\":2,\"stepBegan\":1,\"step\":[0,0,0,0],"
       "\"release\":[0,0,"
-      "0,0],\"metrics\":[{\"name\":\"a\",\"counts\":[0,0,0,0,0,0],\"tests\":[1,2,3,4,5]}]}",
+      "0,0],\"metrics\":[{\"name\":\"a\",\"counts\":[0,0,0,0,0,0,0],\"tests\":[1,2,3,4,5]}]}",
   };
   for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
     struct json *json = NULL;

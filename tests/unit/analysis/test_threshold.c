@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/threshold.h"
 #include "manifests/base/rng.h"
+#include "support_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,11 +262,38 @@ static void healthy_canaries_stay_and_bad_ones_go(void **state) {
   assert_true(simulate(0.02, 0.001, &passes) >= 290);
 }
 
+// As Flagger counts: a window's plain share, failures never forgotten.
+static void windows_and_failures_that_add_up(void **state) {
+  (void)state;
+  struct stage stage;
+  stage_open(&stage, "threshold", "error-rate", 1);
+  stage.spec.relative = false;
+  stage.state.tests[0] = stage.state.tests[1];
+  stage.state.test_count = 1;
+  stage.settings =
+      (struct judge_settings){.failure_limit = 1, .counts_all = true, .measure_window_ms = 60000};
+  const double bad[] = {2, 0, 2}; // of 12 x 10 requests a minute: 1.7 %
+  for (int minute = 0; minute < 3; minute++) {
+    assert_true(stage_verdict(&stage).outcome != OUTCOME_FAIL);
+    for (int i = 0; i < 12; i++)
+      stage_counts(&stage, 5, (struct tally){10, i < bad[minute], 90, 0});
+    assert_int_equal(stage.state.counts.measurements, minute + 1);
+  }
+  assert_int_equal(stage_verdict(&stage).outcome, OUTCOME_FAIL);
+  for (int i = 0; i < 24; i++) // no traffic is no failure
+    stage_counts(&stage, 5, (struct tally){0});
+  assert_int_equal(stage.state.counts.measurements, 3);
+  stage_close(&stage);
+}
+
 static void judges_are_found_or_refused(void **state) {
   (void)state;
   struct err err = {0};
   assert_string_equal(judge_find(STR(""), &err)->name, "sequential");
   assert_ptr_equal(judge_find(STR("threshold"), &err), &judge_threshold);
+  assert_string_equal(judge_find(STR("condition"), &err)->name, "condition");
+  assert_string_equal(judge_find(STR("burnRate"), &err)->name, "burnRate");
+  assert_string_equal(judge_find(STR("rank"), &err)->name, "rank");
   assert_null(judge_find(STR("oracle"), &err));
   assert_int_equal(err.rc, RC_INVALID);
 }
@@ -283,6 +311,7 @@ int main(void) {
                                       teardown),
       cmocka_unit_test_setup_teardown(custom_values_are_compared_with_the_limit, setup, teardown),
       cmocka_unit_test_setup_teardown(healthy_canaries_stay_and_bad_ones_go, setup, teardown),
+      cmocka_unit_test_setup_teardown(windows_and_failures_that_add_up, setup, teardown),
       cmocka_unit_test_setup_teardown(judges_are_found_or_refused, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
