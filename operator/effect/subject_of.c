@@ -48,17 +48,15 @@ const char *subject_preset_name(const struct rollout *rollout) {
   return "default"; // also where none is named
 }
 
+// `min` of the step is the planner's (plan_steps.c), by the clock; the judge's own gate would be
+// late by the age of its samples.
 static void set_sequential(const struct rollout *rollout, struct judge_settings *settings) {
   const struct rollout_judge *judge = &rollout->spec.analysis.judge;
   const struct judge_preset *preset = judge_preset_find(str_of(subject_preset_name(rollout)), NULL);
-  const struct rollout_monitor_step *monitor = monitor_of(rollout);
   settings->alpha = judge->alpha > 0 ? judge->alpha : preset->alpha;
   settings->beta = judge->beta > 0 ? judge->beta : preset->beta;
   settings->min_detect_ms = judge->min_detect_ms > 0 ? judge->min_detect_ms : preset->min_detect_ms;
   settings->limit_alone = !judge->only_if_worse;
-  settings->min_step_ms = monitor ? monitor->min_ms : 0;
-  if (monitor && settings->min_step_ms > monitor->duration_ms)
-    settings->min_step_ms = monitor->duration_ms;
 }
 
 static void set_others(const struct rollout_judge *judge, struct judge_settings *settings) {

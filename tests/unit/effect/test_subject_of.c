@@ -116,7 +116,6 @@ static void a_preset_is_what_the_user_did_not_say(void **state) {
   struct judge_settings plain = subject_judge_settings(rollout(""), 5000);
   assert_string_equal(subject_judge_name(rollout("")), "sequential");
   assert_true(plain.alpha == 0.01 && plain.beta == 0.05 && plain.min_detect_ms == 30000);
-  assert_int_equal(plain.min_step_ms, 60000);
   assert_true(plain.weight == 10 && !plain.limit_alone && plain.scrape_ms == 5000);
   struct rollout *strict =
       rollout("  analysis: {interval: 15s, judge: {preset: strict, alpha: 0.001, "
