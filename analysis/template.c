@@ -103,3 +103,53 @@ int template_render_subject(struct str text, const struct subject *subject, stru
   };
   return template_render(text, vars, ARRAY_LEN(vars), arena, ret_text, err);
 }
+
+static const struct template_arg *argument_find(const struct template_arg *args, size_t count,
+                                                struct str name) {
+  for (size_t i = 0; i < count; i++)
+    if (str_eq(args[i].name, name))
+      return &args[i];
+  return NULL;
+}
+
+static int one_argument(struct buf *out, struct str name, const struct template_arg *args,
+                        size_t count, struct arena *arena, struct err *err) {
+  const struct template_arg *arg = argument_find(args, count, name);
+  if (!arg)
+    return err_set(err, RC_INVALID, "{{ args.%.*s }} has no value", STR_ARG(name));
+  if (find_pair(arg->value, 0, '{') >= 0)
+    return err_set(err, RC_INVALID, "argument %.*s must not be a template itself", STR_ARG(name));
+  (void)buf_add_str(out, query_quote(arg->value, arena));
+  return 0;
+}
+
+int template_arguments(struct str text, const struct template_arg *args, size_t count,
+                       struct arena *arena, struct str *ret_text, struct err *err) {
+  struct buf out;
+  int rc = 0;
+  size_t at = 0;
+  buf_init(&out, TEMPLATE_MAX_BYTES);
+  for (;;) {
+    ptrdiff_t open = find_pair(text, at, '{');
+    ptrdiff_t close = open < 0 ? -1 : find_pair(text, (size_t)open + 2, '}');
+    if (close < 0)
+      break;
+    struct str name = str_trim(str_slice(text, (size_t)open + 2, (size_t)close));
+    bool ours = str_starts(name, STR("args."));
+    (void)buf_add_str(&out, str_slice(text, at, ours ? (size_t)open : (size_t)close + 2));
+    at = (size_t)close + 2;
+    if (ours)
+      rc = one_argument(&out, str_slice(name, 5, name.len), args, count, arena, err);
+    if (rc != 0)
+      goto out;
+  }
+  (void)buf_add_str(&out, str_slice(text, at, text.len));
+  if (out.failed) {
+    rc = err_set(err, RC_INVALID, "the query is longer than %u bytes", TEMPLATE_MAX_BYTES);
+    goto out;
+  }
+  *ret_text = text.len ? arena_str(arena, buf_str(&out)) : text;
+out:
+  buf_dispose(&out);
+  return rc;
+}

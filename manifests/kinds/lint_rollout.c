@@ -3,6 +3,7 @@
 // clear.
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/lint_rules.h"
+#include "manifests/kinds/metric_set.h"
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/kinds/virtual_service.h"
@@ -77,6 +78,40 @@ static void check_metrics(const struct rollout_spec *spec, struct check *check) 
                  "a range of %.*s is shorter than two scrapes of Prometheus (every 5s), so there "
                  "is nothing to calculate with",
                  STR_ARG(duration_format(check->arena, window)));
+  }
+}
+
+static bool gives(const struct rollout_metric_set_ref *ref, struct str name) {
+  for (size_t i = 0; i < ref->args_count; i++)
+    if (str_eq(ref->args[i].name, name))
+      return true;
+  return false;
+}
+
+static bool declares(const struct metric_set_spec *set, struct str name) {
+  for (size_t i = 0; i < set->args_count; i++)
+    if (str_eq(set->args[i].name, name))
+      return true;
+  return false;
+}
+
+// A MetricSet that is not among the files may be in the cluster: only one that is here is compared.
+static void check_sets(struct lint *lint, const struct lint_object *object, struct check *check) {
+  const struct rollout_analysis *analysis =
+      &((const struct rollout *)object->object)->spec.analysis;
+  for (size_t i = 0; i < analysis->metric_sets_count; i++) {
+    const struct rollout_metric_set_ref *ref = &analysis->metric_sets[i];
+    const struct lint_object *found = lint_find(lint, &metric_set_kind, object->ns, ref->name);
+    const struct metric_set *set = found ? found->object : NULL;
+    const char *place = check_index(check, "spec.analysis.metricSets", i, "");
+    for (size_t a = 0; set && a < set->spec.args_count; a++)
+      if (!set->spec.args[a].value.ptr && !gives(ref, set->spec.args[a].name))
+        check_error(check, "missing-argument", place, "MetricSet %.*s needs the argument %.*s",
+                    STR_ARG(ref->name), STR_ARG(set->spec.args[a].name));
+    for (size_t a = 0; set && a < ref->args_count; a++)
+      if (!declares(&set->spec, ref->args[a].name))
+        check_error(check, "unknown-argument", place, "MetricSet %.*s has no argument %.*s",
+                    STR_ARG(ref->name), STR_ARG(ref->args[a].name));
   }
 }
 
@@ -156,6 +191,7 @@ void lint_rollout(struct lint *lint, const struct lint_object *object) {
   check_template(lint, object);
   check_steps(spec, &check);
   check_metrics(spec, &check);
+  check_sets(lint, object, &check);
   check_route(lint, object, &check);
   const struct lint_object *rule =
       lint_find(lint, &destination_rule_kind, object->ns, spec->traffic.destination_rule);

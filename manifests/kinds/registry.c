@@ -14,6 +14,7 @@
 #include "manifests/kinds/http_route.h"
 #include "manifests/kinds/istio_gateway.h"
 #include "manifests/kinds/lease.h"
+#include "manifests/kinds/metric_set.h"
 #include "manifests/kinds/namespace.h"
 #include "manifests/kinds/reference_grant.h"
 #include "manifests/kinds/replica_set.h"
@@ -26,14 +27,31 @@
 
 // Of two kinds that share a name (Gateway), the one that a bare name means stands first.
 static const struct kind_desc *const kinds[] = {
-    &rollout_kind,          &rollout_action_kind, &virtual_service_kind,
-    &destination_rule_kind, &gateway_kind,        &istio_gateway_kind,
-    &service_entry_kind,    &workload_entry_kind, &gateway_class_kind,
-    &http_route_kind,       &grpc_route_kind,     &reference_grant_kind,
-    &deployment_kind,       &replica_set_kind,    &pod_kind,
-    &service_kind,          &endpoint_slice_kind, &endpoints_kind,
-    &namespace_kind,        &event_kind,          &config_map_kind,
-    &secret_kind,           &lease_kind,          &custom_resource_definition_kind,
+    &rollout_kind,
+    &rollout_action_kind,
+    &metric_set_kind,
+    &virtual_service_kind,
+    &destination_rule_kind,
+    &gateway_kind,
+    &istio_gateway_kind,
+    &service_entry_kind,
+    &workload_entry_kind,
+    &gateway_class_kind,
+    &http_route_kind,
+    &grpc_route_kind,
+    &reference_grant_kind,
+    &deployment_kind,
+    &replica_set_kind,
+    &pod_kind,
+    &service_kind,
+    &endpoint_slice_kind,
+    &endpoints_kind,
+    &namespace_kind,
+    &event_kind,
+    &config_map_kind,
+    &secret_kind,
+    &lease_kind,
+    &custom_resource_definition_kind,
 };
 
 size_t kind_count(void) {

@@ -152,4 +152,16 @@ void rollout_check_spec(const void *object, struct check *check) {
       if (str_eq(spec->analysis.metrics[i].name, spec->analysis.metrics[j].name))
         check_error(check, "duplicate", check_index(check, "analysis.metrics", i, ".name"),
                     "\"%.*s\" is listed twice", STR_ARG(spec->analysis.metrics[i].name));
+  for (size_t i = 0; i < spec->analysis.metric_sets_count; i++)
+    check_unique(check, check_index(check, "analysis.metricSets", i, ".args"), ".name",
+                 spec->analysis.metric_sets[i].args, spec->analysis.metric_sets[i].args_count,
+                 sizeof *spec->analysis.metric_sets[i].args,
+                 offsetof(struct rollout_argument, name));
+  check_unique(check, "analysis.metricSets", ".name", spec->analysis.metric_sets,
+               spec->analysis.metric_sets_count, sizeof *spec->analysis.metric_sets,
+               offsetof(struct rollout_metric_set_ref, name));
+  for (size_t i = 0; i < spec->analysis.metrics_count; i++)
+    if (str_contains(rollout_metric_limit(&spec->analysis.metrics[i], check->arena), STR("{{")))
+      check_error(check, "format", check_index(check, "analysis.metrics", i, ".limit"),
+                  "arguments are for MetricSets");
 }

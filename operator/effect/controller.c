@@ -6,6 +6,7 @@
 #include "manifests/kinds/deployment.h"
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/lease.h"
+#include "manifests/kinds/metric_set.h"
 #include "manifests/kinds/virtual_service.h"
 #include "manifests/source/kube_resource.h"
 #include "operator/effect/controller_parts.h"
@@ -202,7 +203,8 @@ static void on_watch_error(struct kube_watch *watch, const struct err *err, void
 
 static const kube_event_fn handlers[WATCH_COUNT] = {
     [WATCH_ROLLOUTS] = on_rollout, [WATCH_DEPLOYMENTS] = on_object, [WATCH_SERVICES] = on_service,
-    [WATCH_RULES] = on_object,     [WATCH_ACTIONS] = on_object,     [WATCH_LEASES] = on_lease};
+    [WATCH_RULES] = on_object,     [WATCH_ACTIONS] = on_object,     [WATCH_SETS] = on_object,
+    [WATCH_LEASES] = on_lease};
 
 static int open_watch(struct controller *controller, enum controller_watch which, struct err *err) {
   struct kube_watch_options options = {.resource = &controller->resources[which],

@@ -20,6 +20,7 @@
   XX(SERVICES, virtual_service_kind)                                                               \
   XX(RULES, destination_rule_kind)                                                                 \
   XX(ACTIONS, rollout_action_kind)                                                                 \
+  XX(SETS, metric_set_kind)                                                                        \
   XX(LEASES, lease_kind)
 
 enum controller_watch {

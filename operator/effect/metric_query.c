@@ -6,6 +6,7 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/log.h"
+#include "manifests/kinds/metric_set.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/schema/decode.h"
 #include "operator/effect/query_round.h"
@@ -82,6 +83,27 @@ static void cannot_judge(struct release *release, const struct err *why) {
   release_due(release, 0);
 }
 
+// The MetricSets that the Rollout names, as they are now.
+static struct metric_sets sets_of(const struct release *release, const struct rollout *rollout,
+                                  struct arena *arena) {
+  const struct rollout_analysis *analysis = &rollout->spec.analysis;
+  const struct metric_set **items =
+      ARENA_ARRAY(arena, const struct metric_set *, analysis->metric_sets_count + 1);
+  struct metric_sets sets = {.items = items};
+  for (size_t i = 0; i < analysis->metric_sets_count; i++) {
+    const struct json *json = kube_watch_get(release->controller->watches[WATCH_SETS], release->ns,
+                                             analysis->metric_sets[i].name);
+    struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+    void *set = NULL;
+    // The cache's object may go before the round ends: what is decoded refers to a copy.
+    if (json)
+      (void)kind_decode(&metric_set_kind, json_dup(arena, json), &options, arena, NULL, &set);
+    if (set)
+      items[sets.count++] = set;
+  }
+  return sets;
+}
+
 // To the next tick of a clock that all releases of this interval share.
 static int64_t until_next_look(const struct rollout *rollout) {
   int64_t interval_ms = rollout->spec.analysis.interval_ms;
@@ -108,7 +130,9 @@ static void prepare(struct controller *controller, struct map *rounds, struct re
   asked.judge = judge_find(str_of(subject_judge_name(rollout)), &err);
   // The rule's strings are the cache's: a copy lives as long as the subject.
   struct json *kept_rule = rule ? json_dup(&asked.arena, rule) : NULL;
-  if (!asked.judge || subject_of(rollout, kept_rule, &asked.arena, asked.subject, &err) != RC_OK) {
+  struct metric_sets sets = sets_of(release, rollout, &asked.arena);
+  if (!asked.judge ||
+      subject_of(rollout, kept_rule, &sets, &asked.arena, asked.subject, &err) != RC_OK) {
     cannot_judge(release, &err);
     arena_dispose(&asked.arena);
     return;

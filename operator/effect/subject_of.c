@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/effect/subject_of.h"
+#include "operator/effect/metric_sets.h"
 #include "operator/traffic/virtual_service.h"
 
 #define WARMUP_MAX_MS 60000
@@ -154,24 +155,29 @@ static int metric_of(const struct rollout_metric *metric, const struct judge_pre
   return limit.len ? metric_limit_parse(spec, limit, err) : RC_OK;
 }
 
-int subject_of(const struct rollout *rollout, const struct json *rule, struct arena *arena,
-               struct subject *ret_subject, struct err *err) {
-  const struct rollout_analysis *analysis = &rollout->spec.analysis;
+int subject_of(const struct rollout *rollout, const struct json *rule,
+               const struct metric_sets *sets, struct arena *arena, struct subject *ret_subject,
+               struct err *err) {
   double weight = 0;
+  struct rollout_metric *given = NULL;
+  size_t count = 0;
+  int rc = metric_sets_expand(rollout, sets, arena, &given, &count, err);
+  if (rc != RC_OK)
+    return rc;
   (void)str_to_double(rollout->status.weight.canary, &weight);
-  struct metric_spec *metrics = ARENA_ARRAY(arena, struct metric_spec, analysis->metrics_count + 1);
+  struct metric_spec *metrics = ARENA_ARRAY(arena, struct metric_spec, count + 1);
   struct subject subject = {.ns = rollout->metadata.namespace_,
                             .name = rollout->metadata.name,
                             .service = vs_full_host(json_path_string(rule, "spec.host"),
                                                     rollout->metadata.namespace_, arena),
                             .metrics = metrics,
-                            .metric_count = analysis->metrics_count,
+                            .metric_count = count,
                             .weight = weight,
-                            .interval_ms = analysis->interval_ms};
+                            .interval_ms = rollout->spec.analysis.interval_ms};
   const struct judge_preset *preset = judge_preset_find(str_of(subject_preset_name(rollout)), NULL);
-  int rc = tell_apart(rollout, rule, &subject, err);
-  for (size_t i = 0; i < analysis->metrics_count && rc == RC_OK; i++)
-    rc = metric_of(&analysis->metrics[i], preset, arena, &metrics[i], err);
+  rc = tell_apart(rollout, rule, &subject, err);
+  for (size_t i = 0; i < count && rc == RC_OK; i++)
+    rc = metric_of(&given[i], preset, arena, &metrics[i], err);
   if (rc == RC_OK)
     *ret_subject = subject;
   return rc;

@@ -4,13 +4,20 @@
 #pragma once
 
 #include "analysis/judge.h"
+#include "manifests/kinds/metric_set.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/text/json.h"
 
 // RC_INVALID when a metric cannot be used or the versions cannot be told apart; the message says
 // which and why. Strings are in `arena` or belong to the arguments.
-int subject_of(const struct rollout *rollout, const struct json *rule, struct arena *arena,
-               struct subject *ret_subject, struct err *err);
+// `sets`: the MetricSets of its namespace that are there, decoded.
+struct metric_sets {
+  const struct metric_set *const *items;
+  size_t count;
+};
+int subject_of(const struct rollout *rollout, const struct json *rule,
+               const struct metric_sets *sets, struct arena *arena, struct subject *ret_subject,
+               struct err *err);
 // Whether the canary may have requests to judge by: from its first one to decommission, also while
 // paused.
 bool subject_is_judged(const struct rollout_status *status);

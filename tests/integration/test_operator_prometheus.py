@@ -69,6 +69,53 @@ def test_a_token_from_a_secret_that_changes(env):
         guarded.stop()
 
 
+def test_a_metric_set_is_shared_and_tracked(env):
+    case = Case(env, "shared", HELD, metricSets=[{"name": "web", "args": [{"name": "queue", "value": "mail"}]}])
+    path = f"{support.SERIN}/namespaces/shared/metricsets"
+    spec = {"args": [{"name": "queue"}, {"name": "most", "value": "40"}],
+            "metrics": [{"name": "depth", "query": 'queue_depth{q="{{ args.queue }}",v="{{ canaryVersion }}"}[60s]',
+                         "limit": "{{ args.most }}"}]}
+    body = {"apiVersion": "serin.dev/v1alpha1", "kind": "MetricSet", "metadata": {"name": "web", "namespace": "shared"}, "spec": spec}
+    wrong = json.loads(json.dumps(body))
+    wrong["spec"]["metrics"][0]["query"] = "up{a=\"{{ args.quue }}\"}"
+    reply = env.server.request("POST", path, wrong)
+    check(reply.status in (400, 422) and "args.quue" in reply.text, reply.text)
+    env.prometheus.add("queue_depth", 12, q="mail", v="v2")
+    case.begin()
+    wait_for("the missing set in status", lambda: "MetricSet web does not exist" in message(case))
+    env.server.ok("POST", path, body)
+
+    def depth():
+        return next((m for m in case.status().get("metrics", []) if m["name"] == "depth"), {})
+    wait_for("the value of the shared metric", lambda: depth().get("canary") == "12" and depth().get("limit") == "40")
+    spec["args"][1]["value"] = "35"
+    env.server.ok("PATCH", f"{path}/web", {"spec": spec}, content_type="application/merge-patch+json")
+    wait_for("the changed set to count", lambda: depth().get("limit") == "35")
+
+
+def test_evidence_goes_on_after_a_kill(env):
+    case = Case(env, "evidence", HELD)
+    env.world.errors["evidence", "v2"] = 0.004 # worse, but far from a rollback within these seconds
+    case.begin()
+
+    def state():
+        text = case.status().get("judge", {}).get("state")
+        return json.loads(text) if text else {}
+    before = wait_for("some evidence", lambda: state().get("release", [0])[0] > 800 and state())
+    env.operator.kill()
+    after_kill = case.status()["judge"]
+    env.operator.start()
+    kept = json.loads(after_kill["state"])
+    wait_for("the next block of evidence", lambda: state()["until"] > kept["until"])
+    after = state()
+    equal(after["began"], before["began"], "the begin of the release")
+    check(after["release"][0] > kept["release"][0] and after["release"][1] >= kept["release"][1], f"{kept} {after}")
+    # No request is counted twice: the counts are those of the counters themselves.
+    total = sum(value for (name, labels), value in env.prometheus.counters.items() if name == "istio_requests_total"
+                and ("destination_version", "v2") in labels and ("destination_service", case.host) in labels)
+    check(state()["release"][0] <= total, f"{state()['release']} of {total}")
+
+
 def make_certificates(directory):
     def run(*command):
         subprocess.run(["openssl", *command], cwd=directory, check=True, capture_output=True)

@@ -56,7 +56,7 @@ static void versions_are_told_apart_by_label(void **state) {
                            "{name: v2, labels: {version: two}}]}");
   struct subject subject;
   struct err err = {0};
-  assert_int_equal(subject_of(rollout(""), rule, &arena, &subject, &err), RC_OK);
+  assert_int_equal(subject_of(rollout(""), rule, NULL, &arena, &subject, &err), RC_OK);
   assert_string_equal(subject.label.ptr, "destination_version");
   assert_string_equal(subject.stable.ptr, "one");
   assert_string_equal(subject.canary.ptr, "two");
@@ -74,7 +74,7 @@ static void versions_are_told_apart_by_workload(void **state) {
   for (size_t i = 0; i < 2; i++) {
     struct subject subject;
     struct err err = {0};
-    assert_int_equal(subject_of(rollout(""), yaml(rules[i]), &arena, &subject, &err), RC_OK);
+    assert_int_equal(subject_of(rollout(""), yaml(rules[i]), NULL, &arena, &subject, &err), RC_OK);
     assert_string_equal(subject.label.ptr, "destination_workload");
     assert_string_equal(subject.canary.ptr, "agent-v2");
   }
@@ -89,7 +89,7 @@ static void metrics_carry_their_limits(void **state) {
       rollout("  analysis:\n    metrics:\n    - {name: error-rate, limit: 1%}\n"
               "    - {name: latency-p95, limit: 250ms}\n"
               "    - {name: depth, query: 'sum(queue{v=\"{{ canaryVersion }}\"})', limit: 40}\n");
-  assert_int_equal(subject_of(with, rule, &arena, &subject, &err), RC_OK);
+  assert_int_equal(subject_of(with, rule, NULL, &arena, &subject, &err), RC_OK);
   assert_int_equal(subject.metric_count, 3);
   assert_true(subject.metrics[0].kind == METRIC_ERROR_RATE && subject.metrics[0].has_limit);
   assert_true(subject.metrics[1].kind == METRIC_LATENCY && subject.metrics[1].limit > 249);
@@ -127,16 +127,16 @@ static void a_preset_is_what_the_user_did_not_say(void **state) {
                            "{name: v2, labels: {version: two}}]}");
   struct subject subject;
   struct err err = {0};
-  assert_int_equal(subject_of(rollout(""), rule, &arena, &subject, &err), RC_OK);
+  assert_int_equal(subject_of(rollout(""), rule, NULL, &arena, &subject, &err), RC_OK);
   assert_true(subject.metrics[0].tolerance.ratio == 1.25 &&
               subject.metrics[0].accept.percent == 0.5);
-  assert_int_equal(subject_of(strict, rule, &arena, &subject, &err), RC_OK);
+  assert_int_equal(subject_of(strict, rule, NULL, &arena, &subject, &err), RC_OK);
   assert_true(subject.metrics[0].tolerance.ratio == 1.1);
   struct rollout *own = rollout("  analysis:\n    metrics:\n"
                                 "    - {name: error-rate, weight: 2, tolerance: {ratio: 1.5, "
                                 "points: 0.2}, accept: {ratio: 2, "
                                 "points: 1}}\n");
-  assert_int_equal(subject_of(own, rule, &arena, &subject, &err), RC_OK);
+  assert_int_equal(subject_of(own, rule, NULL, &arena, &subject, &err), RC_OK);
   assert_true(subject.metrics[0].tolerance.ratio == 1.5 && subject.metrics[0].accept.ratio == 2 &&
               subject.metrics[0].weight == 2);
 }

@@ -29,7 +29,7 @@ static void crds_are_up_to_date(void **state) {
     buf_dispose(&text);
     count++;
   }
-  assert_int_equal(count, 2);
+  assert_int_equal(count, 3);
   arena_dispose(&arena);
 }
 
