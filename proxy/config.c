@@ -9,6 +9,7 @@
 #include "proxy/ack.h"
 #include "proxy/config_kube.h"
 #include "proxy/config_set.h"
+#include "proxy/table_ids.h"
 #include "proxy/dns.h"
 
 // Events of one change (a rollout writes several objects) come within a few milliseconds of each
@@ -274,6 +275,10 @@ void config_confirm(struct proxy_config *config, uint64_t version) {
 
 struct proxy_table *config_table(const struct proxy_config *config) {
   return config->table;
+}
+
+unsigned config_table_count(const struct proxy_config *config) {
+  return table_ids_tables(config->ids);
 }
 
 bool config_is_ready(const struct proxy_config *config) {

@@ -37,6 +37,8 @@ void config_confirm(struct proxy_config *config, uint64_t version);
 // The newest table, borrowed until the loop's next turn; NULL before the first. For the admin
 // endpoints.
 struct proxy_table *config_table(const struct proxy_config *config);
+// Tables that somebody still uses: more than two only while requests end that began long ago.
+unsigned config_table_count(const struct proxy_config *config);
 // Whether the first table has been published.
 bool config_is_ready(const struct proxy_config *config);
 // What the source does, for /config_dump: "folder /etc/serin" or "https://127.0.0.1:6443", and the

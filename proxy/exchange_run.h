@@ -41,6 +41,7 @@ struct exchange_run {
   // A response without an end of its own: see worker_sweep.h.
   bool is_stream;
   struct exchange_run *stream_next, *stream_prev;
+  char route_text[64];  // the route's name, once the table it stood in is given back
   int64_t drain_due_ms; // 0: its version has traffic
   struct route_decision decision;
   struct exchange_wishes wishes;         // of the client: control headers

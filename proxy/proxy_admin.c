@@ -57,6 +57,7 @@ static struct stats_view view_of(struct proxy *proxy) {
       .access_log_dropped = access_log_dropped(proxy->access_log),
       .access_log_written = access_log_lines(proxy->access_log),
       .table_version = proxy->confirmed,
+      .tables = proxy->config ? config_table_count(proxy->config) : 0,
       .memory_bytes = resident_bytes(),
   };
 }

@@ -238,6 +238,7 @@ size_t stats_sum_server(const struct stats_view *view, struct stats_value ret[ST
       {"envoy_listener_manager", "total_listeners_active", true, table ? table->listener_count : 0},
       {"serin_proxy", "draining", true, view->is_draining},
       {"serin_proxy", "table_version", true, view->table_version},
+      {"serin_proxy", "tables", true, view->tables},
       {"serin_proxy", "series_overflow_total", false,
        stats_sum_worker(view, offsetof(struct stats, overflow))},
       {"serin_proxy", "streams_draining", true,

@@ -23,7 +23,7 @@ struct stats_view {
   unsigned reporters;                 // bits of enum stats_reporter
   bool tcp_for_http;                  // count upstream connections under istio_tcp_*
   bool is_live, is_draining;
-  uint64_t uptime_s, access_log_dropped, access_log_written, table_version;
+  uint64_t uptime_s, access_log_dropped, access_log_written, table_version, tables;
   uint64_t memory_bytes; // resident
 };
 

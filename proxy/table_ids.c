@@ -134,3 +134,7 @@ uint32_t table_ids_count(struct table_ids *ids, enum table_ids_kind kind) {
   pthread_mutex_unlock(&ids->mutex);
   return count;
 }
+
+unsigned table_ids_tables(const struct table_ids *ids) {
+  return atomic_load_explicit(&ids->refs, memory_order_relaxed) - 1; // the owner's own
+}

@@ -16,5 +16,7 @@ struct table_slot table_ids_take(struct table_ids *ids, enum table_ids_kind kind
 int64_t table_ids_since(struct table_ids *ids, enum table_ids_kind kind, struct table_slot slot,
                         int64_t now_ms);
 void table_ids_release(struct table_ids *ids, enum table_ids_kind kind, struct table_slot slot);
+// How many tables (of those that are alive) use them.
+unsigned table_ids_tables(const struct table_ids *ids);
 // One above the highest index ever given.
 uint32_t table_ids_count(struct table_ids *ids, enum table_ids_kind kind);

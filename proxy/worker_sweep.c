@@ -7,6 +7,8 @@
 #include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
+#include <stdio.h>
+
 #define POOLS_A_STEP 512u
 #define STREAMS_A_STEP 256u
 #define STEP_MS 1
@@ -80,6 +82,43 @@ static void end_stream(struct exchange_run *run) {
   exchange_run_flush(run);
 }
 
+static const struct table_endpoint *find(const struct table_cluster *cluster,
+                                         struct table_slot slot) {
+  for (size_t i = 0; i < cluster->endpoint_count; i++) {
+    if (cluster->endpoints[i].slot.index == slot.index)
+      return &cluster->endpoints[i];
+  }
+  return NULL;
+}
+
+// What a stream needs from now on stands in the worker's table, too: names for its record, the
+// slots of its counters. Decisions about it have all been made.
+static void move_to_table(struct exchange_run *run, const struct table_live *live) {
+  struct worker *worker = run->worker;
+  struct route_decision *decision = &run->decision;
+  const struct table_cluster *cluster = &worker->table->clusters[live->cluster];
+  const struct table_endpoint *endpoint = find(cluster, run->endpoint->slot);
+  if (run->table == worker->holder || !endpoint || run->mirrors)
+    return;
+  (void)snprintf(run->route_text, sizeof(run->route_text), "%.*s", STR_ARG(decision->route_name));
+  run->retry = *run->exchange.policy.retry;
+  run->exchange.policy.retry = &run->retry;
+  *decision = (struct route_decision){.kind = ROUTE_FORWARD,
+                                      .cluster = cluster,
+                                      .port = decision->port,
+                                      .timeout_ms = decision->timeout_ms,
+                                      .retry = &run->retry,
+                                      .service = cluster->service->fqdn,
+                                      .service_name = cluster->service->name,
+                                      .service_namespace = cluster->service->namespace_,
+                                      .route_name = str_of(run->route_text),
+                                      .cluster_name = cluster->id};
+  run->endpoint = run->user.endpoint = endpoint;
+  run->user.cluster = cluster;
+  worker_table_unref(worker, run->table);
+  run->table = worker_table_ref(worker);
+}
+
 static void look_at(struct exchange_run *run) {
   struct worker *worker = run->worker;
   const struct table_live *live =
@@ -87,6 +126,8 @@ static void look_at(struct exchange_run *run) {
   int64_t now_ms = worker_now_ms(worker);
   if (run->drain_due_ms == ENDED)
     return;
+  if (live)
+    move_to_table(run, live);
   if (live && live->in_use)
     set_due(run, 0);
   else if (run->drain_due_ms == 0)

@@ -2,7 +2,8 @@
 // What a worker does after it took a table, a little at a time so that no request waits for it:
 // idle connections to endpoints that are gone are closed, and streams (WebSocket, server-sent
 // events, gRPC) whose version has lost its traffic get a time after which they are ended in an
-// orderly way. A stream has no end of its own; ordinary responses have and are left alone.
+// orderly way; others move to the new table, so that a stream of days keeps no table of its first
+// hour alive. A stream has no end of its own; ordinary responses have and are left alone.
 #pragma once
 
 #include <stdbool.h>

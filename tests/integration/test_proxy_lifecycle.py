@@ -437,6 +437,26 @@ def test_traffic_that_comes_back_keeps_its_streams():
                 stream.sock.close()
 
 
+def test_a_stream_keeps_no_old_table():
+    with streaming("v1") as a, streaming("v2") as b, tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "access.log"
+        options = ["--access-log", str(log), "--access-log-format", "json"]
+        with Proxy(shifted(a, b, {"v1": 100, "v2": 0}), workers=1, options=options) as p:
+            streams = []
+            for i in range(6):  # each begins with a table of its own
+                streams.append(WebSocket(p.port))
+                p.configure(shifted(a, b, {"v1": 50 + i, "v2": 0}))
+            wait_for("the old tables to go", lambda: p.metric_sum("serin_proxy_tables") == 2)
+            for stream in streams:
+                equal(stream.say(b"still"), b"v1:still", "the stream")
+                stream.sock.close()
+            p.wait_sum(6, "istio_requests_total", response_code="101", destination_version="v1")
+            wait_for("their lines", lambda: log.read_text().count("\n") == 6)
+            line = json.loads(log.read_text().splitlines()[0])
+            equal((line["upstream_host"], line["upstream_cluster"]),
+                  (f"{a.address}:{a.port}", f"outbound|80|v1|{HOST}"), "line")
+
+
 def test_the_end_closes_streams_in_an_orderly_way():
     with streaming("v1") as a, Proxy(one(a), workers=2, options=["--drain-time", "300ms"]) as p:
         socket_1, events = WebSocket(p.port), Events(p.port)
