@@ -101,13 +101,14 @@ static void move_to_table(struct exchange_run *run, const struct table_live *liv
   if (run->table == worker->holder || !endpoint || run->mirrors)
     return;
   (void)snprintf(run->route_text, sizeof(run->route_text), "%.*s", STR_ARG(decision->route_name));
-  run->retry = *run->exchange.policy.retry;
-  run->exchange.policy.retry = &run->retry;
+  if (run->exchange.policy.retry != &run->wishes.retry)
+    run->wishes.retry = *run->exchange.policy.retry;
+  run->exchange.policy.retry = &run->wishes.retry;
   *decision = (struct route_decision){.kind = ROUTE_FORWARD,
                                       .cluster = cluster,
                                       .port = decision->port,
                                       .timeout_ms = decision->timeout_ms,
-                                      .retry = &run->retry,
+                                      .retry = &run->wishes.retry,
                                       .service = cluster->service->fqdn,
                                       .service_name = cluster->service->name,
                                       .service_namespace = cluster->service->namespace_,
