@@ -39,9 +39,15 @@ static void on_timer_closed(uv_handle_t *handle) {
 }
 
 static void count_closed(struct upstream *u) {
-  stats_add(&u->cluster_stats->upstream_cx_active, (uint64_t)-1);
-  stats_add(&u->endpoint_stats->cx_active, (uint64_t)-1);
-  stats_add(&u->cluster_stats->upstream_cx_destroy, 1);
+  // A slot may have been given to another cluster meanwhile: its counters are none of ours.
+  if (atomic_load_explicit(&u->cluster_stats->generation, memory_order_relaxed) ==
+      u->cluster_generation) {
+    stats_add(&u->cluster_stats->upstream_cx_active, (uint64_t)-1);
+    stats_add(&u->cluster_stats->upstream_cx_destroy, 1);
+  }
+  if (atomic_load_explicit(&u->endpoint_stats->generation, memory_order_relaxed) ==
+      u->endpoint_generation)
+    stats_add(&u->endpoint_stats->cx_active, (uint64_t)-1);
   stats_add(&u->base->connections_closed, 1);
 }
 
@@ -360,6 +366,8 @@ struct upstream *upstream_open(struct upstream_pool *pool, const struct upstream
   u->base = user->base;
   u->cluster_stats = stats_cluster(worker->stats, cluster->slot);
   u->endpoint_stats = stats_endpoint(worker->stats, user->endpoint->slot);
+  u->cluster_generation = cluster->slot.generation;
+  u->endpoint_generation = user->endpoint->slot.generation;
   u->max_requests = cluster->max_requests_per_connection;
   u->idle_timeout_ms =
       (uint64_t)(cluster->pool.idle_timeout_ms > 0 ? cluster->pool.idle_timeout_ms

@@ -63,6 +63,7 @@ struct upstream {
   struct stats_cluster *cluster_stats;
   struct stats_endpoint *endpoint_stats;
   struct stats_base *base;
+  uint32_t cluster_generation, endpoint_generation; // of the slots these counters belong to
   uint32_t served, max_requests;
   uint64_t idle_timeout_ms, expires_ms; // the loop's clock; 0: never
   bool counts_idle;                     // in the breaker

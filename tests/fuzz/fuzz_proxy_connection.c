@@ -8,7 +8,7 @@
 #include "proxy/breaker.h"
 #include "proxy/config_set.h"
 #include "proxy/connection.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
 #include <netinet/in.h>
