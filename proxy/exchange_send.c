@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/exchange_send.h"
 
+#include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "proxy/access_log.h"
 #include "proxy/connection.h"
@@ -32,17 +33,17 @@ static struct str number_text(char *out, size_t room, int64_t value) {
 }
 
 struct str exchange_send_uuid(struct exchange_run *run, char *out) {
-  static const char hex[] = "0123456789abcdef";
-  uint64_t bits[2] = {rng_next(&run->worker->rng), rng_next(&run->worker->rng)};
-  bits[0] = (bits[0] & ~UINT64_C(0xf000000000000)) | UINT64_C(0x4000000000000); // version
-  bits[1] = (bits[1] & ~UINT64_C(0xc)) | UINT64_C(0x8);                         // variant
-  size_t at = 0;
-  for (unsigned half = 0; half < 2; half++) {
-    for (unsigned i = 0; i < 16; i++, bits[half] >>= 4) {
-      if ((half == 0 && (i == 8 || i == 12)) || (half == 1 && (i == 0 || i == 4)))
-        out[at++] = '-';
-      out[at++] = hex[bits[half] & 15];
-    }
+  static const unsigned char ends[] = {8, 12, 16, 20, 32}; // of the groups: 8-4-4-4-12
+  char digits[32];
+  str_put_hex(digits, (rng_next(&run->worker->rng) & ~UINT64_C(0xf000)) | 0x4000); // version 4
+  str_put_hex(digits + 16, rng_next(&run->worker->rng) >> 2 | UINT64_C(1) << 63);  // variant 1
+  size_t from = 0, at = 0;
+  for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+    memcpy(out + at, digits + from, ends[i] - from);
+    at += ends[i] - from;
+    from = ends[i];
+    if (from < sizeof digits)
+      out[at++] = '-';
   }
   return (struct str){out, at};
 }

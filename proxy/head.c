@@ -151,7 +151,9 @@ void head_remove(struct head *head, enum head_name id) {
 
 void head_remove_name(struct head *head, struct str lower_name) {
   unsigned kept = 0;
-  for (unsigned i = 0; i < head->count; i++) {
+  while (kept < head->count && !str_eq(head->fields[kept].name, lower_name))
+    kept++;
+  for (unsigned i = kept; i < head->count; i++) {
     if (!str_eq(head->fields[i].name, lower_name))
       head->fields[kept++] = head->fields[i];
   }

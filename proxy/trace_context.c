@@ -52,12 +52,6 @@ bool trace_context_is_there(const struct head *head) {
   return valid && parents == 1;
 }
 
-static void put_hex(char *out, uint64_t value) {
-  static const char digits[] = "0123456789abcdef";
-  for (int i = 15; i >= 0; i--, value >>= 4)
-    out[i] = digits[value & 15];
-}
-
 void trace_context_start(struct head *head, enum trace_mode mode,
                          const uint64_t random[TRACE_RANDOM], char out[TRACE_TEXT]) {
   // An id of nothing but zeros would be none.
@@ -65,18 +59,18 @@ void trace_context_start(struct head *head, enum trace_mode mode,
   if (mode == TRACE_OFF)
     return;
   if (mode == TRACE_B3) { // without x-b3-sampled: whoever records decides
-    put_hex(out, high);
-    put_hex(out + 16, low);
-    put_hex(out + 32, span);
+    str_put_hex(out, high);
+    str_put_hex(out + 16, low);
+    str_put_hex(out + 32, span);
     (void)head_add_name(head, STR("x-b3-traceid"), (struct str){out, 32});
     (void)head_add_name(head, STR("x-b3-spanid"), (struct str){out + 32, 16});
     return;
   }
   out[0] = out[1] = '0';
   out[2] = out[35] = out[52] = '-';
-  put_hex(out + 3, high);
-  put_hex(out + 19, low);
-  put_hex(out + 36, span);
+  str_put_hex(out + 3, high);
+  str_put_hex(out + 19, low);
+  str_put_hex(out + 36, span);
   // "sampled": backends whose sampler follows its parent record as they would without a proxy.
   out[53] = '0';
   out[54] = '1';

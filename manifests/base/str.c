@@ -122,6 +122,26 @@ bool str_to_i64(struct str s, int64_t *ret_value) {
   return true;
 }
 
+// Eight digits at once: the nibbles are spread over the bytes of a word, then each is made a digit.
+static void put_hex_half(char *out, uint32_t value) {
+  uint64_t x = value;
+  x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+  x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+  x = (x | x << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+  uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+  x += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+  x = __builtin_bswap64(x); // the highest digit comes first
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  x = __builtin_bswap64(x);
+#endif
+  memcpy(out, &x, sizeof x);
+}
+
+void str_put_hex(char out[16], uint64_t value) {
+  put_hex_half(out, (uint32_t)(value >> 32));
+  put_hex_half(out + 8, (uint32_t)value);
+}
+
 bool str_to_double(struct str s, double *ret_value) {
   char text[64];
   if (s.len == 0 || s.len >= sizeof text)

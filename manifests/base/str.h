@@ -42,6 +42,8 @@ bool str_to_i64(struct str s, int64_t *ret_value);
 bool str_to_u64(struct str s, uint64_t *ret_value);
 // The whole view as a finite decimal or exponent number.
 bool str_to_double(struct str s, double *ret_value);
+// The 16 lower-case hexadecimal digits of value, without branches and tables.
+void str_put_hex(char out[16], uint64_t value);
 // A hash of the bytes (xxHash64), for tables; not stable across versions.
 uint64_t str_hash(struct str s);
 // Levenshtein distance, capped at `limit`: for "did you mean".

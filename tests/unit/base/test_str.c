@@ -18,6 +18,25 @@ static void compares_bytes(void **state) {
   assert_true(str_cmp(STR("b"), STR("abc")) > 0);
 }
 
+static void writes_hexadecimal_digits(void **state) {
+  (void)state;
+  static const struct {
+    uint64_t value;
+    const char *text;
+  } cases[] = {
+      {0, "0000000000000000"},
+      {UINT64_MAX, "ffffffffffffffff"},
+      {UINT64_C(0x0123456789abcdef), "0123456789abcdef"},
+      {UINT64_C(0xfedcba9876543210), "fedcba9876543210"},
+      {UINT64_C(0x9a0000000000000f), "9a0000000000000f"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char out[16];
+    str_put_hex(out, cases[i].value);
+    assert_memory_equal(out, cases[i].text, 16);
+  }
+}
+
 static void splits_keeping_empty_parts(void **state) {
   (void)state;
   struct str rest = STR("a,,b"), part;
@@ -63,6 +82,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(compares_bytes),
       cmocka_unit_test(splits_keeping_empty_parts),
+      cmocka_unit_test(writes_hexadecimal_digits),
       cmocka_unit_test(reads_numbers_to_the_limits),
       cmocka_unit_test(reads_doubles_strictly),
       cmocka_unit_test(measures_distance),
