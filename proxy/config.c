@@ -10,6 +10,7 @@
 #include "proxy/config_kube.h"
 #include "proxy/config_set.h"
 #include "proxy/table_ids.h"
+#include "proxy/gateway_writer.h"
 #include "proxy/dns.h"
 
 // Events of one change (a rollout writes several objects) come within a few milliseconds of each
@@ -39,6 +40,7 @@ struct proxy_config {
   struct directory *directory;
   struct config_kube *kube;
   struct ack *ack;
+  struct gateway_writer *writer;
   struct map said; // findings that were logged for the table before
   struct err last_error;
   int64_t last_error_ms; // steady clock
@@ -126,6 +128,8 @@ static void config_build(struct proxy_config *config) {
   if (config->ack)
     ack_offer(config->ack, table);
   config->publish(config->ctx, table_ref(table));
+  if (config->writer) // after that: now it is known which listeners are open
+    gateway_writer_update(config->writer, table);
 }
 
 static void config_on_gathered(uv_timer_t *timer) {
@@ -233,6 +237,12 @@ static int config_open_source(struct proxy_config *config, const struct config_o
                                     .data = config};
     config->ack = ack_new(config_kube_client(config->kube), &ack);
   }
+  const struct gateway_writer_options writer = {.name = config->settings.name,
+                                                .namespace_ = config->settings.namespace_,
+                                                .listening = options->listening,
+                                                .failed = config_failed,
+                                                .data = config};
+  config->writer = gateway_writer_new(config->loop, config_kube_client(config->kube), &writer);
   return 0;
 }
 
@@ -271,6 +281,11 @@ int config_open(uv_loop_t *loop, const struct config_options *options, config_pu
 void config_confirm(struct proxy_config *config, uint64_t version) {
   if (config->ack && !config->is_closing)
     ack_confirm(config->ack, version);
+}
+
+void config_listening_changed(struct proxy_config *config) {
+  if (config->writer && config->table && !config->is_closing)
+    gateway_writer_update(config->writer, config->table);
 }
 
 struct proxy_table *config_table(const struct proxy_config *config) {
@@ -321,6 +336,13 @@ static void config_ack_closed(void *data) {
   config_kube_close(config->kube, config_source_closed, config);
 }
 
+static void config_writer_closed(void *data) {
+  struct proxy_config *config = data;
+  config->writer = NULL;
+  if (!config->ack || !ack_close(config->ack, config_ack_closed, config))
+    config_ack_closed(config);
+}
+
 void config_leave_lease(struct proxy_config *config) {
   if (config->ack)
     ack_leave(config->ack);
@@ -333,9 +355,9 @@ void config_close(struct proxy_config *config, void (*closed)(void *ctx), void *
   config->closed = closed;
   config->closed_ctx = ctx;
   (void)uv_timer_stop(&config->gather);
-  // The Lease goes first, while there is a client to delete it with.
+  // The Leases go first, while there is a client to delete them with.
   if (config->directory)
     directory_close(config->directory, config_source_closed, config);
-  else if (!config->ack || !ack_close(config->ack, config_ack_closed, config))
-    config_ack_closed(config);
+  else
+    gateway_writer_close(config->writer, config_writer_closed, config);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/base/err.h"
+#include "proxy/dump.h"
 #include "proxy/table_build.h"
 
 #include <uv.h>
@@ -14,13 +15,14 @@ struct kubeconfig;
 
 struct config_options {
   // One of the two sources.
-  const char *manifests;          // --manifests DIR, or NULL
-  const char *kubeconfig;         // path, or NULL
-  const char *context;            // of the kubeconfig, or NULL
-  const char *kube_api;           // --kube-api URL without credentials, or NULL
-  struct table_settings settings; // copied
-  int64_t dns_interval_ms;        // between two questions for one name
-  bool lease;                     // keep a Lease that names what is served (API source only)
+  const char *manifests;           // --manifests DIR, or NULL
+  const char *kubeconfig;          // path, or NULL
+  const char *context;             // of the kubeconfig, or NULL
+  const char *kube_api;            // --kube-api URL without credentials, or NULL
+  struct table_settings settings;  // copied
+  int64_t dns_interval_ms;         // between two questions for one name
+  bool lease;                      // keep a Lease that names what is served (API source only)
+  struct dump_listening listening; // for the status of Gateways (API source only)
 };
 
 // A new table: one reference goes to the callee, which hands it to every worker (table_ref for
@@ -34,6 +36,8 @@ int config_open(uv_loop_t *loop, const struct config_options *options, config_pu
 // To be called on the main loop when all workers have taken the table with this version (or a newer
 // one): the Lease says so at once.
 void config_confirm(struct proxy_config *config, uint64_t version);
+// A listener of the newest table was opened that could not be before: the status says so.
+void config_listening_changed(struct proxy_config *config);
 // The newest table, borrowed until the loop's next turn; NULL before the first. For the admin
 // endpoints.
 struct proxy_table *config_table(const struct proxy_config *config);

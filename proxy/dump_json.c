@@ -4,6 +4,7 @@
 #include "manifests/text/time.h"
 #include "proxy/dump_route.h"
 #include "proxy/outlier.h"
+#include "proxy/gateway_status.h"
 
 void dump_json_listeners(struct arena *arena, struct json *root, const struct proxy_table *table,
                          const struct dump_listening *listening) {
@@ -331,6 +332,9 @@ void dump_json_config(struct arena *arena, struct json *root, const struct proxy
   dump_json_findings(arena, json_need_array(arena, root, "findings"), &table->findings, false);
   if (table->findings.dropped)
     json_put_int(arena, root, "findingsNotShown", (int64_t)table->findings.dropped);
+  const struct gateway_status_view view = {
+      .table = table, .listening = listening, .now_ms = table->built_ms};
+  json_put(arena, root, "gatewayApi", gateway_status_all(&view, arena));
   dump_json_listeners(arena, root, table, listening);
   dump_json_routes(arena, root, table);
   dump_json_clusters(arena, root, table, NULL, NULL);

@@ -57,6 +57,7 @@ struct gateway_report_class {
 };
 
 struct gateway_report {
+  struct str controller; // ours
   const struct gateway_report_class *classes;
   size_t class_count, class_capacity;
   struct gateway_report_gateway *gateways;

@@ -177,13 +177,9 @@ static int clusters(void *ctx, const struct admin_query *query, struct buf *out)
   return table ? dump_clusters(out, table, is_json(query), endpoint_stats, ctx) : RC_UNAVAILABLE;
 }
 
-static const char *listening_error(void *ctx, const struct table_listener *listener) {
-  return proxy_listeners_error(ctx, listener);
-}
-
 static int listeners(void *ctx, const struct admin_query *query, struct buf *out) {
   const struct proxy_table *table = table_of(ctx);
-  struct dump_listening listening = {listening_error, ctx};
+  struct dump_listening listening = proxy_listeners_listening(ctx);
   return table ? dump_listeners(out, table, is_json(query), &listening) : RC_UNAVAILABLE;
 }
 
@@ -192,7 +188,7 @@ static int config_dump(void *ctx, const struct admin_query *query, struct buf *o
   const struct proxy_table *table = table_of(proxy);
   if (!table)
     return RC_UNAVAILABLE;
-  struct dump_listening listening = {listening_error, ctx};
+  struct dump_listening listening = proxy_listeners_listening(ctx);
   if (!query->resource)
     return dump_config(out, table, config_source(proxy->config), config_last_error(proxy->config),
                        &listening);

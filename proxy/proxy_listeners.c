@@ -3,6 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/log.h"
+#include "proxy/config.h"
 #include "proxy/listener.h"
 #include "proxy/proxy_state.h"
 
@@ -93,10 +94,15 @@ static void retry_if_needed(struct proxy *proxy);
 static void on_retry(uv_timer_t *timer) {
   struct proxy *proxy = timer->data;
   struct proxy_listeners *all = &proxy->listeners;
+  bool any = false;
   for (size_t i = 0; i < all->count && !proxy->draining; i++) {
-    if (all->items[i].socket_count == 0)
-      open_one(proxy, &all->items[i]);
+    if (all->items[i].socket_count > 0)
+      continue;
+    open_one(proxy, &all->items[i]);
+    any = any || all->items[i].socket_count > 0;
   }
+  if (any && proxy->config)
+    config_listening_changed(proxy->config);
   retry_if_needed(proxy);
 }
 
@@ -161,10 +167,14 @@ size_t proxy_listeners_fds(const struct proxy *proxy, int *fds, size_t room) {
   return count;
 }
 
-const char *proxy_listeners_error(const struct proxy *proxy,
-                                  const struct table_listener *listener) {
+static const char *listening_error(void *ctx, const struct table_listener *listener) {
+  const struct proxy *proxy = ctx;
   const struct proxy_listener *item = listener->is_fixed ? NULL : find(&proxy->listeners, listener);
   return item && item->socket_count == 0 ? item->err.msg : "";
+}
+
+struct dump_listening proxy_listeners_listening(struct proxy *proxy) {
+  return (struct dump_listening){listening_error, proxy};
 }
 
 void proxy_listeners_close(struct proxy *proxy) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/base/err.h"
+#include "proxy/dump.h"
 #include "proxy/table.h"
 
 #include <uv.h>
@@ -40,7 +41,7 @@ void proxy_listeners_open(struct proxy *proxy, const struct proxy_table *table);
 void proxy_listeners_close_others(struct proxy *proxy, const struct proxy_table *table);
 // The open sockets into fds[0..room); returns how many.
 size_t proxy_listeners_fds(const struct proxy *proxy, int *fds, size_t room);
-// Why a listener of the table is not open; "" when it is.
-const char *proxy_listeners_error(const struct proxy *proxy, const struct table_listener *listener);
+// Why listeners of the table are not open, for those who ask.
+struct dump_listening proxy_listeners_listening(struct proxy *proxy);
 void proxy_listeners_close(struct proxy *proxy);   // the timer
 void proxy_listeners_dispose(struct proxy *proxy); // after the loop

@@ -232,6 +232,7 @@ static int open_config(struct proxy *proxy, struct err *err) {
                    .listener_count = proxy->sockets.listener_count},
       .dns_interval_ms = o->dns_interval_ms,
       .lease = o->manifests.len == 0,
+      .listening = proxy_listeners_listening(proxy),
   };
   int rc = config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);
   xfree(labels); // copied

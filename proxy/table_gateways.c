@@ -115,6 +115,7 @@ static void gateway_add_classes(struct builder *builder) {
   struct str controller = builder->input->settings->controller;
   if (controller.len == 0)
     controller = TABLE_CONTROLLER;
+  report->controller = arena_str(builder->arena, controller);
   struct gateway_report_class *classes = NULL;
   for (size_t i = 0; i < builder->classes.count; i++) {
     const struct gateway_class *class = builder->classes.items[i].from->object;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/golden/proxy/<case>/: *.yaml is the configuration, "requests" one request a line ("100x GET
-// host /path name:value" counts where a hundred go). What comes out is compared with
-// decisions.golden and dump.golden; SERIN_REFRESH_GOLDEN=1 rewrites them.
+// host /path name:value" counts where a hundred go; "@80 GET host /" asks the listener of port 80).
+// What comes out is compared with decisions.golden and dump.golden; SERIN_REFRESH_GOLDEN=1 rewrites
+// them.
 #include "tests/unit/proxy/support_table.h"
 
 #include "manifests/base/map.h"
 #include "proxy/dump.h"
+#include "proxy/gateway_status.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,9 +91,13 @@ static void describe(struct buf *out, const struct route_decision *decision) {
                  (long long)decision->timeout_ms, decision->retry->attempts);
 }
 
-static void decide(struct fixture *fixture, const struct proxy_table *table, const char *line,
-                   size_t times, struct buf *out) {
+static void decide(struct fixture *fixture, const struct proxy_table *table,
+                   const struct table_listener *listener, const char *line, size_t times,
+                   struct buf *out) {
   struct test_request *request = test_request_new(line);
+  request->request.listener = listener;
+  if (listener)
+    request->request.listener_port = listener->port;
   struct route_worker worker;
   struct map seen; // text -> count
   map_init(&seen);
@@ -131,11 +137,20 @@ static void decide_all(struct fixture *fixture, const struct proxy_table *table,
     if (line.len == 0 || line.ptr[0] == '#')
       continue;
     (void)buf_addf(out, "%.*s\n", STR_ARG(line));
+    const struct table_listener *listener = NULL;
+    if (line.ptr[0] == '@') {
+      uint64_t port;
+      ptrdiff_t space = str_find_char(line, ' ');
+      assert_true(str_to_u64(str_slice(line, 1, (size_t)space), &port));
+      listener = table_find_listener(table, STR("127.0.0.1"), (uint16_t)port);
+      assert_non_null(listener);
+      line = str_slice(line, (size_t)space + 1, line.len);
+    }
     uint64_t times = 1;
     ptrdiff_t mark = str_find_char(line, 'x');
     if (mark > 0 && str_to_u64(str_slice(line, 0, (size_t)mark), &times))
       line = str_slice(line, (size_t)mark + 2, line.len);
-    decide(fixture, table, arena_str(&fixture->arena, line).ptr, times, out);
+    decide(fixture, table, listener, arena_str(&fixture->arena, line).ptr, times, out);
   }
 }
 
@@ -151,6 +166,14 @@ static void describe_table(struct buf *out, const struct proxy_table *table) {
   }
   assert_int_equal(dump_listeners(out, table, false, NULL), 0);
   assert_int_equal(dump_routes(out, table), 0);
+  const struct gateway_report *report = table->gateways;
+  if (report->class_count + report->gateway_count + report->route_count) {
+    struct arena arena;
+    arena_init(&arena);
+    const struct gateway_status_view view = {.table = table};
+    assert_int_equal(json_write_pretty(out, gateway_status_all(&view, &arena)), 0);
+    arena_dispose(&arena);
+  }
   assert_int_equal(dump_clusters(out, table, true, NULL, NULL), 0);
 }
 
@@ -187,7 +210,7 @@ static void golden_folders(void **state) {
     free(entries[i]);
   }
   free(entries);
-  assert_true(ran >= 3);
+  assert_true(ran >= 4);
 }
 
 int main(void) {
