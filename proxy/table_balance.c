@@ -11,6 +11,8 @@
 #define BALANCE_EJECTION_MS 30000
 #define BALANCE_EJECTION_MAX_MS 300000
 #define BALANCE_EJECTION_PERCENT 10
+#define BALANCE_RING_BUDGET 8388608u
+#define BALANCE_SMALL_MAGLEV 1021u // a prime
 
 static uint32_t threshold(bool has, int64_t value, uint32_t fallback) {
   return has ? (uint32_t)value : fallback;
@@ -136,7 +138,22 @@ static struct hash_ring *take_over_ring(struct builder *builder, struct table_cl
   return hash_ring_ref(old->ring);
 }
 
+// A file cannot make a proxy spend its memory on rings: beyond the budget they are small.
+static void fit_budget(struct builder *builder, struct table_cluster *cluster) {
+  uint32_t least = cluster->hash->is_maglev ? BALANCE_SMALL_MAGLEV : HASH_RING_DEFAULT;
+  if (cluster->hash->size <= least ||
+      builder->ring_places + cluster->hash->size <= BALANCE_RING_BUDGET)
+    return;
+  struct table_hash *hash = arena_dup(builder->arena, cluster->hash, sizeof *hash);
+  hash->size = least;
+  cluster->hash = hash;
+  findings_add(&builder->table->findings, FINDING_WARNING, STR(""), 0, STR(""), "ring-size",
+               "%.*s: all rings together have more than %u places; this one is made with %u",
+               STR_ARG(cluster->id), BALANCE_RING_BUDGET, least);
+}
+
 static void make_ring(struct builder *builder, struct table_cluster *cluster) {
+  fit_budget(builder, cluster);
   const struct table_hash *hash = cluster->hash;
   struct hash_host *hosts =
       ARENA_ARRAY(&builder->scratch, struct hash_host, cluster->endpoint_count);
@@ -149,6 +166,7 @@ static void make_ring(struct builder *builder, struct table_cluster *cluster) {
   cluster->ring = take_over_ring(builder, cluster, hosts, count);
   if (!cluster->ring)
     cluster->ring = hash_ring_new(hash->is_maglev, hash->size, hosts, count);
+  builder->ring_places += cluster->ring->count;
 }
 
 void table_finish_balance(struct builder *builder, struct table_cluster *cluster) {

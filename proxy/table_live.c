@@ -12,7 +12,7 @@ static void use_destination(const struct proxy_table *table, bool *used,
                             const struct table_destination *to) {
   if (!to->by_port)
     return;
-  if (to->port != 0)
+  if (to->port != 0 && to->fixed_port < to->service->port_count) // a port it does not have: nowhere
     use(table, used, to->by_port[to->fixed_port]);
   for (size_t i = 0; to->port == 0 && i < to->service->port_count; i++)
     use(table, used, to->by_port[i]);

@@ -138,6 +138,7 @@ struct builder {
   struct map rule_by_host;        // ns|host -> struct part_rule
   struct map delegates;           // ns/name -> VirtualService, filled when first asked for
   bool has_delegates;
+  uint64_t ring_places; // of all hash rings made so far
   struct part_service *parts;
   size_t part_count;
   struct part_host *hosts;

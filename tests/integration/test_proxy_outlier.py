@@ -143,7 +143,8 @@ def test_running_requests_of_an_ejected_endpoint_go_on():
         return b""  # the rest comes later
 
     with Pair(LONG, answer=answer) as it:
-        clients = [socket.create_connection(("127.0.0.1", it.proxy.port)) for _ in range(2)]
+        # Four on two workers: one of them has two, and they go to both.
+        clients = [socket.create_connection(("127.0.0.1", it.proxy.port)) for _ in range(4)]
         for client in clients:
             client.settimeout(20)
             client.sendall(b"GET /hold HTTP/1.1\r\nHost: research-agent.team1\r\n\r\n")
