@@ -340,8 +340,11 @@ static uint32_t on_copy_lost(struct exchange *x) {
   static const struct exchange_reply reply = {
       507, 0, STR("exceeded request buffer limit while retrying upstream"),
       STR("request_payload_exceeded_retry_buffer_limit")};
-  if (x->try == EXCHANGE_TRY_CONNECTING)
+  // Nobody has any of it yet: the client waits until the connection that comes takes what is held.
+  if (x->try == EXCHANGE_TRY_CONNECTING || x->try == EXCHANGE_TRY_DELAY) {
+    x->upstream_full = true;
     return 0;
+  }
   x->copy_lost = true;
   if (x->try != EXCHANGE_TRY_BACKOFF)
     return 0;

@@ -157,6 +157,10 @@ static bool action_redirect(struct builder *builder, const struct part_place *pl
   return ok;
 }
 
+static bool action_is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 static bool action_reply(struct builder *builder, const struct part_place *place,
                          const struct vs_direct_response *from, struct table_route *route) {
   route->action = TABLE_REPLY;
@@ -195,8 +199,11 @@ bool table_make_action(struct builder *builder, const struct part_place *place,
   ok = table_make_filters(builder, place, http, route) && ok;
   ok = action_rewrite(builder, place, http->rewrite, &route->rewrite) && ok;
   if (http->redirect) {
-    route->action = TABLE_REDIRECT;
-    return action_redirect(builder, place, http->redirect, &route->redirect) && ok;
+    // A status that no proxy redirects with leaves a route without an action, as in Istio: 404 NR.
+    ok = action_redirect(builder, place, http->redirect, &route->redirect) && ok;
+    if (action_is_redirect(route->redirect.status))
+      route->action = TABLE_REDIRECT;
+    return ok;
   }
   if (http->direct_response)
     return action_reply(builder, place, http->direct_response, route) && ok;

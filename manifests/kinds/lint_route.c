@@ -157,11 +157,25 @@ static void check_delegate(struct lint *lint, const struct lint_object *object,
                STR_ARG(str_slice(ns, 0, 63)), STR_ARG(str_slice(delegate->name, 0, 253)), why);
 }
 
+// Short names are completed with the namespace: "agent" and "agent.team1.svc.cluster.local" are
+// one.
+static void check_same_hosts(struct lint *lint, const struct lint_object *object,
+                             const struct virtual_service_spec *spec, struct check *check) {
+  for (size_t i = 1; i < spec->hosts_count; i++)
+    for (size_t k = 0; k < i; k++)
+      if (!str_eq(spec->hosts[i], spec->hosts[k]) &&
+          str_eq_nocase(lint_full_host(lint, object, spec->hosts[i]),
+                        lint_full_host(lint, object, spec->hosts[k])))
+        check_error(check, "duplicate", check_index(check, "spec.hosts", i, ""),
+                    "is the same host as \"%.*s\"", STR_ARG(str_slice(spec->hosts[k], 0, 253)));
+}
+
 void lint_virtual_service(struct lint *lint, const struct lint_object *object) {
   const struct virtual_service *vs = object->object;
   struct check check = lint_check(lint, object);
   check_gateways(&vs->spec, &check);
   check_same_match(object, &check);
+  check_same_hosts(lint, object, &vs->spec, &check);
   for (size_t i = 0; i < vs->spec.http_count; i++) {
     const struct vs_http *http = &vs->spec.http[i];
     check_timeout(http, i, &check);

@@ -67,11 +67,30 @@ static void check_prefix_redirect(const struct vs_http *http, struct check *chec
                   "needs a uri match by prefix, but match[%zu] has another one", i);
 }
 
+static size_t host_headers(const struct string_map *map) {
+  size_t count = 0;
+  for (size_t i = 0; i < map->count; i++)
+    count +=
+        str_eq_nocase(map->items[i].key, STR("host")) || str_eq_z(map->items[i].key, ":authority");
+  return count;
+}
+
+// The host is rewritten in one place only.
+static void check_host_rewrite(const struct vs_http *http, struct check *check) {
+  size_t count = http->rewrite && http->rewrite->authority.len;
+  if (http->headers)
+    count += host_headers(&http->headers->request.set) + host_headers(&http->headers->request.add);
+  if (count > 1)
+    check_error(check, "one-of", "headers.request",
+                "only one of rewrite.authority, set and add may change the host");
+}
+
 void vs_check_http(const void *object, struct check *check) {
   const struct vs_http *http = object;
   check_action(http, check);
   check_weights(http->route, http->route_count, check);
   check_mirror(http, check);
+  check_host_rewrite(http, check);
   check_prefix_redirect(http, check);
 }
 
@@ -109,6 +128,29 @@ static bool is_mesh_only(const struct virtual_service_spec *spec) {
   return true;
 }
 
+// "*.suffix" and "*" cover other names.
+static bool host_covers(struct str pattern, struct str host) {
+  if (!str_starts(pattern, STR("*")))
+    return false;
+  struct str suffix = str_slice(pattern, 1, pattern.len);
+  return host.len >= suffix.len &&
+         str_eq_nocase(str_slice(host, host.len - suffix.len, host.len), suffix);
+}
+
+static void check_overlap(const struct virtual_service_spec *spec, struct check *check) {
+  for (size_t i = 0; i < spec->hosts_count; i++) {
+    for (size_t k = 0; k < spec->hosts_count; k++) {
+      if (i == k || str_eq(spec->hosts[i], spec->hosts[k]) ||
+          !host_covers(spec->hosts[k], spec->hosts[i]))
+        continue;
+      check_error(check, "duplicate", check_index(check, "hosts", i, ""),
+                  "is covered by \"%.*s\" of the same object",
+                  STR_ARG(str_slice(spec->hosts[k], 0, 253)));
+      break;
+    }
+  }
+}
+
 static void check_hosts(const struct virtual_service_spec *spec, struct check *check) {
   bool delegate = !spec->gateways_count && spec->http_count && !spec->tls_count && !spec->tcp_count;
   if (!spec->hosts_count && !delegate)
@@ -121,6 +163,7 @@ static void check_hosts(const struct virtual_service_spec *spec, struct check *c
     if (!spec->hosts[i].len)
       check_error(check, "required", check_index(check, "hosts", i, ""), "must not be empty");
   }
+  check_overlap(spec, check);
   check_unique(check, "hosts", "", spec->hosts, spec->hosts_count, sizeof(struct str), 0);
 }
 

@@ -66,6 +66,9 @@ def test_aborts_and_delays():
         got, seen = it.send("/slow", method="POST", body=b"x" * 5000)
         check(time.monotonic() - begun >= 0.3, "the delay took its time")
         equal((got.status, seen[0].body), (200, b"x" * 5000), "the route's timeout begins behind the delay")
+        body = bytes(range(256)) * (3 << 12)  # 3 MB: more than is kept, so that the client waits, too
+        got, seen = it.send("/slow", method="POST", body=body)
+        equal((got.status, seen[0].body == body), (200, True), "a long upload behind a delay")
         got, seen = it.send("/both")
         equal((got.status, seen), (503, []), "a delay and an abort")
         before = len(it.backend.requests)
@@ -80,8 +83,24 @@ def test_aborts_and_delays():
             check(it.proxy.metric_sum("istio_requests_total", response_flags=flags, response_code=code,
                                       destination_service_name="research-agent") >= 1, f"{flags} {code} is counted")
         equal(it.proxy.metric_sum("envoy_http_fault_aborts_injected"), 4, "aborts")
-        equal(it.proxy.metric_sum("envoy_http_fault_delays_injected"), 3, "delays")
+        equal(it.proxy.metric_sum("envoy_http_fault_delays_injected"), 4, "delays")
         equal(it.proxy.metric_sum("envoy_cluster_upstream_rq_5xx"), 0, "an abort is none of the cluster's errors")
+
+
+def test_our_own_answers_to_grpc():
+    http = [at("/abort", fault={"abort": {"percentage": ALL, "httpStatus": 403}}),
+            {"match": [{"uri": {"prefix": "/moved"}}], "redirect": {"uri": "/"}},
+            {"match": [{"uri": {"prefix": "/down"}}], "directResponse": {"status": 503, "body": {"string": "100% busy\n"}}},
+            {"match": [{"uri": {"prefix": "/empty"}}], "route": [{"destination": {"host": "research-agent", "subset": "none"}}]}]
+    with Routed(http) as it:
+        for path, want in (("/abort", ("7", "fault filter abort")), ("/down", ("14", "100%25 busy%0A")), ("/empty", ("14", None)),
+                           ("/nothing", ("12", None))):
+            got, _ = it.send(path, method="POST", fields=[("Content-Type", "application/grpc+proto"), ("TE", "trailers")], body=b"x")
+            equal((got.status, got.get("content-type"), got.body), (200, "application/grpc", b""), path)
+            equal((got.get("grpc-status"), got.get("grpc-message")), want, path)
+        equal(it.send("/moved", fields=[("Content-Type", "application/grpc")])[0].status, 301, "a redirect stays one")
+        wait_for("the count", lambda: it.proxy.metric_sum("istio_requests_total", grpc_response_status="12", response_flags="NR",
+                                                          request_protocol="grpc", response_code="200") == 1)
 
 
 def test_shares_of_faults():

@@ -115,6 +115,10 @@ static void retries(void **state) {
   JUDGE(cases);
 }
 
+#define HOSTS(hosts)                                                                               \
+  "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a, namespace: t}\n"  \
+  "spec:\n  hosts: " hosts "\n  http:\n  - timeout: 5s\n    route: [{destination: {host: a}}]\n"
+
 static void routes(void **state) {
   (void)state;
   const struct rule_case cases[] = {
@@ -163,6 +167,15 @@ static void routes(void **state) {
       {VS "  - timeout: 5s\n    fault: {delay: {percentage: {value: 101}, fixedDelay: 1s}}\n" TO,
        "out-of-range"},
       {VS "  - delegate: {name: nobody}\n", "unknown-delegate"},
+      {VS "  - timeout: 5s\n    rewrite: {authority: b}\n    headers: {request: {set: {Host: "
+          "c}}}\n" TO,
+       "one-of"},
+      {VS "  - timeout: 5s\n    headers: {request: {set: {Host: c}, add: {':authority': d}}}\n" TO,
+       "one-of"},
+      {HOSTS("[a, a.t.svc.cluster.local]"), "duplicate"},
+      {HOSTS("[b.x.com, '*.x.com']"), "duplicate"},
+      {HOSTS("['*.a.x.com', '*.x.com']"), "duplicate"},
+      {HOSTS("[b.x.com, c.x.com, '*.y.com']"), ""},
       {VS "  - timeout: 5s\n    headers: {response: {add: {x: '%NOBODY%'}}}\n" TO, "header-format"},
       {VS "  - timeout: 5s\n    headers: {request: {add: {x: '%START_TIME(%s)%'}}}\n" TO, ""},
       {VS "  - timeout: 5s\n    headers: {request: {set: {x: '100%%', ':authority': b}}}\n" TO, ""},

@@ -107,6 +107,23 @@ static void an_upload_goes_on_during_a_delay(void **state) {
   assert_int_equal(step(EXCHANGE_ON_TIMER, 1030, 0, 0), EXCHANGE_DO_CONNECT);
 }
 
+// What is too long to be kept waits with the client, and none of it is lost.
+static void a_long_upload_waits_for_the_delay(void **state) {
+  (void)state;
+  begin(true);
+  (void)step(EXCHANGE_ON_BEGIN, 1000, 30, 0);
+  assert_int_equal(step(EXCHANGE_ON_COPY_LOST, 1010, 0, 0), 0);
+  assert_false(exchange_wants_request(&x));
+  assert_true(exchange_keeps_request(&x));
+  assert_int_equal(step(EXCHANGE_ON_TIMER, 1030, 0, 0), EXCHANGE_DO_CONNECT);
+  assert_true(exchange_wants_request(&x));
+  assert_int_equal(step(EXCHANGE_ON_COPY_LOST, 1031, 0, 0), 0); // while it is connected as well
+  assert_false(exchange_wants_request(&x));
+  assert_int_equal(step(EXCHANGE_ON_CONNECTED, 1032, 0, 0), EXCHANGE_DO_SEND_HEAD);
+  assert_int_equal(step(EXCHANGE_ON_UPSTREAM_READY, 1033, 0, 0), 0);
+  assert_true(exchange_wants_request(&x));
+}
+
 static void an_answer_of_our_own_waits_as_well(void **state) {
   (void)state;
   begin(false);
@@ -133,6 +150,7 @@ int main(void) {
       cmocka_unit_test(shares_are_right_in_the_long_run),
       cmocka_unit_test(a_delay_comes_before_the_timers),
       cmocka_unit_test(an_upload_goes_on_during_a_delay),
+      cmocka_unit_test(a_long_upload_waits_for_the_delay),
       cmocka_unit_test(an_answer_of_our_own_waits_as_well),
       cmocka_unit_test(a_client_that_leaves_ends_the_delay),
   };

@@ -256,6 +256,15 @@ static void redirects(void **state) {
       {"{scheme: https, derivePort: FROM_PROTOCOL_DEFAULT}", "GET agent:8080 /foo",
        "https://agent/foo"},
       {"{prefixRewrite: /new/}", "GET agent /foo/bar", "http://agent/new/bar"},
+      {"{prefixRewrite: /new/}", "GET agent:8080 /foo/bar?a=b", "http://agent:8080/new/bar?a=b"},
+      {"{scheme: https}", "GET agent:443 /foo", "https://agent/foo"},
+      {"{scheme: https}", "GET agent:8080 /foo", "https://agent:8080/foo"},
+      {"{scheme: https, port: 80}", "GET agent /foo", "https://agent:80/foo"},
+      {"{port: 80}", "GET agent:8080 /foo", "http://agent/foo"},
+      {"{port: 8080}", "GET agent /foo", "http://agent:8080/foo"},
+      {"{uri: /x}", "GET agent:80 /foo", "http://agent:80/x"}, // as the client wrote it
+      {"{derivePort: FROM_PROTOCOL_DEFAULT}", "GET agent:8080 /foo", "http://agent/foo"},
+      {"{authority: 'other:81', uri: /x}", "GET agent:8080 /foo?a", "http://other:81/x?a"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct fixture fixture;
@@ -271,6 +280,30 @@ static void redirects(void **state) {
     fixture_apply(&fixture, buf_z(&yaml));
     struct proxy_table *table = fixture_build(&fixture);
     location(table, cases[i].line, cases[i].want);
+    table_unref(table);
+    fixture_dispose(&fixture);
+    buf_dispose(&yaml);
+  }
+}
+
+// 304 and the like pass validation and make a route that does nothing.
+static void other_statuses_are_no_redirects(void **state) {
+  (void)state;
+  static const int statuses[] = {300, 304, 305, 306, 310, 399};
+  for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+    struct fixture fixture;
+    set_up(&fixture);
+    struct buf yaml;
+    buf_init(&yaml, 4096);
+    (void)buf_addf(
+        &yaml,
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vs}\n"
+        "spec:\n  hosts: [agent]\n  http:\n  - match: [{uri: {prefix: /foo}}]\n"
+        "    redirect: {uri: /x, redirectCode: %d}\n",
+        statuses[i]);
+    fixture_apply(&fixture, buf_z(&yaml));
+    struct proxy_table *table = fixture_build(&fixture);
+    assert_string_equal(test_route(&fixture, table, "GET agent /foo").ptr, "404 NR");
     table_unref(table);
     fixture_dispose(&fixture);
     buf_dispose(&yaml);
@@ -475,6 +508,7 @@ int main(void) {
       cmocka_unit_test(missing_destinations_keep_their_share),
       cmocka_unit_test(unknown_hosts_and_unmatched_requests),
       cmocka_unit_test(redirects),
+      cmocka_unit_test(other_statuses_are_no_redirects),
       cmocka_unit_test(rewrites),
       cmocka_unit_test(a_rewrite_that_explodes_is_refused),
       cmocka_unit_test(header_operations_come_in_order),
