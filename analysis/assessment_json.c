@@ -5,7 +5,6 @@
 #include "manifests/base/bug.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #define WHOLE_MAX 9007199254740992.0 // 2^53
 #define COUNT_MAX 1000000
@@ -18,12 +17,20 @@ static struct json *number_json(struct arena *arena, double value) {
   return json_new_double(arena, value);
 }
 
-// Nine significant digits: what a restart may change is the tenth.
+// Nine significant digits: what a restart may change is the tenth. Whole numbers and powers of ten
+// up to 1e22 are exact, so the quotient is the double nearest to the decimal, and rounding it again
+// changes nothing. Less than 1e-12 is nothing.
 static double rounded(double value) {
-  char text[40];
-  int length = snprintf(text, sizeof text, "%.9g", value);
-  (void)str_to_double((struct str){text, (size_t)length}, &value);
-  return value;
+  static const double TENS[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  if (!(fabs(value) >= 1e-12))
+    return 0;
+  int places = 8 - (int)floor(log10(fabs(value)));
+  if (places < -6)
+    return value;
+  return places >= 0 ? round(value * TENS[places]) / TENS[places]
+                     : round(value / TENS[-places]) * TENS[-places];
 }
 
 static struct json *numbers_json(struct arena *arena, const double *values, size_t count) {

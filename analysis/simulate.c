@@ -4,17 +4,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define MEDIAN_MS 50.0
+#define SPREAD 6.0 // p99 over median
 #define NORMAL_99 2.3263478740408408
 #define HISTORY_S 866.0 // of steady traffic, with the rates' half-life
 
 const double SIMULATE_BOUNDS_MS[SIMULATE_BOUNDS] = {250, 500};
 
 double simulate_slower(double p99_ms, double bound_ms) {
-  double sigma = log(p99_ms / MEDIAN_MS) / NORMAL_99;
-  if (sigma <= 0)
-    return bound_ms < MEDIAN_MS;
-  return 0.5 * erfc(log(bound_ms / MEDIAN_MS) / sigma / sqrt(2));
+  double deviations = (log(bound_ms / p99_ms) / log(SPREAD) + 1) * NORMAL_99;
+  return 0.5 * erfc(deviations / sqrt(2));
 }
 
 static void one_side(struct rng *rng, const struct simulate_service *service, double requests,

@@ -10,7 +10,7 @@
 
 struct simulate_service {
   double errors; // share
-  double p99_ms; // median 50 ms
+  double p99_ms; // log-normal, the median is a sixth of it: 50 ms for 300 ms
 };
 struct simulate_traffic {
   double rps, weight; // requests per second of both together; the canary's share

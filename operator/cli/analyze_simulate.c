@@ -55,8 +55,8 @@ static bool read_study(const struct analyze_options *options, struct study *stud
       !analyze_number(options->weight, "weight", .0001, .9999, .1, &traffic->weight) ||
       !analyze_number(options->stable_errors, "stable-errors", 0, 1, .001,
                       &traffic->stable.errors) ||
-      !analyze_number(options->stable_p99, "stable-p99", 51, 1e5, 300, &traffic->stable.p99_ms) ||
-      !analyze_number(options->canary_p99, "canary-p99", 51, 1e5, traffic->stable.p99_ms,
+      !analyze_number(options->stable_p99, "stable-p99", 1, 1e5, 300, &traffic->stable.p99_ms) ||
+      !analyze_number(options->canary_p99, "canary-p99", 1, 1e5, traffic->stable.p99_ms,
                       &traffic->canary.p99_ms))
     return false;
   if (study->rules.interval_s <= 0)

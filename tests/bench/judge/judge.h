@@ -25,6 +25,7 @@ void plot_hour(struct rng *rng, const struct plot *plot, struct hour *ret_hour);
 double serin_fails(struct rng *rng, const struct plot *plot, const struct hour *hour);
 
 void bench_detection(const struct bench *bench);
+void bench_latency(const struct bench *bench);
 void bench_robustness(const struct bench *bench);
 void bench_healthy_hours(const struct bench *bench);
 void bench_rollouts(const struct bench *bench);

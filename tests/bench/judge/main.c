@@ -9,17 +9,16 @@ static const struct {
   const char *name;
   void (*run)(const struct bench *bench);
 } PARTS[] = {
-    {"detection", bench_detection},
-    {"robustness", bench_robustness},
-    {"healthy", bench_healthy_hours},
-    {"rollouts", bench_rollouts},
-    {"cost", bench_cost},
+    {"detection", bench_detection},   {"latency", bench_latency},
+    {"robustness", bench_robustness}, {"healthy", bench_healthy_hours},
+    {"rollouts", bench_rollouts},     {"cost", bench_cost},
 };
 
 static int usage(void) {
-  fprintf(stderr,
-          "usage: bench_judge [--runs N] [--hours N] [--seed N] [detection|robustness|healthy|"
-          "rollouts|cost]...\n");
+  fprintf(
+      stderr,
+      "usage: bench_judge [--runs N] [--hours N] [--seed N] [detection|latency|robustness|healthy|"
+      "rollouts|cost]...\n");
   return 2;
 }
 
