@@ -218,6 +218,10 @@ static void read_custom(struct update *update, const struct query_plan *plan) {
     state->metrics[m].reading = prom_read(item ? item->result : NULL, &state->recent);
     state->metrics[m].reading.why = arena_str(&state->recent, state->metrics[m].reading.why);
     read_values(&state->metrics[m], item ? item->result : NULL, &state->recent);
+    item = query_plan_find(plan, QUERY_CUSTOM_STABLE, update->subject, m);
+    state->metrics[m].stable_reading = prom_read(item ? item->result : NULL, &state->recent);
+    state->metrics[m].stable_reading.why =
+        arena_str(&state->recent, state->metrics[m].stable_reading.why);
   }
 }
 

@@ -34,7 +34,7 @@ struct str query_regex_escape(struct str text, struct arena *arena) {
 
 // The distinct values of one label, as they go into one matcher.
 struct values {
-  struct str items[2 * QUERY_BATCH + 1];
+  struct str items[2 * QUERY_BATCH + 1]; // two for each subject, and "unknown"
   size_t count;
 };
 
@@ -93,12 +93,16 @@ static size_t slot_of(const struct query_plan *plan, enum query_kind kind,
   return (size_t)(hash >> 32) & (plan->lookup_size - 1);
 }
 
+static bool is_custom(enum query_kind kind) {
+  return kind == QUERY_CUSTOM || kind == QUERY_CUSTOM_STABLE;
+}
+
 static bool answers(const struct query_plan *plan, size_t index, enum query_kind kind,
                     const struct subject *subject, size_t metric) {
   const struct query_item *item = &plan->items[index];
   if (item->kind != kind)
     return false;
-  if (kind == QUERY_CUSTOM)
+  if (is_custom(kind))
     return item->subject == subject && item->metric == metric;
   for (size_t m = 0; m < item->member_count; m++)
     if (item->members[m] == subject)
@@ -117,7 +121,7 @@ static void remember(struct planner *planner, enum query_kind kind, const struct
 static void make_lookup(struct planner *planner) {
   size_t entries = 0, size = 16;
   for (size_t i = 0; i < planner->count; i++)
-    entries += 3 + planner->subjects[i]->metric_count;
+    entries += 3 + 2 * planner->subjects[i]->metric_count;
   while (size < 2 * entries)
     size *= 2;
   planner->plan.lookup = ARENA_ARRAY(planner->arena, size_t, size);
@@ -192,6 +196,7 @@ static void plan_series(struct planner *planner, enum query_kind kind, const siz
     if (groups[*at] != group || !is_wanted(kind, subject))
       continue;
     values_add(&services, subject->service);
+    values_add(&services, subject->canary_service);
     if (kind != QUERY_HISTORY)
       values_add(&versions, subject->canary);
     values_add(&versions, subject->stable);
@@ -237,17 +242,24 @@ static void plan_groups(struct planner *planner) {
         plan_series(planner, KINDS[k], groups, leaders[g], &at);
 }
 
+static void plan_custom_one(struct planner *planner, enum query_kind kind,
+                            const struct subject *subject, size_t metric, struct str query) {
+  remember(planner, kind, subject, metric, planner->plan.count);
+  struct query_item *item = planner_push(planner);
+  *item = (struct query_item){.kind = kind, .subject = subject, .metric = metric};
+  struct err err = {0};
+  if (template_render_subject(query, subject, planner->arena, &item->text, &err) != 0)
+    item->result = prom_failed(planner->arena, str_of(err.msg));
+}
+
 static void plan_custom(struct planner *planner, const struct subject *subject) {
   for (size_t i = 0; i < subject->metric_count; i++) {
-    if (subject->metrics[i].kind != METRIC_CUSTOM)
+    const struct metric_spec *metric = &subject->metrics[i];
+    if (metric->kind != METRIC_CUSTOM)
       continue;
-    remember(planner, QUERY_CUSTOM, subject, i, planner->plan.count);
-    struct query_item *item = planner_push(planner);
-    *item = (struct query_item){.kind = QUERY_CUSTOM, .subject = subject, .metric = i};
-    struct err err = {0};
-    if (template_render_subject(subject->metrics[i].query, subject, planner->arena, &item->text,
-                                &err) != 0)
-      item->result = prom_failed(planner->arena, str_of(err.msg));
+    plan_custom_one(planner, QUERY_CUSTOM, subject, i, metric->query);
+    if (metric->stable_query.len)
+      plan_custom_one(planner, QUERY_CUSTOM_STABLE, subject, i, metric->stable_query);
   }
 }
 
@@ -301,7 +313,7 @@ const struct query_item *query_plan_find(const struct query_plan *plan, enum que
     return plan->count ? &plan->items[0] : NULL;
   if (!plan->lookup_size)
     return NULL;
-  if (kind != QUERY_CUSTOM)
+  if (!is_custom(kind))
     metric = 0;
   size_t slot = slot_of(plan, kind, subject, metric);
   for (; plan->lookup[slot]; slot = (slot + 1) & (plan->lookup_size - 1))

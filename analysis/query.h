@@ -18,14 +18,15 @@ enum query_kind {
   QUERY_SCRAPES,  // up[window]: when each target was scraped; tells a new series from an old one
   QUERY_HISTORY,  // what stable did in the hour before: one number per kind of answer and bucket
   QUERY_CUSTOM,   // one metric of one subject
+  QUERY_CUSTOM_STABLE, // its stable_query
 };
 
 struct query_item {
   enum query_kind kind;
   struct str
       text; // empty for a custom metric whose template is wrong: `result` is then set already
-  const struct subject *subject;        // QUERY_CUSTOM
-  size_t metric;                        // QUERY_CUSTOM: index in the subject's metrics
+  const struct subject *subject;        // QUERY_CUSTOM, QUERY_CUSTOM_STABLE
+  size_t metric;                        // the same: index in the subject's metrics
   const struct subject *const *members; // all others but QUERY_SCRAPES: whose series it gives
   size_t member_count;
   const struct prom_result *result; // to be set by who asked; NULL means not asked

@@ -74,11 +74,50 @@ double sample_increment(const struct prom_series *series, const struct scrapes *
 
 enum side { SIDE_NONE, SIDE_CANARY, SIDE_STABLE, SIDE_UNKNOWN };
 
+static bool is_of_service(struct str service, const struct subject *subject) {
+  return str_eq(service, subject->service) ||
+         (subject->canary_service.len && str_eq(service, subject->canary_service));
+}
+
+// Where the subject's series are in a result: [from, to), in one or two stretches.
+struct stretches {
+  size_t from[2], to[2], count;
+};
+
+static struct stretches stretches_of(const struct prom_result *result,
+                                     const struct subject *subject) {
+  struct stretches found = {.count = 1};
+  prom_range(result, SERVICE_LABEL, subject->service, &found.from[0], &found.to[0]);
+  if (!subject->canary_service.len || str_eq(subject->canary_service, subject->service) ||
+      !result->sorted_by.len)
+    return found;
+  prom_range(result, SERVICE_LABEL, subject->canary_service, &found.from[1], &found.to[1]);
+  found.count = 2;
+  return found;
+}
+
+// Walks them: struct walk walk = {0}; while ((series = next_series(&stretches, result, &walk)))
+struct walk {
+  size_t stretch, at;
+};
+
+static const struct prom_series *next_series(const struct stretches *stretches,
+                                             const struct prom_result *result, struct walk *walk) {
+  for (; walk->stretch < stretches->count; walk->stretch++, walk->at = 0) {
+    size_t at = stretches->from[walk->stretch] + walk->at;
+    if (at < stretches->to[walk->stretch]) {
+      walk->at++;
+      return &result->series[at];
+    }
+  }
+  return NULL;
+}
+
 static enum side series_side(const struct prom_series *series, const struct subject *subject) {
   struct str reporter = str_is_empty(subject->reporter) ? STR("source") : subject->reporter;
   struct str label = str_is_empty(subject->label) ? STR("destination_version") : subject->label;
   if (!str_eq(prom_label(series, STR("reporter")), reporter) ||
-      !str_eq(prom_label(series, SERVICE_LABEL), subject->service))
+      !is_of_service(prom_label(series, SERVICE_LABEL), subject))
     return SIDE_NONE;
   struct str version = prom_label(series, label);
   if (str_eq(version, subject->canary))
@@ -129,10 +168,10 @@ struct request_counts sample_requests(const struct prom_result *result,
                                       const struct subject *subject, const struct scrapes *scrapes,
                                       struct span span) {
   struct request_counts counts = {0};
-  size_t first = 0, end = 0;
-  prom_range(result, SERVICE_LABEL, subject->service, &first, &end);
-  for (size_t i = first; i < end; i++) {
-    const struct prom_series *series = &result->series[i];
+  struct stretches stretches = stretches_of(result, subject);
+  struct walk walk = {0};
+  const struct prom_series *series;
+  while ((series = next_series(&stretches, result, &walk))) {
     enum side side = series_side(series, subject);
     if (side == SIDE_NONE)
       continue;
@@ -175,10 +214,10 @@ void sample_latency(const struct prom_result *result, const struct subject *subj
                     struct latency_counts *ret_counts) {
   *ret_counts = (struct latency_counts){0};
   bool native = false;
-  size_t first = 0, end = 0;
-  prom_range(result, SERVICE_LABEL, subject->service, &first, &end);
-  for (size_t i = first; i < end; i++) {
-    const struct prom_series *series = &result->series[i];
+  struct stretches stretches = stretches_of(result, subject);
+  struct walk walk = {0};
+  const struct prom_series *series;
+  while ((series = next_series(&stretches, result, &walk))) {
     enum side side = series_side(series, subject);
     double bound = 0;
     if (side != SIDE_CANARY && side != SIDE_STABLE)

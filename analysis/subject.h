@@ -37,8 +37,9 @@ struct metric_spec {
 };
 
 struct subject {
-  struct str ns, name; // the Rollout
-  struct str service;  // destination_service: research-agent.team1.svc.cluster.local
+  struct str ns, name;       // the Rollout
+  struct str service;        // destination_service: research-agent.team1.svc.cluster.local
+  struct str canary_service; // where the canary's requests have a destination_service of their own
   // The label that tells the two versions apart, and its two values. destination_version when the
   // subsets say `version: v1`; destination_workload (the Deployment's name) otherwise.
   struct str label; // empty: destination_version

@@ -36,8 +36,8 @@ static const struct field condition_fields[] = {
                .doc = "Before the first measurement of a step."),
     F_INT(COND, inconclusive_limit, "inconclusiveLimit", F_RANGE(0, 1000000),
           .doc = "Measurements that are neither a success nor a failure that are tolerated."),
-    F_INT(COND, consecutive_error_limit, "consecutiveErrorLimit", .fallback = "4",
-          F_RANGE(0, 1000000), .doc = "Failed queries in a row that are tolerated."),
+    F_INT(COND, consecutive_error_limit, "consecutiveErrorLimit", F_RANGE(0, 1000000),
+          .doc = "More failed queries in a row than this are a fail, as Argo's 4. 0: errors hold."),
     F_INT(COND, consecutive_success_limit, "consecutiveSuccessLimit", F_RANGE(0, 1000000),
           .doc = "So many successes in a row end with pass. 0: off."),
 };

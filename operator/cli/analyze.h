@@ -14,6 +14,9 @@ struct analyze_options {
   struct str rps, weight, stable_errors, stable_p99, canary_p99;
   struct option_list canary_errors;
   int64_t duration_ms, runs, seed;
+  // prometheus
+  struct str prometheus, credentials, start, end;
+  struct str service, canary_service, canary, stable, label, reporter, metrics, judge;
 };
 
 // The rules that preset and options make; interval_s is 0 where --interval was not given. False,
@@ -27,3 +30,6 @@ bool analyze_number(struct str text, const char *option, double low, double high
 int analyze_replay(const struct analyze_options *options);
 // EXIT_DONE once it ran.
 int analyze_simulate(const struct analyze_options *options);
+// EXIT_DONE pass, EXIT_FAILED fail, EXIT_WAITING inconclusive, EXIT_USAGE bad input, EXIT_NOT_FOUND
+// Prometheus cannot be asked.
+int analyze_backtest(const struct analyze_options *options);

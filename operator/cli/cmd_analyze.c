@@ -45,6 +45,10 @@ static bool has_simulate(const struct analyze_options *options) {
   return options->simulate;
 }
 
+static bool has_prometheus(const struct analyze_options *options) {
+  return options->prometheus.len > 0;
+}
+
 static const struct {
   const char *option;
   bool (*is_asked)(const struct analyze_options *options);
@@ -52,6 +56,7 @@ static const struct {
 } MODES[] = {
     {"--replay FILE", has_replay, analyze_replay},
     {"--simulate", has_simulate, analyze_simulate},
+    {"--prometheus URL", has_prometheus, analyze_backtest},
 };
 
 static int run(const void *data, const struct str *arguments, size_t count) {
@@ -79,8 +84,8 @@ static const struct option_row rows[] = {
     {"simulate", 0, OPTION_FLAG, FIELD(simulate), NULL, NULL,
      "Judge made-up traffic many times: false alarms and detection delays.", 0, 0},
     {"output", 'o', OPTION_STRING, FIELD(output), "FORMAT", NULL, "json, or a table.", 0, 0},
-    {"stop", 0, OPTION_FLAG, FIELD(stop), NULL, NULL, "With --replay: end at the first decision.",
-     0, 0},
+    {"stop", 0, OPTION_FLAG, FIELD(stop), NULL, NULL,
+     "With --replay and --prometheus: end at the first decision.", 0, 0},
     {"preset", 0, OPTION_STRING, FIELD(preset), "NAME", NULL,
      "Tolerances and margins: default, strict or tolerant.", 0, 0},
     {"alpha", 0, OPTION_STRING, FIELD(alpha), "CHANCE", NULL,
@@ -108,12 +113,39 @@ static const struct option_row rows[] = {
     {"runs", 0, OPTION_INT, FIELD(runs), "N", "1000", "How many runs.", 1, 1000000},
     {"seed", 0, OPTION_INT, FIELD(seed), "N", "1", "The same seed gives the same result.", 0,
      INT64_MAX},
+    {"prometheus", 0, OPTION_STRING, FIELD(prometheus), "URL", NULL,
+     "Judge what this Prometheus has recorded.", 0, 0},
+    {"prometheus-credentials", 0, OPTION_STRING, FIELD(credentials), "DIR", NULL,
+     "Files token, or username and password; ca.crt; tls.crt and tls.key: a mounted Secret.", 0, 0},
+    {"start", 0, OPTION_STRING, FIELD(start), "TIME", NULL,
+     "With --prometheus: when the canary got its traffic; 2026-11-24T10:00:00Z, seconds since "
+     "1970, "
+     "or how long ago. 1h ago.",
+     0, 0},
+    {"end", 0, OPTION_STRING, FIELD(end), "TIME", NULL, "And until when. Now.", 0, 0},
+    {"service", 0, OPTION_STRING, FIELD(service), "NAME", NULL,
+     "destination_service, for example web.demo.svc.cluster.local.", 0, 0},
+    {"canary-service", 0, OPTION_STRING, FIELD(canary_service), "NAME", NULL,
+     "That of the canary, where it has its own.", 0, 0},
+    {"canary", 0, OPTION_STRING, FIELD(canary), "VALUE", NULL, "Of the label, for the canary.", 0,
+     0},
+    {"stable", 0, OPTION_STRING, FIELD(stable), "VALUE", NULL, "Of the label, for stable.", 0, 0},
+    {"label", 0, OPTION_STRING, FIELD(label), "NAME", NULL,
+     "Which tells them apart; destination_version.", 0, 0},
+    {"reporter", 0, OPTION_STRING, FIELD(reporter), "NAME", NULL, "source or destination; source.",
+     0, 0},
+    {"metrics", 0, OPTION_STRING, FIELD(metrics), "LIST", NULL,
+     "NAME or NAME=LIMIT, separated by commas; error-rate,latency-p99.", 0, 0},
+    {"judge", 0, OPTION_STRING, FIELD(judge), "NAME", NULL,
+     "With --prometheus: another judge than sequential.", 0, 0},
 };
 
 const struct command cmd_analyze = {
     .name = "analyze",
-    .arguments = "--replay FILE | --simulate",
-    .summary = "Run the judge without a rollout: on recorded counts, or on made-up traffic.",
+    .arguments = "--replay FILE | --simulate | --prometheus URL --service NAME --canary VALUE "
+                 "--stable VALUE",
+    .summary = "Run the judge without a rollout: on recorded counts, made-up traffic, or what "
+               "Prometheus knows.",
     .details = "A line of FILE has the counts since the line before:\n"
                "  {\"t\": 5, \"canary\": {\"requests\": 50, \"errors\": 1, \"slow\": {\"250\": 3, "
                "\"500\": 1}}, "
@@ -123,7 +155,8 @@ const struct command cmd_analyze = {
                "Evidence is in decades, as have/need: 2 against is a chance of at most 1 in 100 "
                "for a canary "
                "within its tolerance.\n"
-               "Exit code of --replay: 0 pass, 1 fail, 3 inconclusive, by the first decision.",
+               "Exit code of --replay and --prometheus: 0 pass, 1 fail, 3 inconclusive, by the "
+               "first decision.",
     .size = sizeof(struct analyze_options),
     .options = rows,
     .option_count = sizeof rows / sizeof rows[0],

@@ -179,7 +179,7 @@ static void on_reply(struct http_op *op, const struct http_reply *reply, const s
   struct prom_result *result =
       reply ? prom_parse(reply->status, reply->body, &round->arena)
             : prom_failed(&round->arena, arena_strz(&round->arena, err->msg));
-  if (query->item->kind != QUERY_SCRAPES && query->item->kind != QUERY_CUSTOM)
+  if (query->item->member_count)
     prom_sort(result, STR("destination_service"));
   if (result->too_large || (err && err->rc == RC_LIMIT))
     ask_less(round);

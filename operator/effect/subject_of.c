@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/effect/subject_of.h"
+#include "analysis/condition.h"
 #include "operator/effect/metric_sets.h"
 #include "operator/traffic/virtual_service.h"
 
@@ -65,7 +66,6 @@ static void set_others(const struct rollout_judge *judge, struct judge_settings 
   settings->min_requests = (double)judge->min_requests;
   settings->counts_all = judge->cumulative;
   settings->measure_window_ms = judge->measure_window_ms;
-  settings->consecutive_error_limit = -1;
   if (judge->condition) {
     settings->count = (int)judge->condition->count;
     settings->initial_delay_ms = judge->condition->initial_delay_ms;
@@ -152,7 +152,9 @@ static int metric_of(const struct rollout_metric *metric, const struct judge_pre
   spec->success_condition = metric->success_condition;
   spec->failure_condition = metric->failure_condition;
   spec->stable_query = metric->stable_query;
-  return limit.len ? metric_limit_parse(spec, limit, err) : RC_OK;
+  bool has_condition = spec->success_condition.len || spec->failure_condition.len;
+  int rc = has_condition ? condition_check(spec, err) : RC_OK;
+  return rc == RC_OK && limit.len ? metric_limit_parse(spec, limit, err) : rc;
 }
 
 int subject_of(const struct rollout *rollout, const struct json *rule,

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The default judge in use: real workloads, the proxy and a real Prometheus. A bad version is put back by evidence and status says
 why in numbers; a good one goes on before its time is up. SERIN_LONG=1: more error rates and latencies."""
+import json
 import os
 import pathlib
 import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, rollout, start_service, version, wait_for  # noqa: E402
+from serin import HOST, Load, Up, check, main, rollout, start_service, version, wait_for  # noqa: E402
 
 LONG = bool(os.environ.get("SERIN_LONG"))
 # One step that could take its time: only evidence ends it sooner.
@@ -48,6 +49,14 @@ def check_rolled_back(up, name, word):
     return judged
 
 
+def backtest(up, canary, since, *options):
+    """`serin analyze --prometheus` over what Prometheus has recorded of a release: (exit code, what it says)."""
+    address = re.search(r"prometheus=(\S+)", up.ready_line).group(1)
+    done = up.serin("analyze", "--prometheus", address, "--service", HOST, "--canary", canary, "--stable", "v1", "--start", since,
+                    "--interval", "1s", "--min-detect", "5s", "--min", "3s", "--warmup", "0s", "--metrics", "error-rate", *options, fail=False)
+    return done.returncode, done.stdout + done.stderr
+
+
 def test_errors_are_put_back_and_a_good_version_goes_on_early():
     with Up() as up:
         start_service(up)
@@ -57,8 +66,18 @@ def test_errors_are_put_back_and_a_good_version_goes_on_early():
             wait_for("evidence in status", lambda: up.rollout()["status"]["judge"].get("evidence"), 40)
             up.wait_phase("RolledBack", seconds=60)
             judged = check_rolled_back(up, "error-rate", "failed")
+            since = next(item["time"] for item in up.rollout()["status"]["decisions"] if item["reason"] == "WeightSet")
             check(3 < number(judged["canary"]) < 25, judged)
             check(up.weights().get("v1") == 100, up.weights())
+            # The same release from Prometheus' memory: what would this judge have done?
+            code, told = backtest(up, "v2", since, "--stop")
+            check(code == 1 and "It would have been rolled back at" in told and "canary requests failed" in told, f"{code}: {told[-800:]}")
+            code, told = backtest(up, "v2", since, "-o", "json")
+            looks = [json.loads(line) for line in told.splitlines()]
+            check(code == 1 and any(look["decision"] == "fail" for look in looks), told[-800:])
+            check(looks[-1]["metrics"][0]["requests"] > 100, looks[-1])
+            code, told = backtest(up, "v9", since)
+            check(code == 3 and "no requests to canary v9" in told, f"{code}: {told[-800:]}")
             # The next one is good. 300 requests/s are enough for a pass long before the five minutes are over.
             wide = [{"name": "error-rate", "accept": {"ratio": 2, "points": 2}}]
             up.apply(version("v3"), rollout(canary="v3", steps=STEPS, metrics=wide, judge=QUICK))
