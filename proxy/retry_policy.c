@@ -135,7 +135,7 @@ int64_t retry_backoff_ms(const struct retry_policy *policy, uint32_t retry, uint
   int64_t interval = base, longest = base * RETRY_BACKOFF_CAP;
   for (uint32_t i = 1; i < retry && interval < longest; i++)
     interval = interval * 2 <= longest ? interval * 2 : longest;
-  return (int64_t)(rnd % (uint64_t)interval);
+  return policy->backoff_least_ms + (int64_t)(rnd % (uint64_t)interval);
 }
 
 uint32_t retry_budget_limit(double percent, uint32_t least, uint64_t active) {

@@ -49,6 +49,7 @@ struct retry_policy {
   size_t status_code_count;
   int64_t per_try_timeout_ms; // 0: none
   int64_t backoff_ms;         // base; at most ten times this
+  int64_t backoff_least_ms;   // never sooner, whatever the draw: HTTPRoutes; 0 for Envoy's rule
   bool ignore_previous_hosts; // avoid endpoints this request has tried
   bool remote_localities;     // after every second try other localities
   bool ignore_previous_given; // the route says so itself: then it holds with hashing, too

@@ -88,9 +88,8 @@ struct part_listener *table_claim_listener(struct builder *builder,
   if (!found->is_claimed)
     found->scope = table_scope_new(builder, TABLE_GATEWAY);
   found->is_claimed = true;
-  struct str key = table_object_key(builder->arena, object), had = found->listener.source;
-  if (!str_contains(had, key))
-    found->listener.source = TABLE_CONCAT(builder->arena, had, had.len ? STR(", ") : STR(""), key);
+  found->listener.source = table_join_source(builder->arena, found->listener.source,
+                                             table_object_key(&builder->scratch, object));
   return found;
 }
 

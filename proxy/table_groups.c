@@ -30,8 +30,7 @@ static void site_attach(struct builder *builder, struct gateway_site *site,
     return;
   group->last = made;
   group->source =
-      TABLE_CONCAT(builder->arena, group->source, group->source.len ? STR(", ") : STR(""),
-                   table_object_key(&builder->scratch, object));
+      table_join_source(builder->arena, group->source, table_object_key(&builder->scratch, object));
   for (size_t i = 0; i < made->count; i++) {
     const struct http_made_route **route =
         arena_push(&builder->scratch, (void **)&group->routes, &group->route_count,

@@ -58,10 +58,9 @@ void table_merge_host(struct builder *builder, struct part_scope *scope, struct 
   if (index < 0) {
     index = table_host_new(builder, scope, host, source);
     (void)table_host_take(builder, (uint32_t)index, host);
-  } else if (!str_contains(builder->hosts[index].source, source)) {
-    builder->hosts[index].source =
-        TABLE_CONCAT(builder->arena, builder->hosts[index].source, STR(", "), source);
   }
+  struct part_host *merged = &builder->hosts[index];
+  merged->source = table_join_source(builder->arena, merged->source, source);
   table_host_append(builder, (uint32_t)index, routes, count);
 }
 

@@ -217,7 +217,7 @@ static void rule_timeouts(const struct http_route_rule *rule, struct table_route
     for (size_t i = 0; i < from->codes_count && i < RETRY_STATUS_CODES_MAX; i++)
       policy->status_codes[policy->status_code_count++] = (uint16_t)from->codes[i];
     if (from->backoff_ms > 0)
-      policy->backoff_ms = from->backoff_ms;
+      policy->backoff_ms = policy->backoff_least_ms = from->backoff_ms;
   }
   if (!rule->timeouts)
     return;

@@ -6,6 +6,17 @@
 #include "proxy/table_ids.h"
 #include "proxy/table_parts.h"
 
+// Ten thousand routes of one host must not make a text of their ten thousand names.
+#define SOURCE_MAX 200u
+
+struct str table_join_source(struct arena *arena, struct str sources, struct str one) {
+  if (sources.len == 0)
+    return arena_str(arena, one);
+  if (str_ends(sources, STR("...")) || str_contains(sources, one))
+    return sources;
+  return TABLE_CONCAT(arena, sources, STR(", "), sources.len < SOURCE_MAX ? one : STR("..."));
+}
+
 struct part_scope *table_scope_new(struct builder *builder, enum table_persona persona) {
   struct part_scope *scope = ARENA_NEW(&builder->scratch, struct part_scope);
   struct part_scope **place =

@@ -167,6 +167,8 @@ void table_report_gateways(struct builder *builder); // when listeners have thei
 void table_gateways_dispose(struct builder *builder);
 void table_finish_hosts(struct builder *builder);
 
+// "A, B" of "A" and "B", each once; "A, ..." when there are too many.
+struct str table_join_source(struct arena *arena, struct str sources, struct str one);
 struct part_scope *table_scope_new(struct builder *builder, enum table_persona persona);
 // A virtual host of a scope that answers to no name yet; its index into builder.hosts.
 uint32_t table_host_new(struct builder *builder, struct part_scope *scope, struct str name,

@@ -198,7 +198,7 @@ static const struct field filter_fields[] = {
                &route_header_modifier_schema, .doc = "Changes headers of the request."),
     F_OPTIONAL(struct route_filter, response_header_modifier, "responseHeaderModifier",
                &route_header_modifier_schema, .doc = "Changes headers of the response."),
-    F_OPTIONAL(struct route_filter, request_mirror, "requestMirror", &mirror_schema, F_NOT_ENFORCED,
+    F_OPTIONAL(struct route_filter, request_mirror, "requestMirror", &mirror_schema, F_ENFORCED,
                .doc = "Sends copies elsewhere; their answers are dropped."),
     F_OPTIONAL(struct route_filter, request_redirect, "requestRedirect", &redirect_schema,
                .doc = "Answers with another location."),

@@ -15,7 +15,9 @@ static void ask(const struct proxy_table *table) {
   route_worker_init(&worker, 1);
   route_worker_fit(&worker, table);
   for (size_t i = 0; i < table->host_count && i < 8; i++) {
-    const struct route_request request = {.listener_port = 80,
+    const struct table_listener *listener = i < table->listener_count ? &table->listeners[i] : NULL;
+    const struct route_request request = {.listener = listener,
+                                          .listener_port = 80,
                                           .authority = table->hosts[i].name,
                                           .method = STR("GET"),
                                           .scheme = STR("http"),

@@ -5,7 +5,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from proxy import (Backend, Proxy, check, endpoint, equal, fetch, main, reply, service)  # noqa: E402
+from proxy import (Backend, Proxy, check, endpoint, equal, fetch, main, reply, service, wait_for)  # noqa: E402
 
 GROUP = "gateway.networking.k8s.io/v1"
 
@@ -190,6 +190,21 @@ def test_cross_origin_requests():
         got = w.get(fields=[("Origin", "https://exact.org:8443")])
         equal((got.status, got.get("access-control-allow-origin"), got.get("access-control-expose-headers")),
               (200, "https://exact.org:8443", "X-One"), "the request itself")
+
+
+def test_copies_go_to_mirrors():
+    def mirror(name, **share):
+        return {"type": "RequestMirror", "requestMirror": dict({"backendRef": to(name)}, **share)}
+    with World("one", "copy", "half") as w:
+        rule = {"backendRefs": [to("one")],
+                "filters": [mirror("copy"), mirror("half", fraction={"numerator": 1, "denominator": 2}), mirror("missing")]}
+        w.configure(route("r", [rule]))
+        for i in range(100):
+            equal(w.body(f"/{i}"), "one", "the answer is the backend's")
+        wait_for("all copies", lambda: len(w.backends["copy"].requests) == 100)
+        count = len(w.backends["half"].requests)
+        check(20 < count < 80, f"half of 100 is about 50: {count}")
+        check("BackendNotFound" in w.proxy.admin("/config_dump").body.decode(), "a mirror that leads nowhere is reported")
 
 
 def test_the_request_id_as_a_header_value():

@@ -282,6 +282,24 @@ static void backends_that_cannot_be_used_keep_their_share(void **state) {
   fixture_dispose(&fixture);
 }
 
+static void a_host_of_a_service_entry_is_a_backend(void **state) {
+  (void)state;
+  struct fixture fixture;
+  start(&fixture);
+  fixture_apply(
+      &fixture,
+      "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec:\n"
+      "  hosts: [api.far.org]\n  ports: [{number: 80, name: http, protocol: HTTP}]\n"
+      "  resolution: STATIC\n  endpoints: [{address: 192.0.2.1}]\n");
+  apply(&fixture, route_head,
+        "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules: [{backendRefs: [{group: "
+        "networking.istio.io, kind: Hostname, name: api.far.org, port: 80}]}]\n");
+  struct proxy_table *table = fixture_build(&fixture);
+  assert_string_equal(at(&fixture, table, 15001, "GET any.host /"), "outbound|80||api.far.org");
+  table_unref(table);
+  fixture_dispose(&fixture);
+}
+
 static void a_rule_that_cannot_be_honoured_answers_500(void **state) {
   (void)state;
   struct fixture fixture;
@@ -485,6 +503,7 @@ int main(void) {
       cmocka_unit_test(a_less_specific_hostname_comes_after),
       cmocka_unit_test(namespaces_and_kinds_are_admitted),
       cmocka_unit_test(backends_that_cannot_be_used_keep_their_share),
+      cmocka_unit_test(a_host_of_a_service_entry_is_a_backend),
       cmocka_unit_test(a_rule_that_cannot_be_honoured_answers_500),
       cmocka_unit_test(only_our_gateways_are_opened),
       cmocka_unit_test(without_a_gateway_the_command_line_stands_for_it),
