@@ -163,13 +163,9 @@ static struct str compute(struct exchange_run *run, const struct header_format *
   return (struct str){at, len};
 }
 
-void exchange_filters_apply(struct exchange_run *run, struct head *head,
-                            const struct table_header_ops *ops) {
+static void apply_computed(struct exchange_run *run, struct head *head,
+                           const struct table_header_ops *ops) {
   struct str values[VALUES_MAX];
-  if (ops->format_count == 0) {
-    head_rules_apply(head, ops, NULL);
-    return;
-  }
   if (ops->format_count > VALUES_MAX) // no table has that many: a head has no room for them
     return;
   const struct head_field *proto = head_find(&run->request, HEAD_X_FORWARDED_PROTO);
@@ -188,6 +184,14 @@ void exchange_filters_apply(struct exchange_run *run, struct head *head,
       values[count++] = compute(run, ops->add[i].format, &view);
   }
   head_rules_apply(head, ops, values);
+}
+
+void exchange_filters_apply(struct exchange_run *run, struct head *head,
+                            const struct table_header_ops *ops) {
+  if (ops->format_count == 0)
+    head_rules_apply(head, ops, NULL);
+  else
+    apply_computed(run, head, ops);
 }
 
 // gRPC statuses of HTTP statuses, as the gRPC protocol maps them.
