@@ -34,6 +34,7 @@
   XX(shim) \
   XX(operator) \
   XX(proxy) \
+  XX(judge) \
   XX(lint) \
   XX(generate) \
   XX(apiserver)
