@@ -11,6 +11,7 @@
 #include "proxy/config.h"
 #include "proxy/proxy_admin.h"
 #include "proxy/proxy_handover.h"
+#include "proxy/proxy_labels.h"
 #include "proxy/proxy_state.h"
 #include "proxy/stats_text.h"
 
@@ -187,8 +188,8 @@ static int make_workers(struct proxy *proxy, struct err *err) {
                                      .tracing = trace_mode_of(options->tracing),
                                      .shadow_hosts = options->shadow_hosts,
                                      .close_hint = &proxy->unhealthy};
-  struct stats_source source = {
-      .workload = options->name, .workload_namespace = options->namespace_, .app = options->name};
+  struct stats_source source =
+      proxy_labels_source(options->name, options->namespace_, proxy->labels, options->label_count);
   if (options->access_log.len > 0) {
     char *path = xmemdup(options->access_log.ptr, options->access_log.len + 1);
     path[options->access_log.len] = '\0';
@@ -211,11 +212,6 @@ static int make_workers(struct proxy *proxy, struct err *err) {
 
 static int open_config(struct proxy *proxy, struct err *err) {
   const struct proxy_options *o = proxy->options;
-  struct table_label *labels = xcalloc(o->label_count + 1, sizeof(*labels));
-  for (size_t i = 0; i < o->label_count; i++) {
-    labels[i].value = o->labels[i];
-    (void)str_next(&labels[i].value, '=', &labels[i].name);
-  }
   struct config_options options = {
       .manifests = o->manifests.len ? o->manifests.ptr : NULL,
       .kubeconfig = o->kubeconfig.len ? o->kubeconfig.ptr : NULL,
@@ -225,7 +221,7 @@ static int open_config(struct proxy *proxy, struct err *err) {
                    .namespace_ = o->namespace_,
                    .locality = o->locality,
                    .controller = o->controller,
-                   .labels = labels,
+                   .labels = proxy->labels,
                    .label_count = o->label_count,
                    .literal_uuid = o->literal_uuid,
                    .listeners = proxy->sockets.listeners,
@@ -234,9 +230,7 @@ static int open_config(struct proxy *proxy, struct err *err) {
       .lease = o->manifests.len == 0,
       .listening = proxy_listeners_listening(proxy),
   };
-  int rc = config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);
-  xfree(labels); // copied
-  return rc;
+  return config_open(&proxy->loop, &options, on_publish, proxy, &proxy->config, err);
 }
 
 int proxy_open_admin(struct proxy *proxy, struct err *err) {
@@ -358,11 +352,6 @@ static int check_options(const struct proxy_options *o, unsigned *ret_reporters,
       !str_eq(o->tracing, STR("off")))
     return err_set(err, RC_USAGE, "--tracing: expected w3c, b3 or off, found \"%.*s\"",
                    STR_ARG(o->tracing));
-  for (size_t i = 0; i < o->label_count; i++) {
-    if (str_find_char(o->labels[i], '=') <= 0)
-      return err_set(err, RC_USAGE, "--label: expected KEY=VALUE, found \"%.*s\"",
-                     STR_ARG(o->labels[i]));
-  }
   if (!str_eq(o->access_log_format, STR("text")) && !str_eq(o->access_log_format, STR("json")))
     return err_set(err, RC_USAGE, "--access-log-format: expected text or json, found \"%.*s\"",
                    STR_ARG(o->access_log_format));
@@ -394,7 +383,10 @@ int proxy_main(const struct proxy_options *options, struct err *err) {
   proxy.grave = (struct table_grave){.wake = on_grave, .ctx = &proxy};
   proxy.breakers = breakers_new(proxy.worker_count);
   open_loop(&proxy);
-  rc = make_workers(&proxy, err);
+  rc = proxy_labels_parse(&proxy.sockets.arena, options->labels, options->label_count,
+                          &proxy.labels, err);
+  if (rc == 0)
+    rc = make_workers(&proxy, err);
   if (rc == 0)
     rc = proxy_handover_ask(&proxy, err);
   if (rc == 0)

@@ -48,7 +48,8 @@ struct proxy {
   struct proxy_config *config; // NULL when closed
   struct admin *admin;
   unsigned reporters;
-  struct map zero; // of POST /reset_counters: see stats_plain.h
+  const struct table_label *labels; // options->label_count of them
+  struct map zero;                  // of POST /reset_counters: see stats_plain.h
   int64_t started_ms;
   atomic_bool unhealthy; // POST /healthcheck/fail
   bool draining, quitting, closed;

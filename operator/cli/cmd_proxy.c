@@ -41,7 +41,9 @@ static const struct option_row rows[] = {
      .type = OPTION_LIST,
      .offset = ROW(label),
      .value = "KEY=VALUE",
-     .help = "A label of this proxy, for selectors of Istio Gateways and sourceLabels."},
+     .help =
+         "A label of this proxy, for selectors of Istio Gateways, sourceLabels, and the source_* "
+         "labels of the metrics."},
     {.name = "controller-name",
      .type = OPTION_STRING,
      .offset = ROW(controller),

@@ -84,7 +84,7 @@ def one(backend):
 
 
 def test_changes_lose_nothing():
-    changes = 1000 if LONG else 120
+    changes = 1000 if LONG else 50
     with Backend("v1") as a, Backend("v2") as b, Backend("v2") as c:
         first, second, third = (endpoint("a", "v1", a.address, a.port), endpoint("b", "v2", b.address, b.port),
                                 endpoint("c", "v2", c.address, c.port))

@@ -34,7 +34,9 @@ def label_names(line):
 
 
 def test_every_label_in_envoys_order():
-    with Backend("v1") as a, Backend("v2") as b, Proxy(two_versions(a, b), workers=1, options=["--reporter", "both"]) as p:
+    with Backend("v1") as a, Backend("v2") as b, Proxy(
+            two_versions(a, b), workers=1,
+            options=["--reporter", "both", "--name", "edge", "--namespace", "shop", "--label", "app=front", "--label", "version=7"]) as p:
         for _ in range(20):
             equal(fetch(p.port).status, 200, "status")
         fetch(p.port, host="nobody.example")
@@ -65,6 +67,9 @@ def test_every_label_in_envoys_order():
             check(min(shares) >= 5, f"{reporter}: {shares}")
         equal(p.metric_sum("istio_requests_total", destination_service="unknown", reporter="source"), 1, "without a route")
         equal(p.metric_sum("istio_build", component="proxy"), 1, "istio_build")
+        mine = dict(source_workload="edge", source_workload_namespace="shop", source_app="front", source_version="7",
+                    source_canonical_service="front", source_canonical_revision="7", source_cluster="Kubernetes")
+        equal(p.metric_sum("istio_requests_total", **mine), 42, "of itself")
 
 
 def test_one_sample_for_a_request_however_often_it_is_tried():

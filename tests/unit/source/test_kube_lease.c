@@ -228,6 +228,27 @@ static void test_publishing_makes_what_is_missing(void **state) {
   world_close(&world);
 }
 
+static void test_a_lease_in_other_hands_is_left(void **state) {
+  (void)state;
+  struct world world;
+  world_open(&world, "-");
+  struct kube_publish_options options = {.ns = STR("serin-system"),
+                                         .name = STR("serin-proxy-a"),
+                                         .holder = STR("a"),
+                                         .period_ms = 20,
+                                         .data = &world};
+  struct kube_publish *publish;
+  assert_int_equal(kube_publish_open(world.fixture.kube, &options, &publish, NULL), RC_OK);
+  while (world.writes < 1)
+    uv_run(&world.fixture.loop, UV_RUN_ONCE);
+  kube_publish_leave(publish);
+  kube_publish_close(publish, on_closed, &world);
+  fixture_run_until(&world.fixture, &world.closed);
+  assert_int_equal(world.deletes, 0);
+  assert_non_null(world.lease);
+  world_close(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_first_one_leads_and_gives_back),
@@ -235,6 +256,7 @@ int main(void) {
       cmocka_unit_test(test_a_leader_that_cannot_renew_stops),
       cmocka_unit_test(test_a_taken_lease_ends_leading),
       cmocka_unit_test(test_publishing_makes_what_is_missing),
+      cmocka_unit_test(test_a_lease_in_other_hands_is_left),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
