@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/upstream_pool.h"
+#include "proxy/upstream_sent.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
@@ -175,9 +176,16 @@ static void on_timer(struct worker_timer *timer) {
   }
 }
 
+// Whether anything of the request may have come over there before the connection ended. What was
+// not is no risk to send again: so the end of a kept connection is not the error of a POST either.
+static bool was_received(const struct upstream *u) {
+  uint64_t acked;
+  return !upstream_sent_acked(u->out.fd, &acked) || acked > u->sent_mark;
+}
+
 static void report_reset(struct upstream *u, enum exchange_reason reason) {
   struct upstream_user *user = u->user;
-  bool sent = upstream_has_sent(u), started = u->response_started;
+  bool started = u->response_started, sent = upstream_has_sent(u) && (started || was_received(u));
   stats_add(&u->cluster_stats->upstream_rq_rx_reset, 1);
   upstream_reset(u);
   user->ops->reset(user, reason, sent, started);
