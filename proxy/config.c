@@ -197,6 +197,7 @@ static void config_copy_settings(struct proxy_config *config, const struct table
       .listeners = listeners,
       .listener_count = from->listener_count,
       .literal_uuid = from->literal_uuid,
+      .consecutive_errors_5xx = from->consecutive_errors_5xx,
   };
 }
 

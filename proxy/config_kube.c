@@ -64,7 +64,7 @@ struct config_kube {
   void *closed_data;
 };
 
-// A Pod is kept only for its labels, owner and address.
+// A Pod is kept only for its labels, owner, address and readiness.
 static void config_kube_trim_pod(struct json *object, void *data) {
   struct config_kube_watch *watch = data;
   if (watch->kind != &pod_kind)
@@ -75,7 +75,7 @@ static void config_kube_trim_pod(struct json *object, void *data) {
   while (next) {
     struct json *item = next;
     next = next->next;
-    if (!str_eq(item->key, STR("podIP")))
+    if (!str_eq(item->key, STR("podIP")) && !str_eq(item->key, STR("conditions")))
       (void)json_remove(status, item->key);
   }
 }

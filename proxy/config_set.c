@@ -132,6 +132,17 @@ static const struct json *config_trim_pod(const struct json *json, struct arena 
     (void)json_put(arena, trimmed, "metadata", json_dup(arena, metadata));
   if (ip)
     (void)json_put(arena, json_need_object(arena, trimmed, "status"), "podIP", json_dup(arena, ip));
+  // Whether it is ready, for entries that choose Pods themselves; without the times of probes.
+  const struct json *conditions = json_path(json, "status.conditions");
+  for (const struct json *item = conditions ? conditions->child : NULL; item; item = item->next) {
+    if (!str_eq(json_get_string(item, "type"), STR("Ready")))
+      continue;
+    struct json *ready = json_new_object(arena);
+    json_put_string(arena, ready, "type", STR("Ready"));
+    json_put_string(arena, ready, "status", json_get_string(item, "status"));
+    json_append(json_need_array(arena, json_need_object(arena, trimmed, "status"), "conditions"),
+                ready);
+  }
   return trimmed;
 }
 

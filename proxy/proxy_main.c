@@ -224,6 +224,7 @@ static int open_config(struct proxy *proxy, struct err *err) {
                    .labels = proxy->labels,
                    .label_count = o->label_count,
                    .literal_uuid = o->literal_uuid,
+                   .consecutive_errors_5xx = o->consecutive_errors_5xx,
                    .listeners = proxy->sockets.listeners,
                    .listener_count = proxy->sockets.listener_count},
       .dns_interval_ms = o->dns_interval_ms,

@@ -36,10 +36,11 @@ struct proxy_options {
   struct str reporter;           // source | destination | both
   struct str access_log;         // PATH, "-", "" for none
   struct str access_log_format;
-  struct str tracing;  // w3c | b3 | off
-  bool shadow_hosts;   // mirrored requests are for "host-shadow"
-  bool literal_uuid;   // ${UUID} in header values stays text
-  bool no_tcp_metrics; // strict Istio: no istio_tcp_* for HTTP traffic
+  struct str tracing;          // w3c | b3 | off
+  bool shadow_hosts;           // mirrored requests are for "host-shadow"
+  bool consecutive_errors_5xx; // outlierDetection.consecutiveErrors counts, as the old one did
+  bool literal_uuid;           // ${UUID} in header values stays text
+  bool no_tcp_metrics;         // strict Istio: no istio_tcp_* for HTTP traffic
 };
 
 // Runs until it is told to end. Returns 0, or fills err: RC_USAGE for options that make no sense.

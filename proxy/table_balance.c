@@ -25,6 +25,9 @@ static const struct outlier_policy *outlier_policy_of(struct builder *builder,
   struct outlier_policy *policy = ARENA_NEW(builder->arena, struct outlier_policy);
   policy->consecutive_5xx = threshold(from->has_consecutive_5xx_errors,
                                       from->consecutive_5xx_errors, BALANCE_CONSECUTIVE);
+  if (builder->input->settings->consecutive_errors_5xx && !from->has_consecutive_5xx_errors &&
+      from->consecutive_errors > 0)
+    policy->consecutive_5xx = (uint32_t)from->consecutive_errors;
   policy->consecutive_gateway = threshold(from->has_consecutive_gateway_errors,
                                           from->consecutive_gateway_errors, BALANCE_CONSECUTIVE);
   policy->consecutive_local = from->consecutive_local_origin_failures > 0

@@ -39,7 +39,8 @@ struct table_settings {
   struct str controller;                  // which GatewayClasses are ours; "" for the default
   const struct table_listener *listeners; // from --listen
   size_t listener_count;
-  bool literal_uuid; // ${UUID} in header values of HTTPRoutes stays text, as in Istio
+  bool consecutive_errors_5xx; // outlierDetection.consecutiveErrors counts as consecutive5xxErrors
+  bool literal_uuid;           // ${UUID} in header values of HTTPRoutes stays text, as in Istio
 };
 
 #define TABLE_CONTROLLER STR("serin.dev/gateway-controller")

@@ -165,7 +165,7 @@ void table_add_address(struct builder *builder, const struct part_object *object
   }
   part->labels = address->labels ? address->labels : &no_labels;
   part->port_name = address->port_name;
-  part->is_ready = !(address->pod && address->pod->deletion_timestamp_ms);
+  part->is_ready = !address->is_unready && !(address->pod && address->pod->deletion_timestamp_ms);
   part->endpoint.weight = address->weight > 0 ? (uint32_t)address->weight : 1;
   part->endpoint.hostname = address->pod ? arena_str(builder->arena, address->pod->name) : STR("");
   part->endpoint.peer =

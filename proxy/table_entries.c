@@ -105,6 +105,15 @@ static void entry_add_workloads(struct builder *builder, struct part_service *se
   }
 }
 
+// Files often say nothing of it: then it is.
+static bool entry_pod_is_ready(const struct pod *pod) {
+  for (size_t i = 0; i < pod->status.conditions_count; i++) {
+    if (str_eq(pod->status.conditions[i].type, STR("Ready")))
+      return str_eq(pod->status.conditions[i].status, STR("True"));
+  }
+  return true;
+}
+
 static void entry_add_pods(struct builder *builder, struct part_service *service,
                            const struct string_map *selector) {
   for (size_t i = 0; i < builder->pods.count; i++) {
@@ -119,7 +128,8 @@ static void entry_add_pods(struct builder *builder, struct part_service *service
                                            .port_name = port->name,
                                            .port = port->target ? port->target : port->number,
                                            .labels = &object->meta->labels,
-                                           .pod = object->meta};
+                                           .pod = object->meta,
+                                           .is_unready = !entry_pod_is_ready(pod)};
       table_add_address(builder, object, service, &address);
     }
   }

@@ -47,6 +47,7 @@ struct part_address {
   struct str name;                 // of the workload, "" for none
   const struct string_map *labels; // may be NULL
   const struct object_meta *pod;   // or NULL
+  bool is_unready;
   struct str locality;
   int64_t weight; // 0: 1
 };

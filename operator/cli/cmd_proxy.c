@@ -20,6 +20,7 @@ struct proxy_command {
   struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
   struct str tracing;
+  bool consecutive_errors_5xx;
   bool no_tcp_metrics, literal_uuid, shadow_hosts;
 };
 
@@ -133,6 +134,11 @@ static const struct option_row rows[] = {
      .offset = ROW(locality),
      .value = "REGION/ZONE[/SUBZONE]",
      .help = "Where this proxy runs, for localityLbSetting."},
+    {.name = "consecutive-errors-5xx",
+     .type = OPTION_FLAG,
+     .offset = ROW(consecutive_errors_5xx),
+     .help = "Take outlierDetection.consecutiveErrors, which has no effect since Istio 1.7, as "
+             "consecutive5xxErrors where that is not given."},
     {.name = "dns-interval",
      .type = OPTION_DURATION,
      .offset = ROW(dns_interval_ms),
@@ -276,6 +282,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .access_log_format = c->access_log_format,
       .tracing = c->tracing,
       .literal_uuid = c->literal_uuid,
+      .consecutive_errors_5xx = c->consecutive_errors_5xx,
       .shadow_hosts = c->shadow_hosts,
       .no_tcp_metrics = c->no_tcp_metrics,
   };

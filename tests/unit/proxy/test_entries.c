@@ -138,6 +138,9 @@ static void workloads_are_chosen_by_label(void **state) {
             "spec: {address: 10.0.0.3, labels: {app: vm}}\n"
             "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: team1, labels: {app: "
             "vm}}\nspec: {containers: [{name: a, image: a}]}\nstatus: {podIP: 10.0.0.9}\n"
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {name: q, namespace: team1, labels: {app: "
+            "vm}}\nspec: {containers: [{name: a, image: a}]}\nstatus: {podIP: 10.0.0.8, "
+            "conditions: [{type: Ready, status: 'False'}]}\n"
             "---\napiVersion: v1\nkind: Service\nmetadata: {name: vm, namespace: team1}\n"
             "spec: {selector: {app: vm, version: v1}, ports: [{name: http, port: 80, targetPort: "
             "7000}]}\n");

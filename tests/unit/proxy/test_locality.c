@@ -213,6 +213,34 @@ static void rules_of_one_host_are_merged(void **state) {
   end(&fixture, table);
 }
 
+static void an_old_field_counts_when_asked_to(void **state) {
+  (void)state;
+  static const struct {
+    const char *fields;
+    bool compat;
+    uint32_t threshold;
+  } rows[] = {{"consecutiveErrors: 3", false, 5},
+              {"consecutiveErrors: 3", true, 3},
+              {"consecutiveErrors: 3, consecutive5xxErrors: 7", true, 7},
+              {"interval: 1s", true, 5}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct fixture fixture;
+    struct buf rule;
+    buf_init(&rule, 65536);
+    (void)buf_addf(&rule,
+                   RULE("r", "team1", "host: a.b.example, trafficPolicy: {outlierDetection: {%s}}"),
+                   rows[i].fields);
+    struct proxy_table *table = build(&fixture, buf_z(&rule));
+    table_unref(table);
+    fixture.settings.consecutive_errors_5xx = rows[i].compat;
+    table = fixture_build(&fixture);
+    assert_int_equal(of(table, "outbound|80||a.b.example")->outlier->consecutive_5xx,
+                     rows[i].threshold);
+    buf_dispose(&rule);
+    end(&fixture, table);
+  }
+}
+
 // An endpoint is as old as its slot, through all tables; a ring that stays the same is shared.
 static void what_outlives_a_table(void **state) {
   (void)state;
@@ -263,9 +291,13 @@ static void what_outlives_a_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_near_come_first),          cmocka_unit_test(shares_by_locality),
-      cmocka_unit_test(the_place_of_a_rule_decides),  cmocka_unit_test(blocks_are_replaced_whole),
-      cmocka_unit_test(rules_of_one_host_are_merged), cmocka_unit_test(what_outlives_a_table),
+      cmocka_unit_test(the_near_come_first),
+      cmocka_unit_test(shares_by_locality),
+      cmocka_unit_test(the_place_of_a_rule_decides),
+      cmocka_unit_test(blocks_are_replaced_whole),
+      cmocka_unit_test(rules_of_one_host_are_merged),
+      cmocka_unit_test(an_old_field_counts_when_asked_to),
+      cmocka_unit_test(what_outlives_a_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
