@@ -160,20 +160,27 @@ static void on_request_head(struct connection *c) {
   exchange_run_begin(&work->run, has_body);
 }
 
-// A piece of the body: kept while it may be needed again, behind the head as long as half a block
-// is left to read into, and passed on.
+// Whether a piece may stay behind the head: as long as half a block is left to read into, or
+// nothing more is to be read.
+static bool fits_behind_head(const struct connection_work *work, size_t len) {
+  size_t end = work->head_end + work->kept + len;
+  bool is_all = work->run.request.length == (int64_t)(work->kept + len);
+  return !work->copy.first && end <= (is_all ? WORKER_BLOCK : WORKER_BLOCK / 2);
+}
+
+// A piece of the body: kept while it may be needed again, and passed on.
 static void on_request_body(struct connection_work *work, struct str piece) {
   if (work->kept + work->copy.len + piece.len > BODY_COPY_MAX)
     exchange_run_event(&work->run, EXCHANGE_ON_COPY_LOST);
   if (exchange_run_keeps_request(&work->run)) {
-    char *to = work->block + work->head_end + work->kept;
-    if (work->copy.first || work->head_end + work->kept + piece.len > WORKER_BLOCK / 2) {
-      body_copy_add(work->run.worker, &work->copy, piece);
-    } else {
+    if (fits_behind_head(work, piece.len)) {
+      char *to = work->block + work->head_end + work->kept;
       if (to != piece.ptr)
         memmove(to, piece.ptr, piece.len);
       piece.ptr = to;
       work->kept += piece.len;
+    } else {
+      body_copy_add(work->run.worker, &work->copy, piece);
     }
   }
   exchange_run_request_body(&work->run, piece);

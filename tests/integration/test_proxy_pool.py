@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """connectionPool of a DestinationRule: limits over all workers, who waits and who is refused, ages of connections."""
+import os
 import pathlib
+import random
 import socket
 import struct
 import sys
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import (Backend, Proxy, Reader, check, connect, destination_rule, endpoint, equal, fetch, main,  # noqa: E402
@@ -68,6 +71,10 @@ def test_one_runs_one_waits_the_third_is_refused():
     with Gate() as gate, Proxy(world([gate.backend], pool, retries={"attempts": 3, "retryOn": "5xx"})) as proxy:
         first = ask(proxy)
         wait_for("the first request", lambda: gate.backend.requests)
+        lines = proxy.admin("/clusters").body.decode()
+        check(f"{CLUSTER}::default_priority::max_connections::1\n" in lines, lines)
+        check(f"{CLUSTER}::default_priority::max_requests::{2**32 - 1}\n" in lines, lines)
+        check(f"cluster.{CLUSTER}.circuit_breakers.default.cx_open: 1\n" in proxy.admin("/stats").body.decode(), "/stats")
         equal(stat(proxy, "circuit_breakers_default_cx_open"), 1, "cx_open")
         equal(stat(proxy, "circuit_breakers_default_remaining_cx"), 0, "remaining_cx")
         equal(stat(proxy, "circuit_breakers_default_remaining_pending"), 1, "remaining_pending")
@@ -251,6 +258,84 @@ def test_a_connection_is_not_waited_for_longer_than_said():
         equal(stat(proxy, "upstream_cx_connect_timeout"), 1, "upstream_cx_connect_timeout")
     for s in fillers + [full]:
         s.close()
+
+
+class Chaos:
+    """Backends that close, reset, fail and are slow, clients that leave, and limits that change all the time."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.backends = [Backend(answer=self.answer) for _ in range(3)]
+        self.stop = threading.Event()
+        self.answered, self.hung = 0, []
+
+    def answer(self, _request, sock):
+        what = random.random()
+        if what < 0.06:
+            if what < 0.03:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return None
+        if what < 0.13:
+            return reply(503 if what < 0.1 else 200, fields=[("Connection", "close")])
+        self.stop.wait(random.random() / 100)
+        return reply()
+
+    def objects(self):
+        def some(share, value):
+            return value if self.random.random() < share else None
+        tcp = {"connectTimeout": "1s", "maxConnections": some(0.8, self.random.randint(1, 4)),
+               "maxConnectionDuration": some(0.3, "0.05s")}
+        http = {"idleTimeout": some(0.3, "0.02s"), "http1MaxPendingRequests": some(0.4, self.random.randint(1, 30)),
+                "http2MaxRequests": some(0.4, self.random.randint(1, 5)), "maxRetries": some(0.4, self.random.randint(1, 3)),
+                "maxRequestsPerConnection": some(0.4, self.random.randint(1, 3))}
+        pool = {"tcp": {k: v for k, v in tcp.items() if v}, "http": {k: v for k, v in http.items() if v}}
+        return world(self.backends[:self.random.randint(1, 3)], pool if pool["http"] else {"tcp": pool["tcp"]},
+                     retries={"attempts": 2, "retryOn": "5xx,reset", "backoff": "2ms"})
+
+    def client(self, port, seed):
+        mine = random.Random(seed)
+        while not self.stop.is_set():
+            try:
+                with connect(port) as s:
+                    reader = Reader(s)
+                    for _ in range(mine.randint(1, 6)):
+                        s.sendall(request_bytes("POST", body=b"x" * mine.choice([1, 100, 100000])))
+                        if mine.random() < 0.05:
+                            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                            break
+                        read_response(reader)
+                        self.answered += 1
+            except TimeoutError as error:
+                self.hung.append(error)
+            except (EOFError, OSError):
+                pass
+
+
+def test_nobody_is_forgotten_and_all_is_accounted_for():
+    seconds = 20 if os.environ.get("SERIN_LONG") == "1" else 1.5
+    chaos = Chaos(11)
+    with Proxy(chaos.objects(), workers=4) as proxy:
+        threads = [threading.Thread(target=chaos.client, args=(proxy.port, i)) for i in range(16)]
+        for t in threads:
+            t.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            chaos.stop.wait(0.2)
+            proxy.write(chaos.objects())
+        chaos.stop.set()
+        for t in threads:
+            t.join()
+        check(not chaos.hung, f"{len(chaos.hung)} requests hung")
+        check(chaos.answered > 100, f"only {chaos.answered} answers")
+        proxy.configure(world(chaos.backends, {"http": {"http2MaxRequests": 100}}))
+        for name, value in (("upstream_rq_active", 0), ("upstream_rq_pending_active", 0),
+                            ("circuit_breakers_default_remaining_rq", 100),
+                            ("circuit_breakers_default_remaining_retries", 2**32 - 1)):
+            wait_stat(proxy, name, value)
+        wait_for("connections to add up", lambda: stat(proxy, "upstream_cx_active") + stat(
+            proxy, "circuit_breakers_default_remaining_cx") == 2**32 - 1)
+    for backend in chaos.backends:
+        backend.close()
 
 
 main(globals())

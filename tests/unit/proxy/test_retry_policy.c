@@ -160,6 +160,17 @@ static void back_off_doubles_up_to_ten_times(void **state) {
   assert_int_equal(retry_backoff_ms(&policy, 1000000, 10000), 0);
 }
 
+static void a_pause_may_have_a_least_length(void **state) {
+  struct retry_policy policy = retry_policy_default();
+  (void)state;
+  policy.backoff_ms = 100;
+  assert_int_equal(retry_backoff_ms(&policy, 1, 199), 99);
+  policy.backoff_least_ms = 100;
+  assert_int_equal(retry_backoff_ms(&policy, 1, 0), 100);
+  assert_int_equal(retry_backoff_ms(&policy, 1, 199), 199);
+  assert_int_equal(retry_backoff_ms(&policy, 2, 199), 299);
+}
+
 static void a_budget_is_a_share_with_a_floor(void **state) {
   (void)state;
   assert_int_equal(retry_budget_limit(20, 3, 0), 3);
@@ -178,6 +189,7 @@ int main(void) {
       cmocka_unit_test(unknown_tokens_are_named),
       cmocka_unit_test(every_token_has_its_name),
       cmocka_unit_test(back_off_doubles_up_to_ten_times),
+      cmocka_unit_test(a_pause_may_have_a_least_length),
       cmocka_unit_test(a_budget_is_a_share_with_a_floor),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
