@@ -36,9 +36,10 @@ int json_write_string(struct buf *out, struct str s) {
 // The shortest form that reads back the same; always with a point or exponent where it is not
 // whole.
 static void write_double(struct buf *out, double value) {
+  static const int DIGITS[] = {9, 15, 16, 17}; // the fewest that give the value back
   char text[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
+  for (size_t i = 0; i < sizeof DIGITS / sizeof DIGITS[0]; i++) {
+    snprintf(text, sizeof text, "%.*g", DIGITS[i], value);
     if (strtod(text, NULL) == value)
       break;
   }

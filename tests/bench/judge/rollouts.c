@@ -13,7 +13,8 @@
 #define CLEAN_DECADES 0.5
 #define CLEAN_REQUESTS 100.0
 #define UNATTENDED_S 1200.0
-static const double WEIGHTS[] = {.1, .5};
+static const double WEIGHTS[] = {.1, .5, 1};
+#define STEPS 2 // until the weight is 100 %
 
 struct release {
   double failed_s, promoted_s; // negative: not
@@ -53,7 +54,7 @@ static struct release serin_release(struct rng *rng, double rps, double canary, 
       continue;
     replay_step(&replay);
     requests = 0;
-    if (++step == ARRAY_LEN(WEIGHTS)) {
+    if (++step == STEPS) {
       release.promoted_s = at;
       return release;
     }
@@ -70,8 +71,8 @@ static double success(const double (*window)[2], int count, int increments) {
   return n > 0 ? 1 - x / n : NAN;
 }
 
-// Flagger (a passing check is a step; five failures end it) and Argo (5 min a step; more than
-// `limit` failures a minute end it).
+// Flagger (a passing check is a step, one at 100 % too; five failures end it) and Argo (5 min a
+// step; more than `limit` failures a minute end it).
 static struct release peer_release(struct rng *rng, double rps, double canary, double scrape_s,
                                    double interval_s, int limit, bool flagger) {
   static double window[HOUR_SCRAPES_MAX][2];
@@ -99,7 +100,7 @@ static struct release peer_release(struct rng *rng, double rps, double canary, d
     }
     if (flagger ? !good : at < 300 * (double)(step + 1))
       continue;
-    if (++step == ARRAY_LEN(WEIGHTS)) {
+    if (++step == (flagger ? STEPS + 1 : STEPS)) {
       release.promoted_s = at;
       return release;
     }
