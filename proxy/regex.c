@@ -3,7 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
-#include "proxy/regex_syntax.h"
+#include "manifests/kinds/regex_syntax.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

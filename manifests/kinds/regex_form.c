@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/regex_form.h"
 
+#include "manifests/kinds/regex_syntax.h"
+
 #include <string.h>
 
 struct scan {
@@ -93,5 +95,9 @@ const char *regex_form_fault(struct str pattern) {
     if (fault)
       return fault;
   }
-  return s.depth ? "a ( is not closed" : NULL;
+  if (s.depth)
+    return "a ( is not closed";
+  return regex_syntax_check(pattern, NULL)
+             ? "it uses what RE2 does not have, or more than 1000 repetitions"
+             : NULL;
 }

@@ -10,6 +10,9 @@ void vs_check_match(const void *object, struct check *check) {
     if (str_starts(header->key, STR("@request.auth.")))
       check_error(check, "unsupported", "headers", "matching of JWT claims is not supported");
   }
+  for (size_t i = 0; i < match->query_params_count; i++)
+    if (!match->query_params[i].key.len)
+      check_error(check, "bad-value", "queryParams", "a parameter must have a name");
 }
 
 static size_t actions(const struct vs_http *http) {

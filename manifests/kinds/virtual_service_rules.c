@@ -50,8 +50,23 @@ void vs_check_headers(const void *object, struct check *check) {
                  "a request without a host is none; it stays");
 }
 
+// What goes into a request line, a Host or a Location must not end it.
+static void check_line(struct str text, const char *field, struct check *check) {
+  for (size_t i = 0; i < text.len; i++) {
+    unsigned char c = (unsigned char)text.ptr[i];
+    if (c > 0x20 && c != 0x7f)
+      continue;
+    check_error(check, "bad-value", field, "must have no spaces and control characters");
+    return;
+  }
+}
+
 void vs_check_redirect(const void *object, struct check *check) {
   const struct vs_redirect *redirect = object;
+  check_line(redirect->uri, "uri", check);
+  check_line(redirect->prefix_rewrite, "prefixRewrite", check);
+  check_line(redirect->authority, "authority", check);
+  check_line(redirect->scheme, "scheme", check);
   if (!redirect->uri.len && !redirect->authority.len && !redirect->scheme.len && !redirect->port &&
       !redirect->derive_port && !redirect->prefix_rewrite.len)
     check_error(check, "required", "",
@@ -83,6 +98,10 @@ void vs_check_direct_response(const void *object, struct check *check) {
 void vs_check_rewrite(const void *object, struct check *check) {
   const struct vs_rewrite *rewrite = object;
   const struct vs_regex_rewrite *regex = rewrite->uri_regex_rewrite;
+  check_line(rewrite->uri, "uri", check);
+  check_line(rewrite->authority, "authority", check);
+  if (regex)
+    check_line(regex->rewrite, "uriRegexRewrite.rewrite", check);
   if (!rewrite->uri.len && !rewrite->authority.len && !regex)
     check_error(check, "required", "", "one of uri, authority and uriRegexRewrite is required");
   if (!regex)

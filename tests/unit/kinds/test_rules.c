@@ -167,6 +167,12 @@ static void routes(void **state) {
       {VS "  - timeout: 5s\n    fault: {delay: {percentage: {value: 101}, fixedDelay: 1s}}\n" TO,
        "out-of-range"},
       {VS "  - delegate: {name: nobody}\n", "unknown-delegate"},
+      {VS "  - timeout: 5s\n    match: [{queryParams: {'': {exact: a}}}]\n" TO, "bad-value"},
+      {VS "  - timeout: 5s\n    match: [{uri: {regex: 'a{1001}'}}]\n" TO, "bad-regex"},
+      {VS "  - timeout: 5s\n    match: [{uri: {regex: '[b-a]'}}]\n" TO, "bad-regex"},
+      {VS "  - timeout: 5s\n    match: [{uri: {regex: '[a-z-][[:alpha:]-][+-.]'}}]\n" TO, ""},
+      {VS "  - timeout: 5s\n    rewrite: {uri: '/a b'}\n" TO, "bad-value"},
+      {VS "  - redirect: {authority: \"a\\r\\n\"}\n", "bad-value"},
       {VS "  - timeout: 5s\n    rewrite: {authority: b}\n    headers: {request: {set: {Host: "
           "c}}}\n" TO,
        "one-of"},

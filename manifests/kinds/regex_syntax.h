@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Refuses what RE2 would refuse although PCRE2 takes it. Pure; used by regex.c before compiling. It
-// does not prove a pattern valid: PCRE2 does the rest.
+// Refuses what RE2 would refuse although PCRE2 takes it. Pure; used by lint, and by the proxy
+// before it compiles. It does not prove a pattern valid: PCRE2 does the rest.
 #pragma once
 
 #include "manifests/base/err.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/regex_syntax.h"
+#include "manifests/kinds/regex_syntax.h"
 
 #include <string.h>
 
@@ -69,7 +69,12 @@ static int scan_class(struct scan *scan) {
         scan->at++;
       scan->at += 2;
     } else {
-      scan->at++;
+      char last = scan_peek(scan, 2);
+      bool is_range = scan_peek(scan, 1) == '-' && scan->at + 2 < scan->pattern.len &&
+                      last != ']' && last != '\\' && last != '[';
+      if (is_range && (unsigned char)last < (unsigned char)c)
+        return scan_refuse(scan, scan->at, 3, "a range goes upwards");
+      scan->at += is_range ? 3 : 1;
     }
   }
   return scan_refuse(scan, start, 1, "missing ]");
