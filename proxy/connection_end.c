@@ -186,5 +186,5 @@ void connection_end_free(struct worker *worker) {
     worker->free_connections = c->next;
     xfree(c);
   }
-  connection_work_free_all(worker);
+  worker_spare_free_all(&worker->works);
 }

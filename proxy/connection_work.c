@@ -6,15 +6,20 @@
 #include "proxy/connection.h"
 #include "proxy/worker.h"
 
-#define FREE_KEPT 1024u
+static void free_work(void *item) {
+  struct connection_work *work = item;
+  http1_decoder_dispose(&work->decoder);
+  xfree(work);
+}
+
+void connection_work_init_spare(struct worker *worker) {
+  worker->works.dispose = free_work;
+}
 
 void connection_work_take(struct connection *c) {
   struct worker *worker = c->worker;
-  struct connection_work *work = worker->free_works;
-  if (work) {
-    worker->free_works = work->next;
-    worker->free_work_count--;
-  } else {
+  struct connection_work *work = worker_spare_take(&worker->works);
+  if (!work) {
     work = XNEW(struct connection_work);
     http1_decoder_init(&work->decoder, false, &worker->settings.limits->http1);
   }
@@ -38,11 +43,6 @@ void connection_work_drop_input(struct connection *c) {
   body_copy_clear(c->worker, &work->copy);
 }
 
-static void free_work(struct connection_work *work) {
-  http1_decoder_dispose(&work->decoder);
-  xfree(work);
-}
-
 void connection_work_put(struct connection *c) {
   struct worker *worker = c->worker;
   struct connection_work *work = c->work;
@@ -53,19 +53,5 @@ void connection_work_put(struct connection *c) {
   c->sent += work->out.written;
   pump_dispose(&work->out);
   c->work = NULL;
-  if (worker->free_work_count >= FREE_KEPT) {
-    free_work(work);
-    return;
-  }
-  work->next = worker->free_works;
-  worker->free_works = work;
-  worker->free_work_count++;
-}
-
-void connection_work_free_all(struct worker *worker) {
-  while (worker->free_works) {
-    struct connection_work *work = worker->free_works;
-    worker->free_works = work->next;
-    free_work(work);
-  }
+  worker_spare_put(&worker->works, work, worker_now_ms(worker));
 }

@@ -14,7 +14,6 @@ struct connection;
 struct worker;
 
 struct connection_work {
-  struct connection_work *next; // of the free ones
   struct pump out;
   struct http1_body body; // of the response
   struct http1_decoder decoder;
@@ -34,4 +33,5 @@ void connection_work_take(struct connection *connection);
 void connection_work_put(struct connection *connection);
 // Gives the read block back.
 void connection_work_drop_input(struct connection *connection);
-void connection_work_free_all(struct worker *worker); // after the loop has ended
+// Before the first is taken.
+void connection_work_init_spare(struct worker *worker);

@@ -6,6 +6,7 @@
 #include "manifests/base/clock.h"
 #include "proxy/breaker.h"
 #include "proxy/connection_end.h"
+#include "proxy/connection_work.h"
 #include "proxy/handover.h"
 #include "proxy/http1_write.h"
 #include "proxy/listener.h"
@@ -24,6 +25,8 @@ struct worker *worker_new(unsigned index, const struct worker_settings *settings
   rng_init(&worker->rng, settings->seed);
   route_worker_init(&worker->router, rng_next(&worker->rng));
   worker->stats = stats_new(source);
+  worker->blocks.dispose = xfree;
+  connection_work_init_spare(worker);
   worker->request_text = xmalloc(HTTP1_HEAD_ROOM);
   worker->response_text = xmalloc(HTTP1_HEAD_ROOM);
   return worker;
@@ -269,8 +272,7 @@ void worker_free(struct worker *worker) {
   }
   route_worker_dispose(&worker->router);
   stats_free(worker->stats);
-  for (unsigned i = 0; i < worker->block_count; i++)
-    xfree(worker->blocks[i]);
+  worker_spare_free_all(&worker->blocks);
   for (uint32_t i = 0; i < worker->pick_count; i++)
     pick_state_dispose(&worker->picks[i]);
   xfree(worker->picks);
@@ -280,19 +282,13 @@ void worker_free(struct worker *worker) {
 }
 
 char *worker_block_get(struct worker *worker) {
-  return worker->block_count > 0 ? worker->blocks[--worker->block_count] : xmalloc(WORKER_BLOCK);
+  char *block = worker_spare_take(&worker->blocks);
+  return block ? block : xmalloc(WORKER_BLOCK);
 }
 
 void worker_block_put(struct worker *worker, char *block) {
-  if (!block)
-    return;
-  if (worker->block_count == WORKER_BLOCKS_KEPT) {
-    // The oldest goes, never this one: pieces of it may still be staged in a pump of this turn.
-    xfree(worker->blocks[0]);
-    memmove(worker->blocks, worker->blocks + 1, sizeof(char *) * (WORKER_BLOCKS_KEPT - 1));
-    worker->block_count--;
-  }
-  worker->blocks[worker->block_count++] = block;
+  if (block)
+    worker_spare_put(&worker->blocks, block, worker_now_ms(worker));
 }
 
 int64_t worker_now_ms(const struct worker *worker) {

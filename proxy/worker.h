@@ -12,6 +12,7 @@
 #include "proxy/trace_context.h"
 #include "proxy/table_grave.h"
 #include "proxy/upstream_load.h"
+#include "proxy/worker_spare.h"
 #include "proxy/worker_sweep.h"
 
 #include <uv.h>
@@ -29,7 +30,6 @@ struct upstream_pool;
 
 // One block holds a request head, what is kept of its body, and bytes just read.
 #define WORKER_BLOCK (80u * 1024)
-#define WORKER_BLOCKS_KEPT 1024u
 
 // A table with the number of this worker's requests that use it: taking one costs no atomic
 // operation.
@@ -101,8 +101,6 @@ struct worker {
   struct listener *listeners;
   struct connection *connections, *free_connections;
   unsigned connection_count, free_connection_count;
-  struct connection_work *free_works;
-  unsigned free_work_count;
   struct upstream *upstreams, *free_upstreams;
   unsigned free_upstream_count;
   struct upstream_pool **pools; // by endpoint slot
@@ -114,8 +112,7 @@ struct worker {
   struct stats_base *local_base;
   uint64_t local_base_version;
   const char *local_base_service;
-  char *blocks[WORKER_BLOCKS_KEPT];
-  unsigned block_count;
+  struct worker_spare blocks, works;  // free ones
   char *request_text, *response_text; // heads of this turn, HTTP1_HEAD_ROOM each
   char date[32];
   int64_t date_s, date_turn_ms;

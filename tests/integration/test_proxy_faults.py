@@ -397,7 +397,7 @@ def test_huge_bodies_pass_through_little_memory():
             equal(read_response(Reader(s)).body, str(size).encode(), "what arrived")
         grown = max(peak[0], p.memory_kb()) - before
         print(f"# {size >> 20} MiB each way, memory grew by {grown} KiB")
-        check(is_sanitized(p) or grown < 1024, f"memory grew by {grown} KiB")
+        check(is_sanitized(p) or grown < 2048, f"memory grew by {grown} KiB")  # the first 1 MiB of an upload is kept for another try
 
 
 main(globals())

@@ -52,7 +52,7 @@ static void pieces_come_back_in_order(void **state) {
     size_t used = blocks_of(&copy);
     assert_true(used <= total / (WORKER_BLOCK - 64) + 1);
     body_copy_clear(worker, &copy);
-    assert_true(copy.len == 0 && !copy.first && worker->block_count >= used);
+    assert_true(copy.len == 0 && !copy.first && worker->blocks.count >= used);
   }
   xfree(sent);
   xfree(got);
