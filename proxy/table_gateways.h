@@ -26,8 +26,8 @@ struct http_made_route {
   struct route_rank rank;
 };
 struct http_made {
-  struct http_made_route *items;
-  size_t count, capacity;
+  struct http_made_route *items; // room for all matches
+  size_t count;
   const char *resolved; // the worst of all backends
   struct str resolved_message;
   struct str dropped; // of the first rule that is not in force

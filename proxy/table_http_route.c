@@ -271,8 +271,8 @@ static void rule_add(struct builder *builder, const struct part_object *object, 
                                               STR_ARG(object->meta->namespace_),
                                               STR_ARG(object->meta->name), index);
   for (size_t i = 0; i < rule->matches_count; i++) {
-    struct http_made_route *item = arena_push(&builder->scratch, (void **)&made->items,
-                                              &made->count, &made->capacity, sizeof *item);
+    struct http_made_route *item = &made->items[made->count++];
+    *item = (struct http_made_route){0};
     item->route = shared;
     item->rank = (struct route_rank){
         .created_ms = object->meta->creation_timestamp_ms,
@@ -296,6 +296,10 @@ struct http_made *table_make_http_route(struct builder *builder, const struct pa
   made->resolved = "ResolvedRefs";
   made->resolved_message = STR("All references are resolved");
   made->dropped = STR("");
+  size_t matches = 0;
+  for (size_t i = 0; i < declared->spec.rules_count; i++)
+    matches += declared->spec.rules[i].matches_count;
+  made->items = ARENA_ARRAY(&builder->scratch, struct http_made_route, matches);
   for (size_t i = 0; i < declared->spec.rules_count; i++)
     rule_add(builder, object, i, &declared->spec.rules[i], made);
   return made;

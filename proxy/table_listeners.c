@@ -151,7 +151,7 @@ void table_finish_hosts(struct builder *builder) {
   struct table_host *hosts = ARENA_ARRAY(builder->arena, struct table_host, builder->host_count);
   for (uint32_t i = 0; i < builder->host_count; i++) {
     struct part_host *from = &builder->hosts[i];
-    if (from->scope->persona == TABLE_GATEWAY && from->route_capacity)
+    if (from->is_route_group || (from->scope->persona == TABLE_GATEWAY && from->route_capacity))
       finish_sort(&builder->scratch, from);
     hosts[i] = (struct table_host){
         .name = from->name,

@@ -108,6 +108,30 @@ static void the_most_specific_match_wins(void **state) {
   fixture_dispose(&fixture);
 }
 
+static void patterns_come_before_what_takes_every_request(void **state) {
+  (void)state;
+  struct fixture fixture;
+  start(&fixture);
+  apply(&fixture, gateway_head,
+        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
+        "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
+  apply(
+      &fixture, route_head,
+      "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
+      "  - {" BACKEND(
+          "one") "}\n"
+                 "  - {matches: [{path: {type: RegularExpression, value: \"/[0-9]+\"}}], " BACKEND(
+                     "two") "}\n"
+                            "  - {matches: [{path: {value: /7}}], " BACKEND("three") "}\n");
+  struct proxy_table *table = fixture_build(&fixture);
+  assert_string_equal(at(&fixture, table, 80, "GET h /"), "one");
+  assert_string_equal(at(&fixture, table, 80, "GET h /42"), "two");
+  assert_string_equal(at(&fixture, table, 80, "GET h /7"), "three");
+  assert_string_equal(at(&fixture, table, 80, "GET h /42/x"), "one");
+  table_unref(table);
+  fixture_dispose(&fixture);
+}
+
 static void hostnames_intersect_and_listeners_are_isolated(void **state) {
   (void)state;
   struct fixture fixture;
@@ -499,6 +523,7 @@ static void prefixes_are_replaced_by_elements(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_most_specific_match_wins),
+      cmocka_unit_test(patterns_come_before_what_takes_every_request),
       cmocka_unit_test(hostnames_intersect_and_listeners_are_isolated),
       cmocka_unit_test(a_less_specific_hostname_comes_after),
       cmocka_unit_test(namespaces_and_kinds_are_admitted),
