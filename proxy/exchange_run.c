@@ -163,6 +163,8 @@ static void act_forward_request(struct exchange_run *run) {
 
 static void act_forward_response(struct exchange_run *run) {
   run->response_body_bytes += run->piece.len;
+  if (run->exchange.tunnel)
+    ws_frames_feed(&run->response_ws, run->piece);
   if (run->is_grpc)
     run->response_messages += grpc_frames_count(&run->response_frames, run->piece);
   if (run->request.is_head)
@@ -362,6 +364,8 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
 
 void exchange_run_request_body(struct exchange_run *run, struct str piece) {
   run->request_body_bytes += piece.len;
+  if (run->exchange.tunnel)
+    ws_frames_feed(&run->request_ws, piece);
   if (run->is_grpc)
     run->request_messages += grpc_frames_count(&run->request_frames, piece);
   run->piece = piece;

@@ -13,6 +13,7 @@
 #include "proxy/http1.h"
 #include "proxy/pick.h"
 #include "proxy/route.h"
+#include "proxy/ws_frames.h"
 #include "proxy/upstream.h"
 #include "proxy/trace_context.h"
 
@@ -40,6 +41,7 @@ struct exchange_run {
   bool cut_hard;   // the end of the connection is the end of the body: a cut must be a reset
   // A response without an end of its own: see worker_sweep.h.
   bool is_stream;
+  struct ws_frames request_ws, response_ws; // of a tunnel
   struct exchange_run *stream_next, *stream_prev;
   char route_text[64];  // the route's name, once the table it stood in is given back
   int64_t drain_due_ms; // 0: its version has traffic

@@ -302,6 +302,7 @@ void exchange_send_response(struct exchange_run *run) {
   if (head->length < 0 && is_stream(run, head))
     worker_sweep_add(run);
   if (run->exchange.tunnel) {
+    run->request_ws = run->response_ws = (struct ws_frames){0};
     run->upstream->raw = true;
     run->connection->work->request_complete = false;
   }

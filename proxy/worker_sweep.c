@@ -2,6 +2,8 @@
 #include "proxy/worker_sweep.h"
 
 #include "manifests/base/bug.h"
+#include "proxy/connection.h"
+#include "proxy/connection_work.h"
 #include "proxy/exchange_run.h"
 #include "proxy/table_live.h"
 #include "proxy/upstream_pool.h"
@@ -75,7 +77,21 @@ void worker_sweep_remove(struct exchange_run *run) {
     run->stream_next->stream_prev = run->stream_prev;
 }
 
+// A WebSocket is told to both sides as its own endpoints would, where a frame may begin. What does
+// not fit into the sockets now is not waited for.
+static void say_farewell(struct exchange_run *run) {
+  struct upstream *upstream = run->upstream;
+  if (ws_frames_at_boundary(&run->response_ws))
+    (void)http1_body_add(&run->connection->work->body, ws_close_to_client);
+  if (!upstream || !ws_frames_at_boundary(&run->request_ws) || !pump_is_empty(&upstream->out))
+    return;
+  pump_add(&upstream->out, ws_close_to_server.ptr, ws_close_to_server.len);
+  (void)pump_flush(&upstream->out);
+}
+
 static void end_stream(struct exchange_run *run) {
+  if (run->exchange.tunnel)
+    say_farewell(run);
   set_due(run, ENDED);
   stats_add(&run->worker->stats->streams_drained, 1);
   exchange_run_event(run, EXCHANGE_ON_STREAM_DRAINED);

@@ -424,6 +424,30 @@ def test_streams_on_a_version_without_traffic_end_in_time():
             p.wait_sum(4, "serin_proxy_streams_drained_total")
 
 
+def test_a_websocket_is_closed_as_its_endpoints_would():
+    heard = []
+
+    def answer(request, sock):
+        sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
+        while True:
+            got = sock.recv(100)
+            heard.append(got)
+            if not got:
+                return None
+
+    with Backend(answer=answer) as a, Proxy(one(a), workers=1, options=["--drain-time", "200ms"]) as p:
+        client = WebSocket(p.port)
+        equal(client.reader.exactly(4), b"\x81\x02hi", "a frame of the server")
+        client.sock.sendall(b"\x81\x82\0\0\0\0yo")
+        wait_for("a frame of the client", lambda: b"yo" in b"".join(heard))
+        p.terminate()
+        equal(client.reader.exactly(4), b"\x88\x02\x03\xe9", "close, going away")
+        client.ended()
+        wait_for("the backend's end", lambda: heard[-1] == b"")
+        equal(b"".join(heard), b"\x81\x82\0\0\0\0yo" + b"\x88\x82\0\0\0\0\x03\xe9", "the same for the backend")
+        equal(p.wait_ended(), 0, "exit code")
+
+
 def test_traffic_that_comes_back_keeps_its_streams():
     with streaming("v1") as a, streaming("v2") as b:
         with Proxy(shifted(a, b, {"v1": 50, "v2": 50}), workers=1, options=["--stream-drain-time", "600s"]) as p:
