@@ -314,8 +314,10 @@ void sequential_decide(const struct judge_scene *scene, size_t metric, struct ar
     verdict->reason = fail_words(scene, combined, verdict, numbers, arena);
     return;
   }
-  if (verdict->outcome == OUTCOME_INSUFFICIENT && sum.shared)
+  if (verdict->outcome == OUTCOME_INSUFFICIENT && sum.shared) {
     verdict->cause = CAUSE_SHARED;
+    verdict->clean = false; // not the canary's fault, but no time to promote anything
+  }
   if (verdict->outcome == OUTCOME_INSUFFICIENT && sum.blind) {
     verdict->cause = CAUSE_NO_CONTROL;
     verdict->clean = false;

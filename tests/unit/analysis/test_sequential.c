@@ -199,6 +199,7 @@ static void a_limit_broken_by_both_is_shared(void **state) {
   run(&world, .05, .05, 300, &verdict);
   assert_int_equal(verdict.outcome, OUTCOME_INSUFFICIENT);
   assert_int_equal(verdict.cause, CAUSE_SHARED);
+  assert_false(verdict.clean);
   assert_non_null(strstr(verdict.reason.ptr, "stable breaks it too"));
   assessment_dispose(&world.state);
   world_open(&world, 1, 1); // unless the limit is to stand alone
