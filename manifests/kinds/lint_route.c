@@ -161,13 +161,17 @@ static void check_delegate(struct lint *lint, const struct lint_object *object,
 // one.
 static void check_same_hosts(struct lint *lint, const struct lint_object *object,
                              const struct virtual_service_spec *spec, struct check *check) {
-  for (size_t i = 1; i < spec->hosts_count; i++)
-    for (size_t k = 0; k < i; k++)
-      if (!str_eq(spec->hosts[i], spec->hosts[k]) &&
-          str_eq_nocase(lint_full_host(lint, object, spec->hosts[i]),
-                        lint_full_host(lint, object, spec->hosts[k])))
-        check_error(check, "duplicate", check_index(check, "spec.hosts", i, ""),
-                    "is the same host as \"%.*s\"", STR_ARG(str_slice(spec->hosts[k], 0, 253)));
+  struct map seen;
+  map_init(&seen);
+  for (size_t i = 0; i < spec->hosts_count; i++) {
+    struct str full = lint_full_host(lint, object, spec->hosts[i]);
+    const struct str *other = map_get(&seen, full);
+    if (other && !str_eq(*other, spec->hosts[i])) // the same text twice is another finding
+      check_error(check, "duplicate", check_index(check, "spec.hosts", i, ""),
+                  "is the same host as \"%.*s\"", STR_ARG(str_slice(*other, 0, 253)));
+    (void)map_put(&seen, full, &spec->hosts[i]);
+  }
+  map_dispose(&seen);
 }
 
 void lint_virtual_service(struct lint *lint, const struct lint_object *object) {

@@ -3,6 +3,8 @@
 // virtual_service_rules.c.
 #include "manifests/kinds/virtual_service_check.h"
 
+#include "manifests/base/map.h"
+
 void vs_check_match(const void *object, struct check *check) {
   const struct vs_match *match = object;
   for (size_t i = 0; i < match->headers_count; i++) {
@@ -131,27 +133,31 @@ static bool is_mesh_only(const struct virtual_service_spec *spec) {
   return true;
 }
 
-// "*.suffix" and "*" cover other names.
-static bool host_covers(struct str pattern, struct str host) {
-  if (!str_starts(pattern, STR("*")))
-    return false;
-  struct str suffix = str_slice(pattern, 1, pattern.len);
-  return host.len >= suffix.len &&
-         str_eq_nocase(str_slice(host, host.len - suffix.len, host.len), suffix);
+// The wildcard of the same object that covers this host, or NULL. `wildcards`: without their star.
+static const struct str *covering(const struct map *wildcards, struct str host) {
+  for (size_t i = str_starts(host, STR("*")) ? 2 : 1; i < host.len; i++) {
+    const struct str *found =
+        host.ptr[i] == '.' ? map_get(wildcards, str_slice(host, i, host.len)) : NULL;
+    if (found)
+      return found;
+  }
+  return str_eq_z(host, "*") ? NULL : map_get(wildcards, STR(""));
 }
 
+// "*.suffix" and "*" cover other names. There may be very many hosts.
 static void check_overlap(const struct virtual_service_spec *spec, struct check *check) {
+  struct map wildcards;
+  map_init(&wildcards);
+  for (size_t i = 0; i < spec->hosts_count; i++)
+    if (str_starts(spec->hosts[i], STR("*")))
+      (void)map_put(&wildcards, str_slice(spec->hosts[i], 1, spec->hosts[i].len), &spec->hosts[i]);
   for (size_t i = 0; i < spec->hosts_count; i++) {
-    for (size_t k = 0; k < spec->hosts_count; k++) {
-      if (i == k || str_eq(spec->hosts[i], spec->hosts[k]) ||
-          !host_covers(spec->hosts[k], spec->hosts[i]))
-        continue;
+    const struct str *other = covering(&wildcards, spec->hosts[i]);
+    if (other)
       check_error(check, "duplicate", check_index(check, "hosts", i, ""),
-                  "is covered by \"%.*s\" of the same object",
-                  STR_ARG(str_slice(spec->hosts[k], 0, 253)));
-      break;
-    }
+                  "is covered by \"%.*s\" of the same object", STR_ARG(str_slice(*other, 0, 253)));
   }
+  map_dispose(&wildcards);
 }
 
 static void check_hosts(const struct virtual_service_spec *spec, struct check *check) {
