@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/balance.h"
 
+#include "manifests/base/alloc.h"
 #include "proxy/connection.h"
 #include "proxy/hash_key.h"
 #include "proxy/hash_ring.h"
@@ -65,16 +66,17 @@ static void find_key(struct exchange_run *run) {
 static const struct hash_ring *healthy_ring(struct worker *worker,
                                             const struct table_cluster *cluster, uint64_t health) {
   struct pick_state *state = &worker->picks[cluster->slot.index];
-  if (!state->ring || state->ring_health != health || state->ring_of != cluster->ring->signature) {
+  struct pick_healthy *healthy = state->healthy;
+  if (!healthy)
+    healthy = state->healthy = XNEW(struct pick_healthy);
+  if (!healthy->ring || healthy->health != health || healthy->of != cluster->ring->signature) {
     struct hash_ring *ring = outlier_set_ring(worker->settings.outliers, cluster, health);
     if (!ring)
       return NULL;
-    hash_ring_unref(state->ring);
-    state->ring = ring;
-    state->ring_health = health;
-    state->ring_of = cluster->ring->signature;
+    hash_ring_unref(healthy->ring);
+    *healthy = (struct pick_healthy){ring, cluster->ring->signature, health};
   }
-  return state->ring;
+  return healthy->ring;
 }
 
 const struct table_endpoint *balance_pick(struct exchange_run *run, bool avoid) {

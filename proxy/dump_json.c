@@ -164,8 +164,8 @@ static struct json *dump_json_cluster(struct arena *arena, const struct table_cl
     dump_outlier(arena, json_need_object(arena, item, "outlierDetection"), cluster);
   if (cluster->locality_count)
     dump_localities(arena, json_need_array(arena, item, "localities"), cluster);
-  if (cluster->warmup_ms)
-    json_put_int(arena, item, "warmupMs", cluster->warmup_ms);
+  if (cluster->warmup)
+    json_put_int(arena, item, "warmupMs", cluster->warmup->duration_ms);
   json_put_int(arena, item, "endpoints", (int64_t)cluster->endpoint_count);
   json_put_int(arena, item, "unready", (int64_t)cluster->unready_count);
   return item;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/pick.h"
 
+#include "manifests/base/alloc.h"
 #include "proxy/hash_ring.h"
 #include "proxy/pick_plan.h"
 
@@ -28,9 +29,11 @@ static bool pick_is_tried(const struct pick_tried *tried, const struct table_end
 
 void pick_state_dispose(struct pick_state *state) {
   pick_plan_free(state->plan);
-  hash_ring_unref(state->ring);
+  if (state->healthy)
+    hash_ring_unref(state->healthy->ring);
+  xfree(state->healthy);
   state->plan = NULL;
-  state->ring = NULL;
+  state->healthy = NULL;
 }
 
 // Power of two choices, with replacement; a tie goes to the first draw.
@@ -157,7 +160,7 @@ static struct pick_plan *pick_plan_of(const struct table_cluster *cluster,
 
 static bool pick_needs_plan(const struct table_cluster *cluster, const struct pick_view *view) {
   return view->is_ejected || cluster->is_weighted || cluster->locality_count > 0 ||
-         cluster->warm_until_ms > view->now_ms;
+         (cluster->warmup && cluster->warmup->until_ms > view->now_ms);
 }
 
 // The endpoint at the hash's place, or the next one from there on that is usable.

@@ -33,13 +33,17 @@ struct pick_tried {
 
 void pick_tried_add(struct pick_tried *tried, const struct table_endpoint *endpoint);
 
+// The ring of the healthy ones last used: made of which whole ring, for which health.
+struct pick_healthy {
+  struct hash_ring *ring;
+  uint64_t of, health;
+};
+
 // A worker's place in one cluster, by cluster slot: start the cursor at a random number.
 struct pick_state {
   uint32_t cursor;
   struct pick_plan *plan;
-  // The ring of the healthy ones last used; of which whole ring, and of which health.
-  struct hash_ring *ring;
-  uint64_t ring_of, ring_health;
+  struct pick_healthy *healthy; // where a hashed cluster had ejections
 };
 void pick_state_dispose(struct pick_state *state);
 

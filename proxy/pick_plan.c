@@ -157,10 +157,10 @@ double pick_plan_weight(const struct table_cluster *cluster, const struct pick_v
                         const struct table_endpoint *endpoint) {
   double weight = endpoint->weight;
   int64_t age_ms = view->now_ms - endpoint->since_ms;
-  if (cluster->warmup_ms > 0 && age_ms < cluster->warmup_ms) {
-    double part = pow((double)(age_ms > 1 ? age_ms : 1) / (double)cluster->warmup_ms,
-                      1 / cluster->warmup_aggression);
-    weight *= fmax(cluster->warmup_minimum, part);
+  if (cluster->warmup && age_ms < cluster->warmup->duration_ms) {
+    double part = pow((double)(age_ms > 1 ? age_ms : 1) / (double)cluster->warmup->duration_ms,
+                      1 / cluster->warmup->aggression);
+    weight *= fmax(cluster->warmup->minimum, part);
   }
   if (cluster->balancer == TABLE_LEAST_REQUEST)
     weight /= view->active(view->ctx, endpoint) + 1.0;
@@ -183,7 +183,7 @@ static bool needs_schedule(const struct plan_maker *maker) {
   if (cluster->balancer == TABLE_RANDOM) // by definition without weights
     return false;
   return cluster->is_weighted ||
-         (cluster->warmup_ms > 0 && maker->view->now_ms < cluster->warm_until_ms);
+         (cluster->warmup && maker->view->now_ms < cluster->warmup->until_ms);
 }
 
 struct pick_plan *pick_plan_new(const struct table_cluster *cluster, const struct pick_view *view,
@@ -200,8 +200,8 @@ struct pick_plan *pick_plan_new(const struct table_cluster *cluster, const struc
   for (uint32_t i = 0; i < maker.priority_count; i++)
     make_groups(&maker, i);
   plan->is_scheduled = needs_schedule(&maker);
-  if (cluster->warmup_ms > 0 && view->now_ms < cluster->warm_until_ms)
-    plan->until_ms = cluster->warm_until_ms;
+  if (cluster->warmup && view->now_ms < cluster->warmup->until_ms)
+    plan->until_ms = cluster->warmup->until_ms;
   for (size_t i = 0; i < plan->group_count; i++) {
     struct pick_group *group = &plan->groups[i];
     group->cursor = (uint32_t)rng_next(rng);

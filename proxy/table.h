@@ -101,6 +101,14 @@ struct table_locality {
   bool is_out;       // by `distribute` it gets no requests
 };
 
+// How the weight of a new endpoint grows.
+struct table_warmup {
+  int64_t duration_ms;
+  double minimum; // of 1
+  double aggression;
+  int64_t until_ms; // steady clock: from then on none is new
+};
+
 enum table_hash_key {
   TABLE_HASH_HEADER,
   TABLE_HASH_COOKIE,
@@ -149,10 +157,7 @@ struct table_cluster {
   struct hash_ring *ring;        // of all endpoints of the first priority; NULL without hash
   const struct table_locality *localities; // NULL: locality does not matter
   size_t locality_count;
-  int64_t warmup_ms;     // 0: new endpoints have their whole weight at once
-  double warmup_minimum; // of 1
-  double warmup_aggression;
-  int64_t warm_until_ms;                // steady clock: from then on none is new
+  const struct table_warmup *warmup;    // NULL: new endpoints have their whole weight at once
   const struct outlier_policy *outlier; // NULL: no outlier detection
   uint32_t panic_percent; // fewer healthy ones than this: all are used, the ejected, too
   int64_t connect_timeout_ms;

@@ -121,12 +121,28 @@ static const struct table_hash *hash_of(struct builder *builder,
   return hash;
 }
 
-static void set_warmup(const struct dr_load_balancer *from, struct table_cluster *cluster) {
-  cluster->warmup_ms = from->warmup ? from->warmup->duration_ms : from->warmup_duration_ms;
-  cluster->warmup_minimum = (from->warmup ? from->warmup->minimum_percent : 10) / 100;
-  cluster->warmup_aggression = from->warmup ? from->warmup->aggression : 1;
-  if (cluster->balancer == TABLE_RANDOM || cluster->hash)
-    cluster->warmup_ms = 0;
+static const struct table_warmup *warmup_of(struct builder *builder,
+                                            const struct dr_load_balancer *from,
+                                            const struct table_cluster *cluster) {
+  int64_t duration_ms = from->warmup ? from->warmup->duration_ms : from->warmup_duration_ms;
+  if (duration_ms <= 0 || cluster->balancer == TABLE_RANDOM || cluster->hash)
+    return NULL;
+  struct table_warmup *warmup = ARENA_NEW(builder->arena, struct table_warmup);
+  warmup->duration_ms = duration_ms;
+  warmup->minimum = (from->warmup ? from->warmup->minimum_percent : 10) / 100;
+  warmup->aggression = from->warmup ? from->warmup->aggression : 1;
+  return warmup;
+}
+
+// Until when there is a new endpoint among these.
+static void finish_warmup(struct builder *builder, struct table_cluster *cluster) {
+  struct table_warmup *warmup = arena_dup(builder->arena, cluster->warmup, sizeof *warmup);
+  for (size_t i = 0; i < cluster->endpoint_count; i++) {
+    int64_t warm_ms = cluster->endpoints[i].since_ms + warmup->duration_ms;
+    if (warm_ms > warmup->until_ms)
+      warmup->until_ms = warm_ms;
+  }
+  cluster->warmup = warmup;
 }
 
 // A ring of the table before, when it was made of the same.
@@ -175,11 +191,8 @@ static void make_ring(struct builder *builder, struct table_cluster *cluster) {
 void table_finish_balance(struct builder *builder, struct table_cluster *cluster) {
   for (size_t i = 1; i < cluster->endpoint_count; i++)
     cluster->is_weighted |= cluster->endpoints[i].weight != cluster->endpoints[0].weight;
-  for (size_t i = 0; cluster->warmup_ms > 0 && i < cluster->endpoint_count; i++) {
-    int64_t warm_ms = cluster->endpoints[i].since_ms + cluster->warmup_ms;
-    if (warm_ms > cluster->warm_until_ms)
-      cluster->warm_until_ms = warm_ms;
-  }
+  if (cluster->warmup)
+    finish_warmup(builder, cluster);
   if (cluster->balancer == TABLE_RANDOM) // by definition without weights
     cluster->is_weighted = false;
   if (cluster->hash)
@@ -192,7 +205,7 @@ void table_set_balance(struct builder *builder, const struct part_blocks *blocks
   if (blocks->load_balancer) {
     if (blocks->load_balancer->consistent_hash)
       cluster->hash = hash_of(builder, blocks->load_balancer->consistent_hash);
-    set_warmup(blocks->load_balancer, cluster);
+    cluster->warmup = warmup_of(builder, blocks->load_balancer, cluster);
   }
   if (!blocks->outlier)
     return;

@@ -275,8 +275,8 @@ static void what_outlives_a_table(void **state) {
   const struct table_cluster *cluster = of(second, "outbound|80||a.b.example");
   assert_int_equal(cluster->endpoints[0].since_ms, 1000);
   assert_int_equal(cluster->endpoints[1].since_ms, 6000);
-  assert_int_equal(cluster->warm_until_ms, 36000);
-  assert_true(cluster->warmup_minimum > 0.09 && cluster->warmup_minimum < 0.11);
+  assert_int_equal(cluster->warmup->until_ms, 36000);
+  assert_true(cluster->warmup->minimum > 0.09 && cluster->warmup->minimum < 0.11);
   const struct hash_ring *ring = of(first, "outbound|80||h.example")->ring;
   assert_non_null(ring);
   assert_ptr_equal(of(second, "outbound|80||h.example")->ring, ring);

@@ -51,10 +51,8 @@ static struct table_cluster cluster_of(enum table_balancer balancer, size_t coun
   view.is_ejected = NULL;
   view.now_ms = 0;
   start(0);
-  return (struct table_cluster){.warmup_aggression = 1,
-                                .endpoints = endpoints,
-                                .endpoint_count = count,
-                                .balancer = balancer};
+  return (struct table_cluster){
+      .endpoints = endpoints, .endpoint_count = count, .balancer = balancer};
 }
 
 static void count_picks(const struct table_cluster *cluster, size_t n, size_t *ret_counts) {
@@ -212,17 +210,16 @@ static void new_endpoints_are_spared(void **state) {
   (void)state;
   size_t counts[ENDPOINTS];
   struct table_cluster cluster = cluster_of(TABLE_ROUND_ROBIN, 2);
-  cluster.warmup_ms = 10000;
-  cluster.warmup_minimum = 0.1;
+  struct table_warmup warmup = {.duration_ms = 10000, .minimum = 0.1, .until_ms = 10000};
+  cluster.warmup = &warmup;
   endpoints[0].since_ms = -100000;
-  cluster.warm_until_ms = 10000;
   static const struct {
     int64_t now_ms;
     double aggression, part;
   } rows[] = {{10, 1, 0.1}, {2500, 1, 0.25}, {5000, 1, 0.5}, {2500, 2, 0.5}, {10000, 1, 1}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     view.now_ms = rows[i].now_ms;
-    cluster.warmup_aggression = rows[i].aggression;
+    warmup.aggression = rows[i].aggression;
     count_picks(&cluster, 1100, counts);
     double want = 1100 * rows[i].part / (1 + rows[i].part);
     assert_true((double)counts[1] > want - 3 && (double)counts[1] < want + 3);
