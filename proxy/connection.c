@@ -168,9 +168,17 @@ static bool fits_behind_head(const struct connection_work *work, size_t len) {
   return !work->copy.first && end <= (is_all ? WORKER_BLOCK : WORKER_BLOCK / 2);
 }
 
+// Whether the copy for other tries must be given up: it gets too long, or is known to get so, which
+// saves the copying (but not in a pause, where all that comes is needed).
+static bool is_too_long(const struct connection_work *work, size_t len) {
+  bool will_be = work->run.request.length > (int64_t)BODY_COPY_MAX &&
+                 work->run.exchange.try == EXCHANGE_TRY_OPEN && !fits_behind_head(work, len);
+  return will_be || work->kept + work->copy.len + len > BODY_COPY_MAX;
+}
+
 // A piece of the body: kept while it may be needed again, and passed on.
 static void on_request_body(struct connection_work *work, struct str piece) {
-  if (work->kept + work->copy.len + piece.len > BODY_COPY_MAX)
+  if (exchange_run_keeps_request(&work->run) && is_too_long(work, piece.len))
     exchange_run_event(&work->run, EXCHANGE_ON_COPY_LOST);
   if (exchange_run_keeps_request(&work->run)) {
     if (fits_behind_head(work, piece.len)) {

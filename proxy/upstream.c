@@ -178,14 +178,17 @@ static void on_timer(struct worker_timer *timer) {
 
 // Whether anything of the request may have come over there before the connection ended. What was
 // not is no risk to send again: so the end of a kept connection is not the error of a POST either.
-static bool was_received(const struct upstream *u) {
+// Only an orderly end tells: its segment acknowledges all that had come. A reset acknowledges
+// nothing, and the acknowledgement of what the other side has read may not have been sent yet.
+static bool was_received(const struct upstream *u, bool orderly) {
   uint64_t acked;
-  return !upstream_sent_acked(u->out.fd, &acked) || acked > u->sent_mark;
+  return !orderly || !upstream_sent_acked(u->out.fd, &acked) || acked > u->sent_mark;
 }
 
-static void report_reset(struct upstream *u, enum exchange_reason reason) {
+static void report_reset(struct upstream *u, enum exchange_reason reason, bool orderly) {
   struct upstream_user *user = u->user;
-  bool started = u->response_started, sent = upstream_has_sent(u) && (started || was_received(u));
+  bool started = u->response_started;
+  bool sent = upstream_has_sent(u) && (started || was_received(u, orderly));
   stats_add(&u->cluster_stats->upstream_rq_rx_reset, 1);
   upstream_reset(u);
   user->ops->reset(user, reason, sent, started);
@@ -210,7 +213,7 @@ static void decode(struct upstream *u) {
     if (event == HTTP1_MORE)
       return;
     if (event == HTTP1_FAULT) {
-      report_reset(u, EXCHANGE_REASON_PROTOCOL);
+      report_reset(u, EXCHANGE_REASON_PROTOCOL, false);
       return;
     }
     u->extra = u->at < u->len;
@@ -228,7 +231,7 @@ static void on_eof(struct upstream *u, int error) {
     u->user->ops->response(u->user, HTTP1_END, STR_NULL);
     return;
   }
-  report_reset(u, EXCHANGE_REASON_TERMINATED);
+  report_reset(u, EXCHANGE_REASON_TERMINATED, error == 0);
 }
 
 static void on_readable(struct upstream *u) {

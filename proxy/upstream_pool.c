@@ -175,15 +175,28 @@ void upstream_pool_closed(struct upstream *u) {
   breaker_close_connection(breakers_of(pool), pool->breaker, pool->host, pool->worker->index);
 }
 
+// Idle connections in the way of requests that wait for a place. One at a time: the place that it
+// leaves is taken before the next is given up.
+static void give_up_idle(struct upstream_pool *pool) {
+  struct breaker *breaker = pool->breaker;
+  if (pool->idle && breaker_is_wanted(breaker) &&
+      atomic_load(&breaker->connections) >= pool->max_connections)
+    upstream_reset(pool->idle);
+}
+
 static void note_limit(struct upstream_pool *pool, const struct table_cluster *cluster) {
+  uint32_t before = pool->max_connections;
   pool->max_connections = cluster->pool.max_connections;
-  if (pool->is_limited || pool->max_connections == BREAKER_NO_LIMIT)
-    return;
-  pool->is_limited = true;
-  pool->limited_next = pool->worker->limited_pools;
-  pool->worker->limited_pools = pool;
-  for (struct upstream *u = pool->idle; u; u = u->idle_next)
-    count_idle(u);
+  if (!pool->is_limited && pool->max_connections != BREAKER_NO_LIMIT) {
+    pool->is_limited = true;
+    pool->limited_next = pool->worker->limited_pools;
+    pool->worker->limited_pools = pool;
+    for (struct upstream *u = pool->idle; u; u = u->idle_next)
+      count_idle(u);
+  }
+  // Others may have asked while this worker did not know that its idle ones are too many.
+  if (pool->max_connections != before)
+    give_up_idle(pool);
 }
 
 // A place for one connection more; without one the pool is blocked.
@@ -314,15 +327,6 @@ static void serve(struct upstream_pool *pool) {
     user->ops->flush(user);
     next = pool->waiting; // anything may have changed
   }
-}
-
-// Idle connections in the way of requests that wait for a place. One at a time: the place that it
-// leaves is taken before the next is given up.
-static void give_up_idle(struct upstream_pool *pool) {
-  struct breaker *breaker = pool->breaker;
-  if (pool->idle && breaker_is_wanted(breaker) &&
-      atomic_load(&breaker->connections) >= pool->max_connections)
-    upstream_reset(pool->idle);
 }
 
 // Without this a busy worker could keep the cluster's connections to itself.
