@@ -176,6 +176,9 @@ static void act_forward_response(struct exchange_run *run) {
 static void act_reset_client(struct exchange_run *run) {
   stats_add(&run->worker->stats->downstream_rq_tx_reset, 1);
   run->connection->close = true;
+  // What came before the fault is the client's: a head in the log was also sent.
+  http1_body_close_chunk(&run->connection->work->body);
+  (void)pump_flush(&run->connection->work->out);
 }
 
 static void act_finish(struct exchange_run *run) {
