@@ -30,6 +30,14 @@ void dump_json_routes(struct arena *arena, struct json *root, const struct proxy
     struct json *item = json_new_object(arena);
     json_put_string(arena, item, "name", host->name);
     json_put_string(arena, item, "source", host->source);
+    for (size_t j = 0; host->scope && j < table->listener_count; j++) {
+      const struct table_listener *listener = &table->listeners[j];
+      if (listener->scope == host->scope)
+        json_append(
+            json_need_array(arena, item, "listeners"),
+            json_new_string(
+                arena, arena_printf(arena, "%.*s:%u", STR_ARG(listener->address), listener->port)));
+    }
     struct json *domains = json_need_array(arena, item, "domains");
     for (size_t j = 0; j < host->domain_count; j++)
       json_append(domains, json_new_string(arena, host->domains[j]));

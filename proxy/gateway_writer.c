@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define WRITER_AGAIN_MS 2000
+// What somebody else has overwritten is noticed by reading it again.
+#define WRITER_CHECK_MS 60000
 
 enum writer_kind { WRITER_CLASS, WRITER_GATEWAY, WRITER_ROUTE };
 #define WRITER_KINDS 3
@@ -43,7 +45,7 @@ struct gateway_writer {
   bool current_stale;          // it went while op ran
   uint64_t wanted;             // of `current` when it was begun
   uv_timer_t again;
-  bool leads, is_closing;
+  bool leads, is_waiting, is_closing; // waiting: before a failed write is tried again
   void (*closed)(void *data);
   void *closed_data;
 };
@@ -107,7 +109,7 @@ static void writer_sweep(struct gateway_writer *writer) {
     struct writer_item *item = it.value;
     if (item->index != SIZE_MAX)
       continue;
-    if (item->kind == WRITER_ROUTE && item->written != 0) {
+    if (item->kind == WRITER_ROUTE && writer->leads) {
       item->wanted = UINT64_MAX;
       if (item->written != UINT64_MAX)
         continue;
@@ -187,7 +189,14 @@ void gateway_writer_update(struct gateway_writer *writer, struct proxy_table *ta
 static void writer_closed(struct gateway_writer *writer);
 
 static void writer_on_again(uv_timer_t *timer) {
-  writer_next(timer->data);
+  struct gateway_writer *writer = timer->data;
+  if (!writer->is_waiting) {
+    struct map_iter it = map_begin(&writer->items);
+    while (map_each(&it))
+      ((struct writer_item *)it.value)->written = 0;
+  }
+  writer->is_waiting = false;
+  writer_next(writer);
 }
 
 // The end of one object's turn.
@@ -208,6 +217,7 @@ static void writer_done(struct gateway_writer *writer, int rc, const struct err 
   }
   if (retry) {
     writer_fail(writer, err);
+    writer->is_waiting = true;
     (void)uv_timer_start(&writer->again, writer_on_again, WRITER_AGAIN_MS, 0);
     return;
   }
@@ -273,8 +283,7 @@ static void writer_on_read(struct kube_op *op, const struct kube_reply *reply) {
 
 static void writer_next(struct gateway_writer *writer) {
   struct err err;
-  if (!writer->leads || writer->current || writer->is_closing ||
-      uv_is_active((uv_handle_t *)&writer->again))
+  if (!writer->leads || writer->current || writer->is_closing || writer->is_waiting)
     return;
   struct map_iter it = map_begin(&writer->items);
   while (!writer->current && map_each(&it)) {
@@ -282,8 +291,10 @@ static void writer_next(struct gateway_writer *writer) {
     if (item->written != item->wanted)
       writer->current = item;
   }
-  if (!writer->current)
+  if (!writer->current) {
+    (void)uv_timer_start(&writer->again, writer_on_again, WRITER_CHECK_MS, 0);
     return;
+  }
   writer->wanted = writer->current->wanted;
   const struct kube_request request = {.verb = KUBE_GET,
                                        .resource = &writer->resources[writer->current->kind],

@@ -255,6 +255,7 @@ struct table_host {
   // Where to go on when none of the routes matches: the less specific host name of the same Gateway
   // listener (docs/dataplane.md 4.2, first rule). NULL: nowhere, as Envoy has it.
   const struct table_host *next;
+  uint32_t scope;      // 0: the mesh; else that of the listeners that have the same
   bool redirect_https; // httpsRedirect of an Istio Gateway server: plain requests get 301
 };
 
@@ -277,6 +278,7 @@ struct table_listener {
   bool is_fixed;                  // of the command line: open as long as the process lives
   struct str source;              // "Gateway/istio-system/public"; "" when of the command line only
   const struct host_index *index; // values: indexes into table.hosts
+  uint32_t scope;                 // of its hosts
 };
 
 // An object this table was made from, for the Lease: kind/namespace/name and its resourceVersion.

@@ -24,6 +24,7 @@ struct part_scope *table_scope_new(struct builder *builder, enum table_persona p
                  &builder->scope_capacity, sizeof *place);
   *place = scope;
   scope->persona = persona;
+  scope->number = builder->scope_count - 1;
   map_init(&scope->by_domain);
   return scope;
 }
@@ -109,7 +110,6 @@ static void finish_indexes(struct builder *builder) {
       ARENA_ARRAY(&builder->scratch, struct host_entry *, builder->scope_count);
   for (size_t i = 0; i < builder->scope_count; i++) {
     struct part_scope *scope = builder->scopes[i];
-    scope->number = i;
     entries[i] = ARENA_ARRAY(builder->arena, struct host_entry, scope->domain_count);
     scope->domain_count = 0;
   }
@@ -133,6 +133,7 @@ static void finish_listeners(struct builder *builder) {
     *listener = builder->listeners[i].listener;
     listener->persona = builder->listeners[i].scope->persona;
     listener->index = builder->listeners[i].scope->index;
+    listener->scope = (uint32_t)builder->listeners[i].scope->number;
     listener->slot = table_ids_take(
         builder->input->ids, TABLE_IDS_LISTENER,
         arena_printf(&builder->scratch, "%.*s|%u", STR_ARG(listener->address), listener->port));
@@ -163,6 +164,7 @@ void table_finish_hosts(struct builder *builder) {
         .route_count = from->route_count,
         .next = from->next >= 0 ? &hosts[from->next] : NULL,
         .redirect_https = from->redirect_https,
+        .scope = (uint32_t)from->scope->number,
     };
     // The hosts of one VirtualService have one list of routes, and stand side by side.
     bool shared = i > 0 && hosts[i].routes == hosts[i - 1].routes;
