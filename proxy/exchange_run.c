@@ -74,7 +74,8 @@ static void try_ended(struct exchange_run *run) {
 }
 
 static void report(struct exchange_run *run, enum outlier_event event, int status) {
-  outlier_report(run->worker, run->decision.cluster, run->endpoint, event, status);
+  if (run->decision.cluster->outlier)
+    outlier_report(run->worker, run->decision.cluster, run->endpoint, event, status);
 }
 
 static void give_retry(struct exchange_run *run) {
