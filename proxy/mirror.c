@@ -28,6 +28,7 @@ struct mirror {
   bool is_head, is_chunked;
   char *kept; // the head and, until there is a connection, the body
   size_t head_len, kept_len, room;
+  size_t pending; // bytes that wait for the connection's socket
   uint64_t sent_ns;
 };
 
@@ -87,9 +88,15 @@ static void drop_kept(struct mirror *m) {
   m->room = m->kept_len = 0;
 }
 
+static void count_pending(struct mirror *m, size_t pending) {
+  m->worker->mirror_bytes += pending - m->pending; // the difference may be negative: it wraps
+  m->pending = pending;
+}
+
 // Lets go of the connection, which is returned: its user hears nothing more.
 static struct upstream *let_go(struct mirror *m) {
   struct upstream *upstream = m->upstream;
+  count_pending(m, 0);
   if (upstream) {
     stats_add(&cluster_of(m)->upstream_rq_active, (uint64_t)-1);
     stats_add(&endpoint_of(m)->rq_active, (uint64_t)-1);
@@ -144,6 +151,10 @@ static void on_timer(struct worker_timer *timer) {
   give_up(m);
 }
 
+static bool is_full(const struct worker *worker) {
+  return worker->mirror_bytes > MIRROR_BYTES_MAX;
+}
+
 static void flush(struct mirror *m) {
   struct upstream *upstream = m->upstream;
   if (!upstream)
@@ -153,7 +164,8 @@ static void flush(struct mirror *m) {
     upstream->write_failed = true; // what it said before it closed is read first
   if (upstream->write_failed)
     upstream->out.count = 0;
-  if (pump_kept(&upstream->out) > MIRROR_BUFFER_MAX)
+  count_pending(m, pump_kept(&upstream->out));
+  if (m->pending > MIRROR_BUFFER_MAX || (m->pending > 0 && is_full(m->worker)))
     abandon(m);
   else
     upstream_update(upstream);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mirrors: what a copy is, which requests have one, and that nothing that becomes of it touches the request."""
 import pathlib
+import socket
 import sys
 import threading
 
@@ -159,6 +160,30 @@ def test_a_mirror_that_does_not_read():
             check("/asan/" in BIN or "/tsan/" in BIN or it.proxy.memory_kb() - before < 48 << 10, f"memory grew from {before} to {it.proxy.memory_kb()} KB")
         finally:
             held.set()
+
+
+def test_all_copies_together_have_a_limit():
+    """A listener that nobody accepts from and whose queue is full: connections to it are never made."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address, port = full.getsockname()
+        waiting = [socket.socket() for _ in range(3)]
+        try:
+            for s in waiting:
+                s.setblocking(False)
+                s.connect_ex((address, port))
+            with Mirrored([{"route": to_v1(), "mirror": subset("v5")}],
+                          more=[endpoint("p5", "v5", address, port), destination_rule(["v1", "v5"], name="a-rule")]) as it:
+                body = b"y" * 900_000
+                for _ in range(24):
+                    got = fetch(it.proxy.port, "POST", body=body)
+                    equal((got.status, len(it.v1.requests[-1].body)), (200, len(body)), "the request")
+                abandoned = it.stat("retry_or_shadow_abandoned", V2.replace("v2", "v5"))
+                check(5 <= abandoned <= 16, f"16 MiB hold 8 to 18 of 24 copies, by how they grew; {abandoned} were given up")
+        finally:
+            for s in waiting:
+                s.close()
 
 
 def test_mirrors_that_fail():
