@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is shown beside a decision, and what warns without deciding: intervals that hold at all
 // times, whether the canary gets its share of the requests, how much more than chance the errors
-// vary between equal pods. And the tests that were examined and not chosen, for the bench.
+// vary between equal pods. And two that were examined and
+// not chosen, for cross-checks.
 #pragma once
 
 #include <stddef.h>

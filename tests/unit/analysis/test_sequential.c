@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/assessment_json.h"
+#include "analysis/replay.h"
 #include "analysis/sequential_words.h"
 #include "manifests/base/rng.h"
 
@@ -405,6 +406,52 @@ static void a_restart_changes_nothing(void **state) {
   }
 }
 
+// `serin analyze --replay` and a release are judged the same.
+static void a_replay_agrees_with_a_release(void **state) {
+  (void)state;
+  struct world world;
+  struct replay replay;
+  struct replay_rules rules = replay_rules(judge_preset_find(STR(""), NULL));
+  struct replay_counts before = {
+      .tests = {{0, 0, 80000, 80}, {0, 0, 80000, 1600}, {0, 0, 80000, 100}}};
+  world_open(&world, 2, 0);
+  world.settings.warmup_ms = 60000;
+  replay_init(&replay, &rules, 2);
+  replay_learn(&replay, &before, true);
+  for (int i = 1; i <= 120; i++) {
+    struct tally errors = random_tally(&world, 50, 450, .006, .001);
+    struct tally slow = random_tally(&world, 50, 450, .03, .018); // of both boundaries
+    struct replay_counts counts = {.at_s = 5 * i, .tests = {errors, slow, slow}};
+    feed(&world, &errors, &slow);
+    struct verdict verdict = verdict_of(&world);
+    struct replay_tick tick = replay_next(&replay, &counts);
+    assert_true(fabs(verdict.evidence - tick.combined) < 1e-9);
+    assert_int_equal(verdict.outcome == OUTCOME_FAIL, tick.decision == REPLAY_FAIL);
+    const struct test_state *tests = world.state.metrics[1].tests;
+    assert_true(fabs(tests[0].evidence.decades_for - tick.pass[1]) < 1e-9);
+    assert_true(fabs(tests[1].evidence.against.decades - tick.against[2]) < 1e-9);
+    arena_reset(&arena);
+  }
+  assessment_dispose(&world.state);
+}
+
+static void a_canary_without_its_share_is_told_and_decides_nothing(void **state) {
+  (void)state;
+  struct world world;
+  world_open(&world, 1, 0);
+  struct tally fair = {50, 0, 450, 0}, none_left = {25, 0, 475, 0};
+  for (int i = 0; i < 20; i++)
+    feed(&world, &fair, &fair);
+  assert_true(verdict_of(&world).share_decades < 0);
+  for (int i = 0; i < 20; i++)
+    feed(&world, &none_left, &none_left);
+  assert_true(verdict_of(&world).share_decades > 3);
+  assert_true(verdict_of(&world).outcome != OUTCOME_FAIL);
+  world.settings.weight = 100; // then it says nothing
+  assert_true(verdict_of(&world).share_decades == 0);
+  assessment_dispose(&world.state);
+}
+
 static void presets_are_found_and_applied(void **state) {
   (void)state;
   struct err err = {0};
@@ -439,6 +486,8 @@ int main(void) {
       TEST(what_is_to_be_expected_is_told),
       TEST(weights_do_not_depend_on_what_was_seen),
       TEST(a_restart_changes_nothing),
+      TEST(a_replay_agrees_with_a_release),
+      TEST(a_canary_without_its_share_is_told_and_decides_nothing),
       TEST(presets_are_found_and_applied),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
