@@ -382,8 +382,8 @@ static struct connection *alloc(struct worker *worker) {
   return c;
 }
 
-void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port,
-                     struct table_slot listener) {
+struct connection *connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
+                                   uint16_t port, struct table_slot listener) {
   struct connection *c = alloc(worker);
   int on = 1;
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -393,6 +393,7 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   c->polled = 0;
   c->port = port;
   c->listener = listener;
+  c->listener_stats = NULL;
   c->eof = c->close = false;
   c->opened_ms = worker_now_ms(worker);
   c->received = c->sent = 0;
@@ -413,6 +414,7 @@ void connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
   c->open_handles = 2;
   c->state = CONNECTION_IDLE;
   connection_update(c);
+  return c;
 }
 
 struct str connection_peer_text(const struct connection *c, char out[64]) {

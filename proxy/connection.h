@@ -32,10 +32,11 @@ struct connection {
   int fd, polled;
   enum connection_state state;
   unsigned open_handles;
-  struct table_slot listener; // where it came in
-  uint16_t port;              // of the listener
-  bool eof;                   // the client will send no more
-  bool close;                 // after this exchange
+  struct stats_listener *listener_stats; // NULL: it came from no listener
+  struct table_slot listener;            // where it came in
+  uint16_t port;                         // of the listener
+  bool eof;                              // the client will send no more
+  bool close;                            // after this exchange
   int64_t opened_ms;
   uint64_t received, sent; // bytes; `sent` without those of the present work
   union {
@@ -46,8 +47,8 @@ struct connection {
 };
 
 // Takes over an accepted non-blocking socket.
-void connection_open(struct worker *worker, int fd, const struct sockaddr *peer, uint16_t port,
-                     struct table_slot listener);
+struct connection *connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
+                                   uint16_t port, struct table_slot listener);
 // The exchange has finished (its last byte is written): the next request or the end.
 void connection_finish(struct connection *connection);
 // Another protocol has begun: takes up bytes that were waiting.

@@ -42,6 +42,8 @@ void connection_end_now(struct connection *c, bool reset) {
   struct worker *worker = c->worker;
   c->state = CONNECTION_CLOSED;
   stats_add(&worker->stats->downstream_cx_active, (uint64_t)-1);
+  if (c->listener_stats)
+    stats_add(&c->listener_stats->downstream_cx_active, (uint64_t)-1);
   stats_add(&worker->stats->downstream_cx_destroy, 1);
   stats_add(&worker->stats->downstream_cx_rx_bytes_total, c->received);
   connection_work_put(c);

@@ -140,6 +140,7 @@ struct listener *listener_new(struct worker *worker, int fd, const char *address
   listener->worker = worker;
   listener->fd = fd;
   listener->port = port;
+  listener->stats = stats_listener(worker->stats, address, port);
   (void)snprintf(listener->address, sizeof(listener->address), "%s", address);
   if (strcmp(address, "0.0.0.0") != 0 && strcmp(address, "::") != 0)
     (void)upstream_socket_text(fd, listener->text);
@@ -162,7 +163,11 @@ static bool accept_one(struct listener *listener) {
   socklen_t len = sizeof(peer);
   int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
-    connection_open(listener->worker, fd, &peer.any, listener->port, listener->slot);
+    struct connection *connection =
+        connection_open(listener->worker, fd, &peer.any, listener->port, listener->slot);
+    connection->listener_stats = listener->stats;
+    stats_add(&listener->stats->downstream_cx_total, 1);
+    stats_add(&listener->stats->downstream_cx_active, 1);
     return true;
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

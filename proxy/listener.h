@@ -21,8 +21,9 @@ struct listener {
   uv_timer_t pause; // out of descriptors: wait before the next try
   int fd;
   uint16_t port;
-  char address[48];        // as inet_ntop writes it
-  char text[64];           // "127.0.0.1:8080"; "" when it is bound to all addresses
+  char address[48]; // as inet_ntop writes it
+  char text[64];    // "127.0.0.1:8080"; "" when it is bound to all addresses
+  struct stats_listener *stats;
   struct table_slot slot;  // in the newest table
   atomic_bool leave_asked; // by the main thread
   unsigned open_handles;

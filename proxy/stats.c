@@ -5,6 +5,7 @@
 #include "manifests/base/buf.h"
 #include "manifests/base/exposition.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const double stats_bounds[STATS_BOUNDS] = {0.5,   1,      5,      10,      25,     50,    100,
@@ -75,6 +76,12 @@ void stats_free(struct stats *stats) {
     xfree(base);
     base = next;
   }
+  struct stats_listener *listener = atomic_load(&stats->listeners);
+  while (listener) {
+    struct stats_listener *next = atomic_load(&listener->next);
+    xfree(listener);
+    listener = next;
+  }
   for (size_t i = 0; i < STATS_BLOCKS; i++) {
     xfree(atomic_load(&stats->clusters[i]));
     xfree(atomic_load(&stats->endpoints[i]));
@@ -126,6 +133,23 @@ struct stats_base *stats_base(struct stats *stats, const struct table_peer *peer
   }
   buf_dispose(&text);
   return base;
+}
+
+struct stats_listener *stats_listener(struct stats *stats, const char *host, uint16_t port) {
+  char address[sizeof(((struct stats_listener *)0)->address)];
+  (void)snprintf(address, sizeof(address), "%s_%u", host, port);
+  struct stats_listener *first = atomic_load_explicit(&stats->listeners, memory_order_relaxed);
+  struct stats_listener *listener = first;
+  while (listener && strcmp(listener->address, address) != 0)
+    listener = atomic_load_explicit(&listener->next, memory_order_relaxed);
+  if (listener)
+    return listener;
+  listener = XNEW(struct stats_listener);
+  memcpy(listener->address, address, sizeof(address));
+  atomic_store_explicit(&listener->next, first, memory_order_relaxed);
+  // Readers see it only when it is complete.
+  atomic_store_explicit(&stats->listeners, listener, memory_order_release);
+  return listener;
 }
 
 static bool is_series(const struct stats_series *series, const struct stats_sample *sample) {

@@ -170,13 +170,21 @@ struct stats_endpoint {
   XX(downstream_rq_active)                                                                         \
   XX(fault_active_faults)
 
+// Of one listening address. Made by the main thread, counted by the worker.
+struct stats_listener {
+  _Atomic(struct stats_listener *) next;
+  char address[64]; // 127.0.0.1_8080, as Envoy tags it
+  stats_counter downstream_cx_total, downstream_cx_active;
+};
+
 #define STATS_BLOCK 256u
 #define STATS_BLOCKS 4096u
 
 struct stats {
   _Atomic(struct stats_base *) bases; // newest first; grows only
-  struct map by_labels;               // the worker's own
-  struct str source_labels;           // labels 2 to 9, the same for all
+  _Atomic(struct stats_listener *) listeners;
+  struct map by_labels;     // the worker's own
+  struct str source_labels; // labels 2 to 9, the same for all
   size_t base_count, series_count;
   stats_counter streams_drained, streams_draining;
   stats_counter overflow;             // requests counted in the shared series
@@ -204,6 +212,9 @@ void stats_free(struct stats *stats);
 struct stats_base *stats_base(struct stats *stats, const struct table_peer *peer,
                               struct str service, struct str service_name,
                               struct str service_namespace);
+
+// The counters of an address, the same whenever it is opened again. By one thread only.
+struct stats_listener *stats_listener(struct stats *stats, const char *host, uint16_t port);
 
 struct stats_sample {
   uint16_t status;

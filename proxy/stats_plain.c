@@ -89,6 +89,29 @@ static void cluster_numbers(struct stats_plain *plain, const struct table_cluste
   }
 }
 
+struct listener_lines {
+  struct stats_plain *plain;
+  struct buf *out;
+  const char *name;
+  bool is_gauge;
+};
+
+static void listener_line(void *ctx, const char *address, uint64_t value) {
+  struct listener_lines *lines = ctx;
+  struct row row;
+  row_name(&row, "listener", str_of(address), lines->name);
+  number(lines->plain, &row, lines->is_gauge, value, lines->out);
+}
+
+static void listener_numbers(struct stats_plain *plain, struct buf *out) {
+  struct listener_lines total = {plain, out, "downstream_cx_total", false},
+                        active = {plain, out, "downstream_cx_active", true};
+  stats_sum_listeners(&plain->view, offsetof(struct stats_listener, downstream_cx_total),
+                      listener_line, &total);
+  stats_sum_listeners(&plain->view, offsetof(struct stats_listener, downstream_cx_active),
+                      listener_line, &active);
+}
+
 static void other_numbers(struct stats_plain *plain, struct buf *out) {
   struct row row;
   struct stats_value values[STATS_VALUES];
@@ -97,6 +120,7 @@ static void other_numbers(struct stats_plain *plain, struct buf *out) {
     row_name(&row, "http", STR("mesh"), desc->name);
     number(plain, &row, desc->is_gauge, stats_sum_worker(&plain->view, desc->offset), out);
   }
+  listener_numbers(plain, out);
   size_t count = stats_sum_server(&plain->view, values);
   for (size_t i = 0; i < count; i++) {
     const char *scope = values[i].scope;

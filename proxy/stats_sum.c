@@ -5,6 +5,8 @@
 #include "manifests/base/map.h"
 #include "proxy/stats_breaker.h"
 
+#include <string.h>
+
 const struct stats_row stats_cluster_rows[] = {
 #define XX(name) {#name, offsetof(struct stats_cluster, name), false},
     STATS_CLUSTER_MAP(XX)
@@ -177,6 +179,32 @@ uint64_t stats_sum_worker(const struct stats_view *view, size_t offset) {
   for (size_t w = 0; w < view->count; w++)
     value += read_at(view->workers[w], offset);
   return value;
+}
+
+static const struct stats_listener *find_listener(const struct stats *stats, const char *address) {
+  const struct stats_listener *one = atomic_load_explicit(&stats->listeners, memory_order_acquire);
+  while (one && strcmp(one->address, address) != 0)
+    one = atomic_load_explicit(&one->next, memory_order_acquire);
+  return one;
+}
+
+void stats_sum_listeners(const struct stats_view *view, size_t offset, stats_listener_fn each,
+                         void *ctx) {
+  for (size_t w = 0; w < view->count; w++) {
+    const struct stats_listener *one =
+        atomic_load_explicit(&view->workers[w]->listeners, memory_order_acquire);
+    for (; one; one = atomic_load_explicit(&one->next, memory_order_acquire)) {
+      uint64_t value = 0;
+      bool seen = false;
+      for (size_t v = 0; v < view->count; v++) {
+        const struct stats_listener *same = find_listener(view->workers[v], one->address);
+        seen = seen || (same && v < w); // an earlier worker has it: it was told already
+        value += same ? read_at(same, offset) : 0;
+      }
+      if (!seen)
+        each(ctx, one->address, value);
+    }
+  }
 }
 
 static size_t add_code(struct stats_code_total *list, size_t count, unsigned status,

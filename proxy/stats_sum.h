@@ -58,6 +58,11 @@ uint64_t stats_sum_base(const struct stats_merged *merged, size_t offset);
 uint64_t stats_sum_cluster(const struct stats_view *view, struct table_slot slot, size_t offset);
 uint64_t stats_sum_worker(const struct stats_view *view, size_t offset);
 
+// Each listening address once. Calls back with the address and the sum of this counter.
+typedef void (*stats_listener_fn)(void *ctx, const char *address, uint64_t value);
+void stats_sum_listeners(const struct stats_view *view, size_t offset, stats_listener_fn each,
+                         void *ctx);
+
 // The status codes of a cluster with their counts.
 struct stats_code_total {
   unsigned status;

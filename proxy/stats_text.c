@@ -285,6 +285,24 @@ static void write_workers(const struct stats_text *text, const struct stage *sta
   }
 }
 
+struct listener_family {
+  struct buf *out;
+  const char *name;
+};
+
+static void listener_sample(void *ctx, const char *address, uint64_t value) {
+  struct listener_family *family = ctx;
+  (void)buf_addf(family->out, "%s{listener_address=\"%s\"} %" PRIu64 "\n", family->name, address,
+                 value);
+}
+
+static void write_listeners(const struct stats_text *text, const struct stage *stage, size_t item,
+                            struct buf *out) {
+  struct listener_family family = {out, stage->name};
+  (void)item;
+  stats_sum_listeners(&text->view, stage->offset, listener_sample, &family);
+}
+
 static void write_server(const struct stats_text *text, const struct stage *stage, size_t item,
                          struct buf *out) {
   struct stats_value values[STATS_VALUES];
@@ -346,8 +364,12 @@ static const struct stage stages[] = {
   {"envoy_http_" #name, "gauge", offsetof(struct stats, name), count_one, write_downstream},
         STATS_DOWNSTREAM_GAUGE_MAP(XX)
 #undef XX
-            {"envoy_listener_worker_downstream_cx_total", "counter",
-             offsetof(struct stats, downstream_cx_total), count_one, write_workers},
+            {"envoy_listener_downstream_cx_total", "counter",
+             offsetof(struct stats_listener, downstream_cx_total), count_one, write_listeners},
+    {"envoy_listener_downstream_cx_active", "gauge",
+     offsetof(struct stats_listener, downstream_cx_active), count_one, write_listeners},
+    {"envoy_listener_worker_downstream_cx_total", "counter",
+     offsetof(struct stats, downstream_cx_total), count_one, write_workers},
     {"envoy_listener_worker_downstream_cx_active", "gauge",
      offsetof(struct stats, downstream_cx_active), count_one, write_workers},
     {NULL, NULL, 0, count_one, write_server},

@@ -196,12 +196,17 @@ def test_workers_share_the_connections():
     with Backend("v1") as a, Proxy(one(a), workers=2) as p:
         socks = [connect(p.port) for _ in range(200)]
         wait_for("all connections", lambda: p.metric_sum("envoy_listener_worker_downstream_cx_active") == 200)
+        at = f"127.0.0.1_{p.port}"
+        equal(p.metric_sum("envoy_listener_downstream_cx_active", listener_address=at), 200, "of the listener")
         for worker in ("0", "1"):
             share = p.metric_sum("envoy_listener_worker_downstream_cx_total", worker_id=worker)
             # Binomial, 200 and 1/2: outside of this once in 10^12 runs.
             check(50 <= share <= 150, f"worker {worker} has {share} of 200")
         for s in socks:
             s.close()
+        p.wait_sum(0, "envoy_listener_downstream_cx_active", listener_address=at)
+        equal(p.metric_sum("envoy_listener_downstream_cx_total", listener_address=at), 200, "all there were")
+        check(f"listener.{at}.downstream_cx_total: 200\n" in p.admin("/stats?filter=^listener").body.decode(), "/stats")
 
 
 def test_unknown_reporters_are_refused():
