@@ -132,7 +132,8 @@ static uint64_t bit_of(unsigned worker) {
   return (uint64_t)1 << (worker % 64);
 }
 
-void breaker_wait(struct breaker *breaker, unsigned worker) {
+void breaker_wait(struct breaker *breaker, unsigned worker, uint32_t limit) {
+  atomic_store(&breaker->wanted_limit, limit);
   (void)atomic_fetch_or(&breaker->waiting[worker / 64], bit_of(worker));
 }
 
@@ -154,6 +155,11 @@ bool breaker_is_wanted_elsewhere(const struct breaker *breaker, unsigned worker)
       return true;
   }
   return false;
+}
+
+bool breaker_needs_place(const struct breaker *breaker) {
+  return breaker_is_wanted(breaker) &&
+         atomic_load(&breaker->connections) >= atomic_load(&breaker->wanted_limit);
 }
 
 static void wake(struct breakers *breakers, unsigned first, unsigned count) {

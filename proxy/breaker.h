@@ -19,6 +19,8 @@ struct breaker {
   atomic_uint idle;              // of these without a request; only where connections are limited
   atomic_uint pending, requests; // only where the cluster has a limit
   atomic_uint retries;           // from the decision to the end of the try
+  atomic_uint wanted_limit;      // that the last one who waits came up against
+  atomic_bool was_limited;       // there has been a limit on connections
   _Atomic uint64_t waiting[BREAKER_WORKERS_MAX / 64]; // workers with requests that no connection is
                                                       // opened for: a bit each
 };
@@ -52,12 +54,15 @@ bool breaker_open_connection(struct breaker *breaker, atomic_uint *host, uint32_
 void breaker_close_connection(struct breakers *breakers, struct breaker *breaker, atomic_uint *host,
                               unsigned worker);
 
-// This worker has requests that wait for a place, or no more. After breaker_wait it must try once
-// more: a place that became free before is told to nobody.
-void breaker_wait(struct breaker *breaker, unsigned worker);
+// This worker has requests that wait for a place below `limit`, or no more. After breaker_wait it
+// must try once more: a place that became free before is told to nobody.
+void breaker_wait(struct breaker *breaker, unsigned worker, uint32_t limit);
 void breaker_wait_no_more(struct breaker *breaker, unsigned worker);
 bool breaker_is_wanted(const struct breaker *breaker); // by any worker
 bool breaker_is_wanted_elsewhere(const struct breaker *breaker, unsigned worker);
+// Whether an idle connection is in the way of somebody who waits. His limit counts: he may have an
+// older configuration than the one who asks.
+bool breaker_needs_place(const struct breaker *breaker);
 // The next waiting worker, in turn after `worker`.
 void breaker_wake_next(struct breakers *breakers, struct breaker *breaker, unsigned worker);
 // All workers, to give up an idle connection of the cluster. Nothing when there is none.

@@ -15,6 +15,23 @@ static struct breakers *breakers_of(const struct upstream_pool *pool) {
   return pool->worker->settings.breakers;
 }
 
+static void count_idle(struct upstream *u) {
+  u->counts_idle = u->pool->is_limited;
+  if (u->counts_idle)
+    (void)atomic_fetch_add(&u->pool->breaker->idle, 1);
+}
+
+// From now on its idle connections are given up for requests that wait elsewhere.
+static void mark_limited(struct upstream_pool *pool) {
+  if (pool->is_limited)
+    return;
+  pool->is_limited = true;
+  pool->limited_next = pool->worker->limited_pools;
+  pool->worker->limited_pools = pool;
+  for (struct upstream *u = pool->idle; u; u = u->idle_next)
+    count_idle(u);
+}
+
 static void pool_begin(struct upstream_pool *pool, const struct table_cluster *cluster,
                        const struct table_endpoint *endpoint) {
   struct breakers *breakers = breakers_of(pool);
@@ -29,6 +46,8 @@ static void pool_begin(struct upstream_pool *pool, const struct table_cluster *c
   pool->base = NULL;
   pool->base_version = 0;
   pool->max_connections = BREAKER_NO_LIMIT;
+  if (atomic_load(&pool->breaker->was_limited))
+    mark_limited(pool);
 }
 
 struct upstream_pool *upstream_pool_of(struct worker *worker, const struct table_cluster *cluster,
@@ -115,10 +134,10 @@ static void blocked_remove(struct upstream_pool *pool) {
     pool->blocked_next->blocked_place = pool->blocked_place;
 }
 
-static void block(struct upstream_pool *pool) {
+static void block(struct upstream_pool *pool, uint32_t limit) {
   if (!pool->is_blocked)
     blocked_add(pool);
-  breaker_wait(pool->breaker, pool->worker->index);
+  breaker_wait(pool->breaker, pool->worker->index, limit);
 }
 
 // Its requests have what they need. Whoever was woken for them and finds nothing to do must not be
@@ -137,12 +156,6 @@ static void unblock_when_served(struct upstream_pool *pool) {
 }
 
 // ---- connections ----
-
-static void count_idle(struct upstream *u) {
-  u->counts_idle = u->pool->is_limited;
-  if (u->counts_idle)
-    (void)atomic_fetch_add(&u->pool->breaker->idle, 1);
-}
 
 void upstream_pool_put(struct upstream *u) {
   struct upstream_pool *pool = u->pool;
@@ -178,25 +191,20 @@ void upstream_pool_closed(struct upstream *u) {
 // Idle connections in the way of requests that wait for a place. One at a time: the place that it
 // leaves is taken before the next is given up.
 static void give_up_idle(struct upstream_pool *pool) {
-  struct breaker *breaker = pool->breaker;
-  if (pool->idle && breaker_is_wanted(breaker) &&
-      atomic_load(&breaker->connections) >= pool->max_connections)
+  if (pool->idle && breaker_needs_place(pool->breaker))
     upstream_reset(pool->idle);
 }
 
 static void note_limit(struct upstream_pool *pool, const struct table_cluster *cluster) {
   uint32_t before = pool->max_connections;
   pool->max_connections = cluster->pool.max_connections;
-  if (!pool->is_limited && pool->max_connections != BREAKER_NO_LIMIT) {
-    pool->is_limited = true;
-    pool->limited_next = pool->worker->limited_pools;
-    pool->worker->limited_pools = pool;
-    for (struct upstream *u = pool->idle; u; u = u->idle_next)
-      count_idle(u);
+  if (pool->max_connections == before)
+    return;
+  if (pool->max_connections != BREAKER_NO_LIMIT) {
+    atomic_store(&pool->breaker->was_limited, true);
+    mark_limited(pool);
   }
-  // Others may have asked while this worker did not know that its idle ones are too many.
-  if (pool->max_connections != before)
-    give_up_idle(pool);
+  give_up_idle(pool); // others may have asked before this worker knew of a limit
 }
 
 // A place for one connection more; without one the pool is blocked.
@@ -204,7 +212,7 @@ static bool take_place(struct upstream_pool *pool, const struct upstream_user *u
   uint32_t limit = user->cluster->pool.max_connections;
   if (breaker_open_connection(pool->breaker, pool->host, limit))
     return true;
-  block(pool);
+  block(pool, limit);
   // A place that became free just before is told to nobody.
   if (breaker_open_connection(pool->breaker, pool->host, limit))
     return true;

@@ -51,13 +51,16 @@ static void a_free_place_wakes_one_in_turn(void **state) {
   atomic_uint *host = breaker_host_at(breakers, 7);
   for (int i = 0; i < 3; i++)
     assert_true(breaker_open_connection(breaker, host, 3));
-  breaker_wait(breaker, 1);
-  breaker_wait(breaker, 3);
+  breaker_wait(breaker, 1, 3);
+  breaker_wait(breaker, 3, 3);
+  assert_true(breaker_needs_place(breaker));
+  assert_false(breaker_needs_place(other));
   assert_true(breaker_is_wanted_elsewhere(breaker, 1));
   assert_false(breaker_is_wanted(other));
   breaker_close_connection(breakers, breaker, host, 0);
   breaker_close_connection(breakers, breaker, host, 1);
   breaker_close_connection(breakers, breaker, host, 3);
+  assert_false(breaker_needs_place(breaker));
   assert_int_equal(woken[0], 0);
   assert_int_equal(woken[1], 2); // after 0, and after 3
   assert_int_equal(woken[2], 0);
