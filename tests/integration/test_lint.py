@@ -89,7 +89,8 @@ def ways_of_use(folder):
     expect("--strict makes them errors", lint("--strict", "-f", warns), 2, ": error: ", "0 warnings")
     expect("all manifests of the canary run pass", lint("-f", KAGENTI), 0, "0 errors", "[duplicate-host]")
     expect("all examples pass", lint("-f", os.path.join(ROOT, "examples")), 0, "0 errors")
-    expect("what we install passes", lint("-f", os.path.join(ROOT, "manifests", "install")), 0, "0 errors")
+    # Beside the CRDs lie objects of Kubernetes (RBAC) that are none of ours to judge.
+    expect("what we install passes", lint("-f", os.path.join(ROOT, "manifests", "install", "crds")), 0, "0 errors")
     expect("a missing file", lint("-f", os.path.join(folder, "none.yaml")), 2, "none.yaml")
     expect("nothing to check", lint(), 2, "serin lint -f")
     expect("an unknown form", lint("-o", "xml", "-f", one), 2, "text or json")
