@@ -42,6 +42,24 @@ static struct lint_object *push(struct lint *lint, struct str file, const struct
   return object;
 }
 
+// Kinds that stand beside ours in an installation and are the API server's business alone.
+static const struct {
+  const char *api_version, *kind;
+} NOT_OURS[] = {
+    {"v1", "ServiceAccount"},
+    {"rbac.authorization.k8s.io/v1", "Role"},
+    {"rbac.authorization.k8s.io/v1", "RoleBinding"},
+    {"rbac.authorization.k8s.io/v1", "ClusterRole"},
+    {"rbac.authorization.k8s.io/v1", "ClusterRoleBinding"},
+};
+
+static bool is_not_ours(struct str api_version, struct str kind) {
+  for (size_t i = 0; i < sizeof NOT_OURS / sizeof NOT_OURS[0]; i++)
+    if (str_eq_z(api_version, NOT_OURS[i].api_version) && str_eq_z(kind, NOT_OURS[i].kind))
+      return true;
+  return false;
+}
+
 // The kind exists, but not in this version or group; or there is none of that name.
 static void unknown_kind(struct lint *lint, struct str file, const struct json *json,
                          struct str api_version, struct str kind) {
@@ -123,6 +141,9 @@ static void add_document(struct lint *lint, struct str file, const struct json *
     const struct kind_desc *known = kind_find(json_string(version), json_string(kind));
     if (known)
       add_object(lint, file, json, known);
+    else if (is_not_ours(json_string(version), json_string(kind)))
+      fault(lint, FINDING_WARNING, file, kind->line, "kind", "not-checked",
+            STR("is a kind that Serin does not use: not checked"));
     else
       unknown_kind(lint, file, json, json_string(version), json_string(kind));
   }

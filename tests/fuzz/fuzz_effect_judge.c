@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct arena arena;
   struct json *body = NULL;
