@@ -107,7 +107,8 @@ struct str arena_printf(struct arena *arena, const char *format, ...) {
 
 void *arena_push(struct arena *arena, void **items, size_t *count, size_t *capacity, size_t size) {
   if (*count == *capacity) {
-    size_t bigger = *capacity ? *capacity * 2 : 4;
+    // Of large things there is most often one.
+    size_t bigger = *capacity ? *capacity * 2 : size > 256 ? 1 : 4;
     void *moved = arena_alloc(arena, bigger * size);
     if (*count)
       memcpy(moved, *items, *count * size);
