@@ -316,6 +316,10 @@ static void on_readable(struct connection *c) {
   if (!c->work)
     connection_work_take(c);
   struct connection_work *work = c->work;
+  if (!work->block && c->state == CONNECTION_IDLE && worker_is_overloaded(c->worker)) {
+    connection_end_refuse(c, 503, STR("overload"));
+    return;
+  }
   if (!work->block)
     work->block = worker_block_get(c->worker);
   if (work->len == WORKER_BLOCK)

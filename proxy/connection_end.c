@@ -87,7 +87,8 @@ void connection_end_linger(struct connection *c) {
 void connection_end_refuse(struct connection *c, int status, struct str details) {
   struct worker *worker = c->worker;
   struct head head;
-  struct str body = str_of(http1_reason(status));
+  bool overloaded = status == 503;
+  struct str body = overloaded ? STR("envoy overloaded") : str_of(http1_reason(status));
   head_reset(&head);
   head.status = status;
   head.length = (int64_t)body.len;
@@ -102,7 +103,9 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   pump_add(&c->work->out, text, len);
   pump_add(&c->work->out, body.ptr, body.len);
   (void)pump_flush(&c->work->out);
-  bool is_fault = status == 400 || status > 500; // not a limit, not a timeout
+  bool is_fault = status == 400 || (status > 500 && !overloaded); // not a limit, not a timeout
+  if (overloaded)
+    stats_add(&worker->stats->downstream_rq_overload_close, 1);
   if (is_fault)
     stats_add(&worker->stats->downstream_cx_protocol_error, 1);
   if (status == 413)
@@ -116,7 +119,9 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
                                      .method = request->method,
                                      .path = request->path,
                                      .authority = request->authority,
-                                     .flags = is_fault ? STR("DPE") : STR("-"),
+                                     .flags = is_fault     ? STR("DPE")
+                                              : overloaded ? STR("OM")
+                                                           : STR("-"),
                                      .details = details,
                                      .status = status,
                                      .bytes_sent = body.len,

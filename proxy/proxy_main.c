@@ -31,6 +31,9 @@ static struct worker_limits limits_of(const struct proxy_options *o, unsigned wo
                                ? o->stream_idle_ms
                                : CLIENT_IDLE_MS;
   uint32_t connections = (uint32_t)o->connections_max / workers;
+  int64_t blocks = o->buffers_max / WORKER_BLOCK / workers;
+  if (o->buffers_max > 0 && blocks < 2) // of the request and of its answer
+    blocks = 2;
   return (struct worker_limits){.header_timeout_ms = o->header_timeout_ms,
                                 .request_timeout_ms = o->request_timeout_ms,
                                 .connection_ms = o->connection_ms,
@@ -41,7 +44,8 @@ static struct worker_limits limits_of(const struct proxy_options *o, unsigned wo
                                 .upstream_idle_ms = UPSTREAM_IDLE_MS,
                                 .linger_ms = LINGER_MS,
                                 .drain_idle_ms = DRAIN_IDLE_MS,
-                                .connections_max = connections > 0 ? connections : 1};
+                                .connections_max = connections > 0 ? connections : 1,
+                                .blocks_max = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX};
 }
 
 static void on_took(void *ctx, unsigned worker, uint64_t version) {

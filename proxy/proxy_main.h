@@ -30,6 +30,7 @@ struct proxy_options {
   int64_t stream_idle_ms;        // of an exchange without a byte
   int64_t connection_ms;         // how long a client connection may be used; 0: for ever
   int64_t connections_max;       // from clients, in all
+  int64_t buffers_max;           // bytes of read blocks, in all; 0: no limit
   int64_t body_max;              // of a request; 0: no limit
   struct str path_normalization; // base | none | merge-slashes | decode-and-merge-slashes
   struct str underscores;        // in header names: allow | reject | drop

@@ -157,6 +157,7 @@ struct stats_endpoint {
   XX(downstream_rq_header_timeout)                                                                 \
   XX(downstream_rq_timeout)                                                                        \
   XX(downstream_rq_too_large)                                                                      \
+  XX(downstream_rq_overload_close)                                                                 \
   XX(route_pattern_limit)                                                                          \
   XX(no_route)                                                                                     \
   XX(rq_direct_response)                                                                           \

@@ -283,12 +283,20 @@ void worker_free(struct worker *worker) {
 
 char *worker_block_get(struct worker *worker) {
   char *block = worker_spare_take(&worker->blocks);
+  worker->blocks_used++;
   return block ? block : xmalloc(WORKER_BLOCK);
 }
 
 void worker_block_put(struct worker *worker, char *block) {
-  if (block)
-    worker_spare_put(&worker->blocks, block, worker_now_ms(worker));
+  if (!block)
+    return;
+  worker->blocks_used--;
+  worker_spare_put(&worker->blocks, block, worker_now_ms(worker));
+}
+
+bool worker_is_overloaded(const struct worker *worker) {
+  uint32_t most = worker->settings.limits->blocks_max;
+  return most > 0 && worker->blocks_used >= most;
 }
 
 int64_t worker_now_ms(const struct worker *worker) {

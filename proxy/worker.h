@@ -51,6 +51,7 @@ struct worker_limits {
   int64_t linger_ms;          // reading on after an answer that ends the connection
   int64_t drain_idle_ms;      // how long an idle connection may still send a request in a drain
   uint32_t connections_max;   // of one worker
+  uint32_t blocks_max;        // in use by one worker before new requests are refused; 0: no limit
   struct http1_rules http1;   // how requests are read
 };
 
@@ -112,7 +113,8 @@ struct worker {
   struct stats_base *local_base;
   uint64_t local_base_version;
   const char *local_base_service;
-  struct worker_spare blocks, works;  // free ones
+  struct worker_spare blocks, works; // free ones
+  unsigned blocks_used;
   char *request_text, *response_text; // heads of this turn, HTTP1_HEAD_ROOM each
   char date[32];
   int64_t date_s, date_turn_ms;
@@ -153,6 +155,8 @@ void worker_free(struct worker *worker); // after worker_join
 struct worker_table *worker_table_ref(struct worker *worker);
 void worker_table_unref(struct worker *worker, struct worker_table *holder);
 char *worker_block_get(struct worker *worker);
+// So many are in use that no further request may begin.
+bool worker_is_overloaded(const struct worker *worker);
 void worker_block_put(struct worker *worker, char *block);
 int64_t worker_now_ms(const struct worker *worker);
 struct str worker_date(struct worker *worker);

@@ -16,7 +16,7 @@ struct proxy_command {
   struct str locality;
   int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
   int64_t stream_drain_ms;
-  int64_t connection_ms, connections_max, body_max;
+  int64_t connection_ms, connections_max, body_max, buffers_max;
   struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
   struct str tracing;
@@ -199,6 +199,16 @@ static const struct option_row rows[] = {
      .help = "Longest body of a request (then 413); 0 for no limit.",
      .min = 0,
      .max = INT64_MAX},
+    {.name = "max-buffer-memory",
+     .type = OPTION_INT,
+     .offset = ROW(buffers_max),
+     .value = "BYTES",
+     .fallback = "0",
+     .help =
+         "Memory for what is being read and kept of requests and answers, in all; beyond it new "
+         "requests get 503 (flag OM). 0 for no limit.",
+     .min = 0,
+     .max = INT64_MAX},
     {.name = "path-normalization",
      .type = OPTION_STRING,
      .offset = ROW(path_normalization),
@@ -274,6 +284,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .stream_idle_ms = c->stream_idle_ms,
       .connection_ms = c->connection_ms,
       .connections_max = c->connections_max,
+      .buffers_max = c->buffers_max,
       .body_max = c->body_max,
       .path_normalization = c->path_normalization,
       .underscores = c->underscores,

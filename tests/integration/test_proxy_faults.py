@@ -214,6 +214,25 @@ def test_descriptors_run_out_and_come_back():
             wait_for("good answers to new ones", lambda: fetch(p.port).status == 200)
 
 
+def test_little_memory_keeps_it_up():
+    """Its address space is limited to a little more than it has; clients that stall would take four times that."""
+    with Backend() as b, Proxy(simple(b), workers=1, options=["--max-buffer-memory", str(32 << 20)]) as p:
+        if is_sanitized(p):
+            print("# sanitizers need their address space")
+            return
+        equal(fetch(p.port).status, 200, "before")
+        size = int(re.search(r"VmSize:\s+(\d+)", pathlib.Path(f"/proc/{p.process.pid}/status").read_text()).group(1)) << 10
+        resource.prlimit(p.process.pid, resource.RLIMIT_AS, (size + (96 << 20),) * 2)
+        socks = [connect(p.port) for _ in range(many(4000))]
+        for s in socks:
+            s.sendall(b"GET / HTTP/1.1\r\n")
+        wait_for("refusals", lambda: p.metric_sum("envoy_http_downstream_rq_overload_close") >= len(socks) - 420)
+        for s in socks:
+            s.close()
+        wait_for("it to serve again", lambda: fetch(p.port).status == 200)
+        check(p.process.poll() is None, "it went down")
+
+
 def many(count):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -66,6 +66,29 @@ def test_bodies_have_a_limit_when_asked():
         p.wait_sum(2, "envoy_http_downstream_rq_too_large")
 
 
+def test_too_much_at_once_is_refused():
+    """Requests that wait for their rest hold memory; with as much of it taken as allowed, further ones are refused, and only then."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "log"
+        with Backend() as b, Proxy(simple(b), workers=1, options=["--max-buffer-memory", str(20 * 80 * 1024), "--access-log", str(log)]) as p:
+            socks = [connect(p.port) for _ in range(40)]
+            for s in socks:
+                s.sendall(request_bytes("POST", fields=[("Content-Length", "4")]) + b"ab")
+            wait_for("refusals", lambda: p.metric_sum("envoy_http_downstream_rq_overload_close") > 0)
+            answers = []
+            for s in socks:
+                s.sendall(b"cd")
+                answers.append(read_response(Reader(s)))
+                s.close()
+            refused = [x for x in answers if x.status == 503]
+            check(0 < len(refused) < 40, f"{len(refused)} of 40 refused")
+            equal({x.body for x in refused}, {b"envoy overloaded"}, "the body of a refusal")
+            equal({x.status for x in answers}, {200, 503}, "those that had begun are answered")
+            p.wait_sum(len(refused), "envoy_http_downstream_rq_overload_close")
+            equal(fetch(p.port).status, 200, "a request afterwards")
+            wait_for("the log", lambda: log.exists() and log.read_text().count(" 503 OM overload ") == len(refused))
+
+
 def test_a_request_has_a_time_when_asked():
     with Backend() as b, Proxy(simple(b), options=["--request-timeout", "300ms"]) as p:
         with connect(p.port) as s:
