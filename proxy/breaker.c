@@ -183,9 +183,13 @@ void breaker_wake_next(struct breakers *breakers, struct breaker *breaker, unsig
   }
 }
 
-void breaker_wake_idle(struct breakers *breakers, struct breaker *breaker) {
-  if (atomic_load(&breaker->idle) > 0)
-    wake(breakers, 0, breakers->worker_count);
+void breaker_wake_idle(struct breakers *breakers, struct breaker *breaker, unsigned worker) {
+  if (atomic_load(&breaker->idle) == 0)
+    return;
+  for (unsigned i = 0; i < breakers->worker_count; i++) {
+    if (i != worker && !(atomic_load(&breaker->waiting[i / 64]) & bit_of(i)))
+      wake(breakers, i, 1);
+  }
 }
 
 uint64_t breakers_active(struct breakers *breakers, struct table_slot cluster) {

@@ -65,8 +65,9 @@ bool breaker_is_wanted_elsewhere(const struct breaker *breaker, unsigned worker)
 bool breaker_needs_place(const struct breaker *breaker);
 // The next waiting worker, in turn after `worker`.
 void breaker_wake_next(struct breakers *breakers, struct breaker *breaker, unsigned worker);
-// All workers, to give up an idle connection of the cluster. Nothing when there is none.
-void breaker_wake_idle(struct breakers *breakers, struct breaker *breaker);
+// The workers that do not wait themselves, but for `worker`, to give up an idle connection of the
+// cluster. Nothing when there is none.
+void breaker_wake_idle(struct breakers *breakers, struct breaker *breaker, unsigned worker);
 
 // Active and waiting requests of a cluster, all workers together: what a retry budget is a share
 // of.

@@ -195,6 +195,14 @@ static void give_up_idle(struct upstream_pool *pool) {
     upstream_reset(pool->idle);
 }
 
+// The same for the other endpoints of the cluster.
+static void give_up_idle_of_cluster(const struct upstream_pool *pool) {
+  for (struct upstream_pool *p = pool->worker->limited_pools; p; p = p->limited_next) {
+    if (p->breaker == pool->breaker)
+      give_up_idle(p);
+  }
+}
+
 static void note_limit(struct upstream_pool *pool, const struct table_cluster *cluster) {
   uint32_t before = pool->max_connections;
   pool->max_connections = cluster->pool.max_connections;
@@ -216,8 +224,9 @@ static bool take_place(struct upstream_pool *pool, const struct upstream_user *u
   // A place that became free just before is told to nobody.
   if (breaker_open_connection(pool->breaker, pool->host, limit))
     return true;
-  stats_add(&stats_cluster(pool->worker->stats, user->cluster->slot)->upstream_cx_overflow, 1);
-  breaker_wake_idle(breakers_of(pool), pool->breaker);
+  // Others who wait have given up theirs: to wake each other would go round and round.
+  give_up_idle_of_cluster(pool);
+  breaker_wake_idle(breakers_of(pool), pool->breaker, pool->worker->index);
   return false;
 }
 
@@ -289,8 +298,11 @@ enum upstream_answer upstream_pool_ask(struct upstream_user *user, bool fresh, b
   }
   user->counts_pending = limits->is_limited;
   enqueue(pool, user);
-  if (connect_waiting(pool, ret_reason) == 0)
+  if (connect_waiting(pool, ret_reason) == 0) {
+    if (pool->is_blocked)
+      stats_add(&stats_cluster(user->worker->stats, user->cluster->slot)->upstream_cx_overflow, 1);
     return UPSTREAM_WAITS;
+  }
   dequeue(pool, user);
   unblock_when_served(pool);
   return UPSTREAM_REFUSED;

@@ -115,6 +115,7 @@ def test_an_idle_connection_makes_way_for_another_worker():
             equal(fetch(proxy.port).status, 200, "answer")
             check(len(backend.socks) <= 2, "more than one connection and its successor")
         wait_stat(proxy, "upstream_cx_active", 1)
+        check(stat(proxy, "upstream_cx_overflow") <= 40, "a request is counted once, however often it looks for a place")
 
 
 def test_a_host_without_a_connection_gets_one():

@@ -69,14 +69,20 @@ static void a_free_place_wakes_one_in_turn(void **state) {
   assert_false(breaker_is_wanted_elsewhere(breaker, 1));
   breaker_wait_no_more(breaker, 1);
   assert_false(breaker_is_wanted(breaker));
-  breaker_wake_idle(breakers, breaker); // none is idle
+  breaker_wake_idle(breakers, breaker, 1); // none is idle
   assert_int_equal(woken[0], 0);
   (void)atomic_fetch_add(&breaker->idle, 1);
-  breaker_wake_idle(breakers, breaker);
+  breaker_wait(breaker, 2, 3);
+  breaker_wake_idle(breakers, breaker, 1);
   assert_int_equal(woken[0], 1);
+  assert_int_equal(woken[1], 2); // who asks
+  assert_int_equal(woken[2], 0); // who waits, too
+  assert_int_equal(woken[3], 2);
+  breaker_wait_no_more(breaker, 2);
   breakers_detach(breakers, 0);
-  breaker_wake_idle(breakers, breaker);
+  breaker_wake_idle(breakers, breaker, 1);
   assert_int_equal(woken[0], 1);
+  assert_int_equal(woken[2], 1);
   breakers_free(breakers);
 }
 
