@@ -328,6 +328,11 @@ static void reset_run(struct exchange_run *run) {
   run->scratch = NULL;
 }
 
+struct str exchange_run_scheme(struct exchange_run *run) {
+  const struct head_field *proto = head_find(&run->request, HEAD_X_FORWARDED_PROTO);
+  return proto && !run->is_gateway ? proto->value : STR("http");
+}
+
 void exchange_run_begin(struct exchange_run *run, bool has_body) {
   struct worker *worker = run->worker;
   struct head *head = &run->request;
@@ -336,16 +341,14 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
   run->client_mark = run->connection->work->out.written;
   if (worker->access_log)
     run->start_wall_ms = exchange_send_wall_ms();
-  const struct head_field *proto = head_find(head, HEAD_X_FORWARDED_PROTO);
   const struct table_listener *listener =
       table_listener_at(run->table->table, run->connection->listener);
   run->is_gateway = listener && listener->persona == TABLE_GATEWAY;
-  struct str scheme = proto && !run->is_gateway ? proto->value : STR("http");
   struct route_request request = {.listener = listener,
                                   .listener_port = run->connection->port,
                                   .authority = head->authority,
                                   .method = head->method,
-                                  .scheme = scheme,
+                                  .scheme = exchange_run_scheme(run),
                                   .path = head->path,
                                   .query = head->query,
                                   .header = request_header,

@@ -75,6 +75,9 @@ struct exchange_run {
   struct head request;
 };
 
+// That of the request as matches and redirects take it: what a mesh client says, else http.
+struct str exchange_run_scheme(struct exchange_run *run);
+
 // The head in run->request was read just now; `has_body`: more of the request follows.
 void exchange_run_begin(struct exchange_run *run, bool has_body);
 // From the client's connection. `piece` stays valid until exchange_run_flush.

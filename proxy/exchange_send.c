@@ -65,8 +65,12 @@ static void start_trace(struct exchange_run *run) {
   trace_context_start(&run->request, mode, random, run->trace_text);
 }
 
-static void prepare_request(struct exchange_run *run) {
+// What every request gets, whoever answers it: once.
+static void identify_request(struct exchange_run *run) {
   bool is_gateway = run->is_gateway;
+  if (run->prepared)
+    return;
+  run->prepared = true;
   struct head_rules_request rules = {.is_gateway = is_gateway};
   if (is_gateway)
     rules.peer = peer_ip(run);
@@ -74,12 +78,15 @@ static void prepare_request(struct exchange_run *run) {
   if (is_gateway || !id || id->value.len == 0)
     rules.new_id = exchange_send_uuid(run, run->id_text);
   head_rules_request(&run->request, &rules);
+}
+
+static void prepare_request(struct exchange_run *run) {
+  identify_request(run);
   start_trace(run);
   const struct table_header_ops *ops[2];
   size_t count = route_header_ops(&run->decision, false, ops);
   for (size_t i = 0; i < count; i++)
     exchange_filters_apply(run, &run->request, ops[i]);
-  run->prepared = true;
 }
 
 // The path and the Host as the route rewrites them; the request itself keeps those that came, for
@@ -325,15 +332,17 @@ void exchange_send_reply(struct exchange_run *run) {
   const struct exchange_reply *reply = &run->exchange.reply;
   struct head head;
   struct buf location;
+  identify_request(run); // those that fail are looked for by their id
   head_reset(&head);
   head.status = reply->status;
   head.length = (int64_t)reply->body.len;
   buf_init(&location, HEAD_BYTES_MAX);
   if (run->decision.kind == ROUTE_REDIRECT && reply->status == run->decision.reply.status) {
+    bool https = str_eq_nocase(exchange_run_scheme(run), STR("https")); // nothing else a peer says
     struct route_request request = {.listener_port = run->connection->port,
                                     .authority = run->request.authority,
                                     .method = run->request.method,
-                                    .scheme = STR("http"),
+                                    .scheme = https ? STR("https") : STR("http"),
                                     .path = run->request.path,
                                     .query = run->request.query};
     if (route_location(&run->decision, &request, &location) == 0)
@@ -431,6 +440,7 @@ static struct str field_value(struct head *head, enum head_name id) {
 static void log_access(struct exchange_run *run, uint64_t duration_ms) {
   struct head *head = &run->request;
   char flags[64], peer[64], local[64];
+  identify_request(run);
   struct access_log_entry entry = {
       .start_wall_ms = run->start_wall_ms,
       .method = head->method,

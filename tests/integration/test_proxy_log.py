@@ -73,6 +73,7 @@ def test_text_is_istios_default():
         equal((sni, route), ("-", "default"), "route")
         found = LINE.fullmatch(bad)
         check(found and found[11] == "-" and found[16] == "-", bad)
+        check(re.fullmatch(r"[0-9a-f-]{36}", found[14]), f"no request id to look for: {bad}")
 
 
 def test_json_has_its_keys_and_types():

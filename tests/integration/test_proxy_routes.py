@@ -108,6 +108,9 @@ def test_redirects_and_direct_answers():
               (308, "http://research-agent.team1.svc.cluster.local/new/a?b=c"), "a prefix")
         got, _ = it.send("/secure?x")
         equal((got.status, got.get("location")), (301, "https://shop.example/secure?x"), "scheme and host")
+        for proto, scheme in ("https", "https"), ("javascript", "http"):
+            got, _ = it.send("/old/a", fields=[("X-Forwarded-Proto", proto)])
+            equal(got.get("location"), scheme + "://research-agent.team1.svc.cluster.local/new/a", "the scheme a client came with")
         got, requests = it.send("/health")
         equal((got.status, got.body, got.get("content-type"), requests), (200, b"ok\n", "text/plain", []), "an answer")
         equal(got.get("x-from"), "proxy", "a header of a direct answer")
