@@ -69,6 +69,10 @@ void dr_check_load_balancer(const void *object, struct check *check) {
   if (lb->locality && lb->zone_aware)
     check_error(check, "one-of", "zoneAwareLbSetting",
                 "only one of localityLbSetting and zoneAwareLbSetting may be given");
+  if ((lb->warmup || lb->warmup_duration_ms) &&
+      (lb->consistent_hash || lb->simple == DR_LB_RANDOM || lb->simple == DR_LB_PASSTHROUGH))
+    check_warn(check, "no-effect", lb->warmup ? "warmup" : "warmupDurationSecs",
+               "has no effect but with LEAST_REQUEST and ROUND_ROBIN");
 }
 
 void dr_check_http_pool(const void *object, struct check *check) {

@@ -33,6 +33,10 @@ static void check_spec(const void *object, struct check *check) {
                 "expected ClusterIP, NodePort, LoadBalancer or ExternalName");
   if (external && !spec->external_name.len)
     check_error(check, "required", "externalName", "is required with type ExternalName");
+  if (str_eq_z(spec->session_affinity, "ClientIP"))
+    check_warn(check, "not-enforced", "sessionAffinity",
+               "is not enforced by this proxy, as in Istio: use consistentHash.useSourceIp of a "
+               "DestinationRule");
   bool headless = str_eq_z(spec->cluster_ip, "None");
   if (!spec->ports_count && !external && !headless)
     check_error(check, "required", "ports", "is required");

@@ -295,6 +295,12 @@ static void policies(void **state) {
        "{tableSize: 10}}}}\n",
        "bad-value"},
       {DR "  trafficPolicy: {loadBalancer: {consistentHash: {}}}\n", "required"},
+      {DR "  trafficPolicy: {outlierDetection: {maxEjectionPercent: 50}, loadBalancer: {simple: "
+          "RANDOM, warmup: {duration: 1m}}}\n",
+       "no-effect"},
+      {DR "  trafficPolicy: {outlierDetection: {maxEjectionPercent: 50}, loadBalancer: {simple: "
+          "ROUND_ROBIN, warmup: {duration: 1m}}}\n",
+       ""},
       {DR "  trafficPolicy: {loadBalancer: {warmup: {duration: 1m, aggression: 0}}}\n",
        "out-of-range"},
       {DR "  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE, useClientProtocol: "
@@ -314,6 +320,10 @@ static void several_objects(void **state) {
   "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: t}\nspec: {selector: {app: a}, "  \
   "ports: [{port: 80}]}\n"
   const struct rule_case cases[] = {
+      {SERVICE, ""},
+      {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: t}\nspec: {ports: [{port: "
+       "80}], sessionAffinity: ClientIP}\n",
+       "not-enforced"},
       {SUBSET_VS, "subset-without-rule"},
       {SUBSET_VS "---\n" SAFE_DR, "unknown-subset"},
       {SUBSET_VS "---\n" SAFE_DR "  subsets: [{name: v1, labels: {version: v1}}]\n", ""},
