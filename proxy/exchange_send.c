@@ -463,7 +463,8 @@ static void log_access(struct exchange_run *run, uint64_t duration_ms) {
       .upstream_local = str_of(run->upstream_local),
       .downstream_local = listener_local_text(run->connection, local),
       .downstream_remote = connection_peer_text(run->connection, peer),
-      .route_name = run->decision.route_name,
+      .route_name =
+          str_eq(run->decision.route_name, STR("-")) ? STR_NULL : run->decision.route_name,
   };
   access_log_add(run->worker->access_log, &entry);
 }

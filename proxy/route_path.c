@@ -5,6 +5,8 @@
 #include "proxy/route.h"
 #include "proxy/route_path.h"
 
+#include <string.h>
+
 // ReplacePrefixMatch of the Gateway API (docs/dataplane.md 4.4): element by element, so that a '/'
 // at the end of prefix or replacement makes no difference. Never an empty path.
 static void route_replace_elements(struct str path, struct str prefix, struct str with,
@@ -87,6 +89,16 @@ bool route_path_fits(const struct route_decision *decision, const struct route_r
   return !out->failed && out->len <= request->path.len + ROUTE_REWRITE_GROWTH;
 }
 
+// An empty path is no path: "/" is what RFC 9112 writes for it. Nor is one without a slash in
+// front: what a client wrote there ("http://...") would be read as another host.
+static void route_make_absolute(struct buf *path) {
+  bool fine = path->len == 0 || path->ptr[0] == '/' || str_eq(buf_str(path), STR("*"));
+  if (fine || buf_add_char(path, '/') != 0)
+    return;
+  memmove(path->ptr + 1, path->ptr, path->len - 1);
+  path->ptr[0] = '/';
+}
+
 void route_rewrite(const struct route_decision *decision, const struct route_request *request,
                    struct route_worker *worker, struct str *ret_path, struct str *ret_original) {
   struct buf *original = &worker->original;
@@ -101,7 +113,7 @@ void route_rewrite(const struct route_decision *decision, const struct route_req
   if (!route_has_rewrite(decision))
     return;
   BUG_ON(!route_path_fits(decision, request, worker));
-  // An empty path is no path: "/" is what RFC 9112 writes for it.
+  route_make_absolute(&worker->path);
   *ret_path = worker->path.len ? buf_str(&worker->path) : STR("/");
 }
 

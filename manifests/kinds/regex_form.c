@@ -7,8 +7,8 @@
 
 struct scan {
   struct str text;
-  size_t at, depth;
-  bool repeatable; // something stands before that a repetition may apply to
+  size_t at, depth, groups; // groups: those that capture
+  bool repeatable;          // something stands before that a repetition may apply to
 };
 
 static const char *scan_class(struct scan *s) {
@@ -35,13 +35,17 @@ static const char *scan_group(struct scan *s) {
   s->depth++;
   s->repeatable = false;
   struct str rest = str_slice(s->text, s->at + 1, s->text.len);
-  if (!str_starts(rest, STR("?")))
+  if (!str_starts(rest, STR("?"))) {
+    s->groups++;
     return NULL;
+  }
   if (str_starts(rest, STR("?=")) || str_starts(rest, STR("?!")) || str_starts(rest, STR("?<=")) ||
       str_starts(rest, STR("?<!")))
     return "looking ahead or behind is not possible in RE2";
   if (str_starts(rest, STR("?>")))
     return "atomic groups do not exist in RE2";
+  if (str_starts(rest, STR("?P<")) || str_starts(rest, STR("?<")))
+    s->groups++;
   s->at++; // flags, names and ':' are plain text for this scan
   return NULL;
 }
@@ -75,29 +79,54 @@ static const char *scan_escape(struct scan *s) {
   return c >= '1' && c <= '9' ? "back-references (\\1) do not exist in RE2" : NULL;
 }
 
-const char *regex_form_fault(struct str pattern) {
-  struct scan s = {.text = pattern};
-  for (; s.at < pattern.len; s.at++) {
-    char c = pattern.ptr[s.at];
+static const char *scan_all(struct scan *s) {
+  for (; s->at < s->text.len; s->at++) {
+    char c = s->text.ptr[s->at];
     const char *fault = NULL;
     if (c == '\\')
-      fault = scan_escape(&s);
+      fault = scan_escape(s);
     else if (c == '[')
-      fault = scan_class(&s);
+      fault = scan_class(s);
     else if (c == '(')
-      fault = scan_group(&s);
-    else if (c == ')' && s.depth-- == 0)
+      fault = scan_group(s);
+    else if (c == ')' && s->depth-- == 0)
       fault = "a ) has no (";
     else if (c == '*' || c == '+' || c == '?' || c == '{')
-      fault = scan_repeat(&s, c);
+      fault = scan_repeat(s, c);
     else
-      s.repeatable = c != '|';
+      s->repeatable = c != '|';
     if (fault)
       return fault;
   }
-  if (s.depth)
-    return "a ( is not closed";
+  return s->depth ? "a ( is not closed" : NULL;
+}
+
+const char *regex_form_fault(struct str pattern) {
+  struct scan s = {.text = pattern};
+  const char *fault = scan_all(&s);
+  if (fault)
+    return fault;
   return regex_syntax_check(pattern, NULL)
              ? "it uses what RE2 does not have, or more than 1000 repetitions"
              : NULL;
+}
+
+const char *regex_form_rewrite_fault(struct str pattern, struct str rewrite) {
+  struct scan s = {.text = pattern};
+  if (scan_all(&s))
+    return NULL; // the pattern's own fault
+  for (size_t i = 0; i < rewrite.len; i++) {
+    if (rewrite.ptr[i] != '\\')
+      continue;
+    if (++i == rewrite.len)
+      return "it ends in a \\";
+    char c = rewrite.ptr[i];
+    if (c == '\\')
+      continue;
+    if (c < '0' || c > '9')
+      return "behind a \\ only a digit or a \\ may stand";
+    if ((size_t)(c - '0') > s.groups)
+      return "it uses a group that match does not have";
+  }
+  return NULL;
 }

@@ -8,3 +8,5 @@
 
 // NULL when it has, else what is wrong with it.
 const char *regex_form_fault(struct str pattern);
+// The same for what replaces its matches: \0 to \9 are groups that the pattern has.
+const char *regex_form_rewrite_fault(struct str pattern, struct str rewrite);

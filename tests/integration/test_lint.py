@@ -81,6 +81,8 @@ def generated(folder):
 
 
 def ways_of_use(folder):
+    sticky = VS % (1, 1) + "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}], sessionAffinity: ClientIP}\n"
+    expect("what is not enforced is said", lint("-f", "-", data=sticky.encode()), 0, "sessionAffinity", "[not-enforced]")
     one = os.path.join(KAGENTI, "06-timeout.yaml")
     expect("a clean file gives 0", lint("-f", one), 0, "1 file, 1 object: 0 errors, 0 warnings")
     expect("a file as an argument", lint(one), 0, "1 file, 1 object")

@@ -11,7 +11,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import (HOST, Backend, Proxy, Reader, check, connect, endpoint, equal, fetch, main, read_response,  # noqa: E402
-                   reply, request_bytes, service, virtual_service, wait_for)
+                   reply, request_bytes, service, simple, virtual_service, wait_for)
 
 KEYS = ("start_time method path protocol response_code response_flags response_code_details connection_termination_details "
         "upstream_transport_failure_reason bytes_received bytes_sent duration upstream_service_time x_forwarded_for user_agent "
@@ -86,7 +86,16 @@ def test_json_has_its_keys_and_types():
         equal(list(good), KEYS, "keys")
         equal(list(bad), KEYS, "keys of what is no request")
         equal((good["response_code"], good["bytes_sent"], good["path"], good["user_agent"]), (200, 2, "/x?y", None), "values")
+        equal(good["route_name"], "default", "the route")
         equal((bad["response_code"], bad["response_flags"], bad["method"]), (400, "DPE", None), "no request")
+
+
+def test_a_route_without_a_name_is_null_in_json():
+    with Backend() as b, Logged(simple(b, timeout="5s"), "json") as it:
+        fetch(it.proxy.port)
+        fetch(it.proxy.port, host="nobody.example")
+        named = [json.loads(line)["route_name"] for line in it.lines(2)]
+        equal(named, [None, "block_all"], "names")
 
 
 def test_why_a_request_failed():

@@ -172,6 +172,17 @@ static void routes(void **state) {
       {VS "  - timeout: 5s\n    match: [{uri: {regex: '[b-a]'}}]\n" TO, "bad-regex"},
       {VS "  - timeout: 5s\n    match: [{uri: {regex: '[a-z-][[:alpha:]-][+-.]'}}]\n" TO, ""},
       {VS "  - timeout: 5s\n    rewrite: {uri: '/a b'}\n" TO, "bad-value"},
+      {VS "  - timeout: 5s\n    rewrite: {uriRegexRewrite: {match: '/(a)(?:b)[(]', rewrite: "
+          "'/\\1\\0\\\\'}}\n" TO,
+       ""},
+      {VS "  - timeout: 5s\n    rewrite: {uriRegexRewrite: {match: '/(a)(?:b)[(]', rewrite: "
+          "'/\\2'}}\n" TO,
+       "bad-value"},
+      {VS "  - timeout: 5s\n    rewrite: {uriRegexRewrite: {match: '/', rewrite: '/\\'}}\n" TO,
+       "bad-value"},
+      {VS "  - timeout: 5s\n    headers: {request: {set: {Connection: close}}}\n" TO, "no-effect"},
+      {VS "  - timeout: 5s\n    headers: {response: {add: {content-length: '5'}}}\n" TO,
+       "no-effect"},
       {VS "  - redirect: {authority: \"a\\r\\n\"}\n", "bad-value"},
       {VS "  - timeout: 5s\n    rewrite: {authority: b}\n    headers: {request: {set: {Host: "
           "c}}}\n" TO,
@@ -320,10 +331,6 @@ static void several_objects(void **state) {
   "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: t}\nspec: {selector: {app: a}, "  \
   "ports: [{port: 80}]}\n"
   const struct rule_case cases[] = {
-      {SERVICE, ""},
-      {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: t}\nspec: {ports: [{port: "
-       "80}], sessionAffinity: ClientIP}\n",
-       "not-enforced"},
       {SUBSET_VS, "subset-without-rule"},
       {SUBSET_VS "---\n" SAFE_DR, "unknown-subset"},
       {SUBSET_VS "---\n" SAFE_DR "  subsets: [{name: v1, labels: {version: v1}}]\n", ""},

@@ -320,6 +320,9 @@ static void rewrites(void **state) {
       {"match: [{uri: {exact: /foo}}], rewrite: {uri: /x}", "GET agent /foo?a=b", "/x"},
       {"match: [{uri: {regex: '/f.*'}}], rewrite: {uri: /x}", "GET agent /foo/bar", "/x"},
       {"rewrite: {uri: /x/}", "GET agent /foo", "/x/foo"},
+      {"match: [{uri: {prefix: /to/}}], rewrite: {uri: x}", "GET agent /to/y", "/xy"},
+      {"rewrite: {uriRegexRewrite: {match: '^/to/', rewrite: ''}}", "GET agent /to/http://b/",
+       "/http://b/"}, // not another host
       {"rewrite: {authority: other}", "GET agent /foo", ""},
       {"rewrite: {uriRegexRewrite: {match: '^/a/([^/]+)(/.*)$', rewrite: '\\2/b/\\1'}}",
        "GET agent /a/x/y", "/y/b/x"},
