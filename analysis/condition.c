@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/condition.h"
 
-#include "analysis/expression.h"
+#include "manifests/text/expression.h"
 #include "analysis/gauge.h"
 #include "analysis/share.h"
 
@@ -136,13 +136,13 @@ static void condition_decide(const struct judge_scene *scene, size_t metric, str
   if (counts->failures > failure_limit(settings) ||
       (errors > 0 && counts->errors_in_row > errors)) {
     verdict->outcome = OUTCOME_FAIL;
+  } else if (counts->inconclusive > settings->inconclusive_limit) {
+    verdict->cause = CAUSE_UNDECIDED; // also when `count` is reached, as in Argo
   } else if (is_done(counts, settings)) {
     verdict->outcome = OUTCOME_PASS;
   } else if (counts->errors_in_row > 0) {
     if (!gauge_trouble(state, arena, verdict))
       verdict->cause = CAUSE_NO_DATA;
-  } else if (counts->inconclusive > settings->inconclusive_limit) {
-    verdict->cause = CAUSE_UNDECIDED;
   } else if (counts->measurements > 0 && !settings->count && !settings->consecutive_success_limit) {
     verdict->outcome = OUTCOME_PASS;
   }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/prometheus.h"
 
+#include "manifests/base/buf.h"
+
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#define SECRET_MIN 4u   // bytes
 #define TEXT_SHOWN 200u // bytes of a foreign text that are repeated in a message
 
 static struct prom_result *result_error(struct arena *arena, struct str why) {
@@ -171,6 +175,10 @@ static struct prom_result *not_json(int http_status, struct str body, struct are
   for (size_t i = 0; i < shown.len; i++)
     if ((unsigned char)bytes[i] < 0x20 || (unsigned char)bytes[i] >= 0x7f)
       bytes[i] = ' ';
+  if (http_status == 401 || http_status == 403)
+    return result_error(arena, arena_printf(arena, "the credentials are refused: answer %d%s%s%s",
+                                            http_status, shown.len ? ": \"" : "", bytes,
+                                            shown.len ? "\"" : ""));
   return result_error(arena,
                       arena_printf(arena, "answer %d is not from Prometheus: %s%s%s", http_status,
                                    shown.len ? "\"" : "it is empty", bytes, shown.len ? "\"" : ""));
@@ -212,6 +220,39 @@ struct prom_result *prom_parse(int http_status, struct str body, struct arena *a
   if (result->type == PROM_VECTOR || result->type == PROM_MATRIX)
     return parse_list(list, result, arena);
   return parse_single(list, result, arena);
+}
+
+// `text` with "***" in place of each `secret`; `text` itself where there is none. Very short
+// secrets are left: they would be found in any text.
+static struct str hide(struct str text, struct str secret, struct arena *arena) {
+  struct buf out;
+  size_t from = 0;
+  if (secret.len < SECRET_MIN || !str_contains(text, secret))
+    return text;
+  buf_init(&out, text.len + 1);
+  for (size_t i = 0; i + secret.len <= text.len;) {
+    if (memcmp(text.ptr + i, secret.ptr, secret.len) != 0) {
+      i++;
+      continue;
+    }
+    buf_add_str(&out, str_slice(text, from, i));
+    buf_add_z(&out, "***");
+    from = i += secret.len;
+  }
+  buf_add_str(&out, str_slice(text, from, text.len));
+  struct str hidden = arena_str(arena, buf_str(&out));
+  buf_dispose(&out);
+  return hidden;
+}
+
+struct prom_result *prom_parse_hiding(int http_status, struct str body, const struct str *secrets,
+                                      size_t count, struct arena *arena) {
+  struct prom_result *result = prom_parse(http_status, body, arena);
+  struct str hidden = body;
+  // Data are not shown word by word. In the body, since a message may have only part of a secret.
+  for (size_t i = 0; (result->status == PROM_ERROR || result->warnings.len) && i < count; i++)
+    hidden = hide(hidden, secrets[i], arena);
+  return hidden.ptr == body.ptr ? result : prom_parse(http_status, hidden, arena);
 }
 
 static int order_by(const void *a, const void *b, void *label) {

@@ -41,6 +41,10 @@ struct prom_result {
 // Reads a reply's body. Never fails: whatever is wrong gives PROM_ERROR with the reason. All is in
 // `arena`; `body` may go.
 struct prom_result *prom_parse(int http_status, struct str body, struct arena *arena);
+// prom_parse for a request that carried secrets: where the reply repeats one of them, as proxies
+// that show a request's headers do, the error says "***" instead.
+struct prom_result *prom_parse_hiding(int http_status, struct str body, const struct str *secrets,
+                                      size_t count, struct arena *arena);
 // The result of a query that got no reply: PROM_ERROR with `why` (connection refused, timed out,
 // not asked yet).
 struct prom_result *prom_failed(struct arena *arena, struct str why);

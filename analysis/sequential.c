@@ -20,6 +20,8 @@
 #define REFERENCE_ALPHA 0.05
 #define GAUGE_TOLERATED 0.1 // of the measurements may be over the limit
 #define GAUGE_ACCEPTED 0.5  // a pass is proven against so many
+#define MERGE_BELOW 13      // scrapes in minDetect: with more of them several make one block,
+#define MERGED_PARTS 6      // a sixth of minDetect long
 #define PARTS_MAX (JUDGE_METRICS_MAX * (METRIC_TESTS_MAX + 1) + 1)
 #define LOG_TEN 2.302585092994045684
 
@@ -76,12 +78,15 @@ static struct line line_of(const struct tolerance *tolerance) {
   return (struct line){tolerance->ratio, tolerance->percent / 100};
 }
 
+static double detect_ms_of(const struct judge_settings *settings) {
+  return settings->min_detect_ms ? (double)settings->min_detect_ms : DEFAULT_MIN_DETECT_MS;
+}
+
 struct evidence_rule sequential_rule(const struct judge_scene *scene, size_t metric,
                                      const struct test_state *test) {
   const struct judge_settings *settings = scene->settings;
   const struct metric_spec *spec = &scene->specs[metric];
-  double detect_ms =
-      settings->min_detect_ms ? (double)settings->min_detect_ms : DEFAULT_MIN_DETECT_MS;
+  double detect_ms = detect_ms_of(settings);
   struct evidence_rule rule = {.tolerance = line_of(&spec->tolerance),
                                .accept = line_of(&spec->accept),
                                .phi = settings->phi > 0 ? settings->phi : DEFAULT_PHI,
@@ -169,12 +174,27 @@ static void begin_evidence(struct test_state *test, const struct evidence_rule *
   test->has_evidence = true;
 }
 
+// The burst guard bounds what a block can gain, not what it can lose. Cut into very many blocks, a
+// canary with an error in every other one would lose more than it may gain, and never be found. The
+// clock alone decides where a block ends, never what was counted; a step's end ends it, too.
+static bool is_block_full(const struct judge_scene *scene, double seconds) {
+  double detect_ms = detect_ms_of(scene->settings), part_ms = detect_ms / MERGED_PARTS;
+  double from_ms = (double)scene->to_ms - seconds * 1000;
+  if (!scene->in_step || seconds * 1000 * MERGE_BELOW >= detect_ms)
+    return true;
+  return floor((double)scene->to_ms / part_ms) > floor(from_ms / part_ms);
+}
+
 static void measure_test(const struct judge_scene *scene, size_t metric, struct test_state *test,
                          double seconds) {
   struct evidence_rule rule = sequential_rule(scene, metric, test);
   struct test_evidence *evidence = &test->evidence;
   double upper = 0;
   begin_evidence(test, &rule);
+  if (!is_block_full(scene, seconds)) {
+    wealth_idle(&evidence->against, seconds / rule.scrape_s, &rule.guard);
+    return;
+  }
   if (test->absolute) {
     sequential_limit(evidence, &rule, sequential_limit_share(&scene->specs[metric]), &test->block,
                      seconds, scene->in_step);

@@ -232,7 +232,9 @@ static void settle(const struct judge_scene *scene, size_t metric, double combin
   double need = -log10(sequential_alpha(scene->settings));
   verdict->has_evidence = true;
   verdict->pass_need = -log10(sequential_beta(scene->settings));
-  verdict->clean = combined < CLEAN_DECADES && verdict->requests >= CLEAN_REQUESTS;
+  // The evidence of a slow burst guard may lag behind what the numbers say already.
+  verdict->clean = combined < CLEAN_DECADES && verdict->requests >= CLEAN_REQUESTS &&
+                   !(verdict->has_canary && verdict->canary_low > verdict->tolerated);
   verdict->outcome = OUTCOME_INSUFFICIENT;
   verdict->cause = CAUSE_FEW_REQUESTS;
   if (combined >= need && weighs_most(scene, metric))
@@ -331,9 +333,17 @@ void sequential_decide(const struct judge_scene *scene, size_t metric, struct ar
 
 // --- the whole ---
 
-// Canary requests until this metric alone fails, and until it passes.
+// The burst guard lets evidence grow no faster than this.
+static double guard_wait_ms(const struct look *look) {
+  const struct guard *guard = &look->rule.guard;
+  double missing = guard->need - look->decades - look->test->evidence.against.tokens;
+  return missing > 0 ? missing / guard->refill * look->rule.scrape_s * 1000 : 0;
+}
+
+// Canary requests until this metric alone fails (and how long the guard takes at least), and until
+// it passes.
 static void expect(const struct judge_scene *scene, size_t metric, double *ret_fail,
-                   double *ret_pass) {
+                   double *ret_wait_ms, double *ret_pass) {
   const struct metric_state *state = &scene->metrics[metric];
   double pass_need = -log10(sequential_beta(scene->settings));
   for (size_t i = 0; i < state->test_count; i++) {
@@ -344,8 +354,12 @@ static void expect(const struct judge_scene *scene, size_t metric, double *ret_f
     double stable = stable_of(&look), ratio = test->step.n_s / test->step.n_c;
     struct rates rates = {
         (test->step.x_c + CANARY_PRIOR * stable) / (test->step.n_c + CANARY_PRIOR), stable};
-    *ret_fail = fmin(*ret_fail, expected_to_fail(&look.rule.tolerance, &rates, ratio, look.decades,
-                                                 look.rule.guard.need));
+    double fail =
+        expected_to_fail(&look.rule.tolerance, &rates, ratio, look.decades, look.rule.guard.need);
+    if (fail < *ret_fail) {
+      *ret_fail = fail;
+      *ret_wait_ms = guard_wait_ms(&look);
+    }
     *ret_pass = fmax(*ret_pass, expected_to_pass(&look.rule.accept, &rates, ratio, look.rule.phi,
                                                  test->evidence.decades_for, pass_need));
   }
@@ -354,21 +368,24 @@ static void expect(const struct judge_scene *scene, size_t metric, double *ret_f
 void sequential_conclude(const struct judge_scene *scene, struct arena *arena,
                          struct verdict *verdict) {
   (void)arena;
-  double fail = INFINITY, pass = 0, requests = 0;
+  double fail = INFINITY, pass = 0, requests = 0, wait_ms = 0;
   verdict->has_evidence = true;
   verdict->evidence = sequential_combined(scene);
   verdict->evidence_need = -log10(sequential_alpha(scene->settings));
   verdict->expected_ms = -1;
   for (size_t m = 0; m < scene->count; m++) {
-    expect(scene, m, &fail, &pass);
+    expect(scene, m, &fail, &wait_ms, &pass);
     for (size_t i = 0; i < scene->metrics[m].test_count; i++)
       requests = fmax(requests, scene->metrics[m].tests[i].step.n_c);
   }
   double needed = fmin(fail, pass), age = (double)age_ms(scene);
   if (verdict->outcome != OUTCOME_INSUFFICIENT || !isfinite(needed) || requests <= 0 || age <= 0)
     return;
-  verdict->needed_requests = needed;
   double ms = needed / requests * age;
-  ms = fmax(ms, (double)scene->settings->min_step_ms - age);
+  if (fail <= pass)
+    ms = fmax(ms, wait_ms);
+  else
+    ms = fmax(ms, (double)scene->settings->min_step_ms - age);
+  verdict->needed_requests = fmax(needed, ms / age * requests);
   verdict->expected_ms = ms < 1e15 ? (int64_t)ms : -1;
 }

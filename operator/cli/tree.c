@@ -10,6 +10,7 @@
 
 #define LABEL_COLUMN 13
 #define BAR_WIDTH 20
+#define LATE_MS 1000
 
 struct drawing {
   const struct tree_view *view;
@@ -126,9 +127,16 @@ static void draw_weight(struct drawing *drawing) {
   tree_end(lines);
 }
 
-static void draw_countdown(struct drawing *drawing, const struct rollout_step_status *step) {
+// A monitoring that holds after its time has the release's deadline: no end of the step.
+static bool is_over(const struct rollout_step *spec, int64_t whole_ms) {
+  return spec->monitor && whole_ms > spec->monitor->duration_ms + LATE_MS;
+}
+
+static void draw_countdown(struct drawing *drawing, const struct rollout_step *spec,
+                           const struct rollout_step_status *step) {
   int64_t now_ms = drawing->view->now_ms;
-  if (!step->deadline || step->deadline <= step->started_at)
+  if (!step->deadline || step->deadline <= step->started_at ||
+      is_over(spec, step->deadline - step->started_at))
     return;
   int64_t whole = step->deadline - step->started_at, left = step->deadline - now_ms;
   tree_addf(&drawing->lines, TREE_PLAIN, "   %.*s left  ",
@@ -155,7 +163,7 @@ static void draw_step(struct drawing *drawing, size_t index, enum step_state sta
             drawing->view->ascii ? step_looks[state].ascii : step_looks[state].mark);
   tree_add(&drawing->lines, step_looks[state].text, step_text(&spec->steps[index], drawing->arena));
   if (state == STEP_CURRENT)
-    draw_countdown(drawing, &drawing->status->step);
+    draw_countdown(drawing, &spec->steps[index], &drawing->status->step);
   tree_end(&drawing->lines);
 }
 

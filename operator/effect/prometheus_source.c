@@ -265,3 +265,13 @@ int prometheus_source_request(struct prometheus_secrets *secrets,
   *ret_request = request;
   return RC_OK;
 }
+
+void prometheus_request_secrets(const struct http_request *request, struct arena *arena,
+                                struct str ret_secrets[PROMETHEUS_SECRETS]) {
+  struct str both =
+      arena_printf(arena, "%.*s:%.*s", STR_ARG(request->user), STR_ARG(request->password));
+  // The longest first: it may have another one in it.
+  ret_secrets[0] = request->user.len ? base64_encode(arena, both) : STR_NULL;
+  ret_secrets[1] = request->bearer;
+  ret_secrets[2] = request->password;
+}

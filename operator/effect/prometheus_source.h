@@ -56,3 +56,9 @@ int prometheus_source_request(struct prometheus_secrets *secrets,
 // The same from a Secret's data (keys token, username, password, ca.crt, tls.crt, tls.key). Pure.
 int prometheus_credentials(const struct json *secret, struct arena *arena,
                            struct http_request *request, struct err *err);
+
+#define PROMETHEUS_SECRETS 3
+// What a request sends that nothing may show: token, password, and both as basic authentication
+// says them. Empty where there is none.
+void prometheus_request_secrets(const struct http_request *request, struct arena *arena,
+                                struct str ret_secrets[PROMETHEUS_SECRETS]);

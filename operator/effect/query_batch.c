@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/effect/query_batch.h"
+#include "operator/effect/prometheus_source.h"
 #include "manifests/base/bug.h"
 #include "manifests/source/file.h"
 
@@ -9,6 +10,7 @@ struct batch_query {
   struct query_batch *batch;
   struct query_item *item;
   struct http_op op;
+  struct str secrets[PROMETHEUS_SECRETS]; // of its request: no message may repeat them
 };
 
 int prometheus_target_check(struct prometheus_target *target, struct err *err) {
@@ -56,7 +58,8 @@ static void on_reply(struct http_op *op, const struct http_reply *reply, const s
   struct batch_query *query = container_of(op, struct batch_query, op);
   struct query_batch *batch = query->batch;
   struct prom_result *result = reply
-                                   ? prom_parse(reply->status, reply->body, batch->arena)
+                                   ? prom_parse_hiding(reply->status, reply->body, query->secrets,
+                                                       PROMETHEUS_SECRETS, batch->arena)
                                    : prom_failed(batch->arena, arena_strz(batch->arena, err->msg));
   if (query->item->member_count)
     prom_sort(result, STR("destination_service"));
@@ -77,6 +80,7 @@ static int ask(struct query_batch *batch, struct batch_query *query, struct err 
   int rc = read_credentials(batch->target, arena, &request, err);
   if (rc != RC_OK)
     return rc;
+  prometheus_request_secrets(&request, arena, query->secrets);
   request.body = arena_printf(arena, "query=%.*s&timeout=%lldms",
                               STR_ARG(http_escape(arena, query->item->text)),
                               (long long)batch->target->timeout_ms);

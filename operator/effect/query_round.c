@@ -15,6 +15,7 @@ struct round_query {
   struct round *round;
   struct query_item *item;
   struct http_op op;
+  struct str secrets[PROMETHEUS_SECRETS]; // of its request: no message may repeat them
 };
 
 struct round {
@@ -177,7 +178,8 @@ static void on_reply(struct http_op *op, const struct http_reply *reply, const s
   struct round_query *query = container_of(op, struct round_query, op);
   struct round *round = query->round;
   struct prom_result *result =
-      reply ? prom_parse(reply->status, reply->body, &round->arena)
+      reply ? prom_parse_hiding(reply->status, reply->body, query->secrets, PROMETHEUS_SECRETS,
+                                &round->arena)
             : prom_failed(&round->arena, arena_strz(&round->arena, err->msg));
   if (query->item->member_count)
     prom_sort(result, STR("destination_service"));
@@ -204,6 +206,7 @@ static int ask_one(struct round *round, struct round_query *query) {
                                      "application/x-www-form-urlencoded", arena, &request, &err);
   controller->counters.prometheus_queries += rc == RC_OK;
   if (rc == RC_OK) {
+    prometheus_request_secrets(&request, arena, query->secrets);
     request.body = arena_printf(arena, "query=%.*s&timeout=%lldms",
                                 STR_ARG(http_escape(arena, query->item->text)),
                                 (long long)round->source.timeout_ms);

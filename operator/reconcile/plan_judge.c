@@ -22,7 +22,8 @@ static struct str interval(struct pass *pass, bool has, double low, double high)
 }
 
 static struct str decades(struct pass *pass, bool has, double value) {
-  return has ? pass_text(pass, "%.2f", value) : STR_NULL;
+  bool nothing = value > -0.005 && value < 0.005; // no "-0.00"
+  return has ? pass_text(pass, "%.2f", nothing ? 0 : value) : STR_NULL;
 }
 
 static void take_metrics(struct pass *pass, const struct verdict *verdict) {

@@ -91,3 +91,10 @@ struct metric_verdict stage_verdict(struct stage *stage) {
   stage->judge->decide(&scene, 0, &stage->arena, &verdict);
   return verdict;
 }
+
+struct verdict stage_conclude(struct stage *stage) {
+  struct judge_scene scene = scene_of(stage);
+  struct verdict verdict = {.outcome = OUTCOME_INSUFFICIENT};
+  stage->judge->conclude(&scene, &stage->arena, &verdict);
+  return verdict;
+}

@@ -23,3 +23,4 @@ void stage_values(struct stage *stage, double seconds, const double *values, siz
 void stage_value(struct stage *stage, double seconds, double value);
 void stage_error(struct stage *stage, double seconds); // the query failed
 struct metric_verdict stage_verdict(struct stage *stage);
+struct verdict stage_conclude(struct stage *stage); // of the whole

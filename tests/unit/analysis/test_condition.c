@@ -74,6 +74,10 @@ static void neither_good_nor_bad_is_inconclusive(void **state) {
   stage_value(&stage, 60, 15);
   assert_int_equal(stage_verdict(&stage).cause, CAUSE_UNDECIDED);
   assert_int_equal(stage.state.counts.inconclusive, 2);
+  // Nor does `count` make a pass of what was never good.
+  stage.settings.count = 2;
+  assert_int_equal(stage_verdict(&stage).outcome, OUTCOME_INSUFFICIENT);
+  assert_int_equal(stage_verdict(&stage).cause, CAUSE_UNDECIDED);
   stage_close(&stage);
 }
 

@@ -59,6 +59,28 @@ static void reads_a_matrix_a_scalar_and_a_string(void **state) {
   assert_int_equal(prom_read(result, &arena).kind, READING_ERROR);
 }
 
+// Some proxies answer with the request's headers.
+static void a_reply_that_repeats_a_secret_shows_none(void **state) {
+  (void)state;
+  const struct str secrets[] = {STR(""), STR("s3cret"), STR("abc")};
+  struct prom_result *result = prom_parse_hiding(
+      502, STR("authorization: Bearer s3cret, s3cret s3cre abc"), secrets, 3, &arena);
+  assert_string_equal(
+      result->error.ptr,
+      "answer 502 is not from Prometheus: \"authorization: Bearer ***, *** s3cre abc\"");
+  result = prom_parse_hiding(400, STR("{\"status\":\"error\",\"error\":\"is s3cret\"}"), secrets, 3,
+                             &arena);
+  assert_string_equal(result->error.ptr, "Prometheus refused the query: is ***");
+  // Also where a message ends within it.
+  char long_text[102];
+  memset(long_text, 'x', 97);
+  memcpy(long_text + 97, "s3cre", 5);
+  struct str body = arena_printf(&arena, "%.97ss3cret", long_text);
+  assert_false(str_contains(prom_parse_hiding(500, body, secrets, 3, &arena)->error, STR("s3")));
+  assert_int_equal(prom_parse_hiding(200, STR(REPLY("vector", "[]")), secrets, 3, &arena)->status,
+                   PROM_NO_DATA);
+}
+
 static void tells_no_data_from_an_error(void **state) {
   (void)state;
   assert_int_equal(parse(REPLY("vector", "[]"))->status, PROM_NO_DATA);
@@ -74,6 +96,8 @@ static void tells_no_data_from_an_error(void **state) {
   assert_string_equal(arena_str(&arena, result->error).ptr,
                       "answer 502 is not from Prometheus: \"<html> Bad Gateway\"");
   assert_int_equal(prom_parse(200, STR(""), &arena)->status, PROM_ERROR);
+  assert_string_equal(prom_parse(401, STR("no\n"), &arena)->error.ptr,
+                      "the credentials are refused: answer 401: \"no\"");
   // A 500 that claims success is no success.
   assert_int_equal(prom_parse(500, STR(REPLY("vector", "[]")), &arena)->status, PROM_ERROR);
 }
@@ -139,6 +163,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(reads_a_vector, setup, teardown),
       cmocka_unit_test_setup_teardown(reads_a_matrix_a_scalar_and_a_string, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_reply_that_repeats_a_secret_shows_none, setup, teardown),
       cmocka_unit_test_setup_teardown(tells_no_data_from_an_error, setup, teardown),
       cmocka_unit_test_setup_teardown(refuses_what_it_cannot_read, setup, teardown),
       cmocka_unit_test_setup_teardown(a_reading_names_each_trouble, setup, teardown),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/assessment_json.h"
+#include "analysis/draw.h"
 #include "analysis/replay.h"
 #include "analysis/sequential_words.h"
 #include "manifests/base/rng.h"
+#include "support_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -469,9 +471,55 @@ static void presets_are_found_and_applied(void **state) {
   assert_non_null(strstr(err.msg, "default, strict or tolerant"));
 }
 
+// A slow burst guard holds evidence back: what is told beside it must not contradict the numbers.
+static void a_slow_guard_is_neither_promoted_nor_promised_soon(void **state) {
+  (void)state;
+  struct stage stage;
+  stage_open(&stage, "sequential", "error-rate", -1);
+  stage.settings.min_detect_ms = 300000;
+  for (int i = 0; i < 5; i++)
+    stage_counts(&stage, 5, (struct tally){200, 8, 600, 0});
+  struct metric_verdict verdict = stage_verdict(&stage);
+  assert_true(verdict.outcome == OUTCOME_INSUFFICIENT && verdict.evidence < 0.5);
+  assert_false(verdict.clean); // 4 % of 1000 requests
+  struct verdict whole = stage_conclude(&stage);
+  assert_true(whole.expected_ms > 150000 && whole.expected_ms < 330000);
+  assert_true(whole.needed_requests > 6000 && whole.needed_requests < 14000); // 40 a second
+  stage_close(&stage);
+}
+
+// One error in about every second scrape, far over what is tolerated.
+static void many_short_scrapes_find_what_few_long_ones_find(void **state) {
+  (void)state;
+  static const int64_t DETECT_MS[] = {10000, 30000, 300000};
+  static const double SCRAPE_S[] = {1, 2, 5};
+  for (size_t d = 0; d < 3; d++) {
+    for (size_t s = 0; s < 3; s++) {
+      struct stage stage;
+      struct rng rng;
+      double seconds = 0, limit_s = 4.0 * (double)DETECT_MS[d] / 1000;
+      rng_init(&rng, 7 + d + s);
+      stage_open(&stage, "sequential", "error-rate", -1);
+      stage.settings.min_detect_ms = DETECT_MS[d];
+      stage.settings.scrape_ms = (int64_t)(SCRAPE_S[s] * 1000);
+      while (stage_verdict(&stage).outcome != OUTCOME_FAIL && seconds < limit_s) {
+        double n = 40 * SCRAPE_S[s];
+        double x = draw_binomial(&rng, n, 0.02);
+        stage_counts(&stage, SCRAPE_S[s], (struct tally){n, x, 3 * n, 0});
+        seconds += SCRAPE_S[s];
+      }
+      assert_int_equal(stage_verdict(&stage).outcome, OUTCOME_FAIL);
+      assert_true(seconds * 1000 >= (double)DETECT_MS[d] * 0.8);
+      stage_close(&stage);
+    }
+  }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_slow_guard_is_neither_promoted_nor_promised_soon),
+      cmocka_unit_test(many_short_scrapes_find_what_few_long_ones_find),
       TEST(a_bad_canary_fails_at_once_and_says_why),
       TEST(a_good_canary_passes_early),
       TEST(nothing_passes_before_the_minimum),

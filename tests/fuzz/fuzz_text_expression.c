@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A condition of a metric: parsed or refused, and what was parsed gives an answer for any values.
-#include "analysis/expression.h"
+#include "manifests/text/expression.h"
 #include "manifests/base/bug.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analysis/expression.h"
+#include "manifests/text/expression.h"
 #include "manifests/base/bug.h"
 
 #include <setjmp.h>
