@@ -160,8 +160,8 @@ void rollout_check_spec(const void *object, struct check *check) {
   check_unique(check, "analysis.metricSets", ".name", spec->analysis.metric_sets,
                spec->analysis.metric_sets_count, sizeof *spec->analysis.metric_sets,
                offsetof(struct rollout_metric_set_ref, name));
-  for (size_t i = 0; i < spec->analysis.metrics_count; i++)
-    if (str_contains(rollout_metric_limit(&spec->analysis.metrics[i], check->arena), STR("{{")))
-      check_error(check, "format", check_index(check, "analysis.metrics", i, ".limit"),
-                  "arguments are for MetricSets");
+  bool monitors = false;
+  for (size_t i = 0; i < spec->steps_count; i++)
+    monitors = monitors || spec->steps[i].monitor;
+  rollout_check_metrics(&spec->analysis, monitors, check);
 }

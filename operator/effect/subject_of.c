@@ -4,6 +4,8 @@
 #include "operator/effect/metric_sets.h"
 #include "operator/traffic/virtual_service.h"
 
+#include <math.h>
+
 #define WARMUP_MAX_MS 60000
 
 bool subject_is_judged(const struct rollout_status *status) {
@@ -145,8 +147,12 @@ static int metric_of(const struct rollout_metric *metric, const struct judge_pre
   judge_preset_apply(preset, spec);
   if (metric->tolerance)
     spec->tolerance = (struct tolerance){metric->tolerance->ratio, metric->tolerance->points};
-  if (metric->accept)
+  if (metric->accept) {
     spec->accept = (struct tolerance){metric->accept->ratio, metric->accept->points};
+  } else { // the preset's, but what is tolerated must not be too bad for a pass
+    spec->accept.ratio = fmax(spec->accept.ratio, spec->tolerance.ratio);
+    spec->accept.percent = fmax(spec->accept.percent, spec->tolerance.percent);
+  }
   spec->weight = metric->weight;
   spec->critical = metric->critical;
   spec->success_condition = metric->success_condition;

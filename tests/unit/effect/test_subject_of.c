@@ -141,16 +141,29 @@ static void a_preset_is_what_the_user_did_not_say(void **state) {
               subject.metrics[0].weight == 2);
 }
 
+static void what_is_tolerated_can_pass(void **state) {
+  (void)state;
+  struct subject subject;
+  struct err err = {0};
+  struct json *rule = yaml("spec: {host: agent}");
+  assert_int_equal(subject_of(rollout("  analysis:\n    metrics:\n"
+                                      "    - {name: error-rate, tolerance: {ratio: 3}}\n"),
+                              rule, NULL, &arena, &subject, &err),
+                   RC_OK);
+  assert_true(subject.metrics[0].accept.ratio == 3 && subject.metrics[0].accept.percent == 0.5);
+}
+
 static void other_judges_get_their_parameters(void **state) {
   (void)state;
   struct rollout *with = rollout(
       "  analysis: {judge: {type: condition, failureLimit: 0, condition: {count: 5, initialDelay: "
-      "30s, consecutiveErrorLimit: 2}}}\n");
+      "30s, consecutiveErrorLimit: 2}}, metrics: [{name: error-rate, limit: 1%}]}\n");
   struct judge_settings settings = subject_judge_settings(with, 5000);
   assert_string_equal(subject_judge_name(with), "condition");
   assert_true(settings.failure_limit == 0 && settings.count == 5 &&
               settings.initial_delay_ms == 30000 && settings.consecutive_error_limit == 2);
-  with = rollout("  analysis: {judge: {type: burnRate, burnRate: {factor: 6}}}\n");
+  with = rollout("  analysis: {judge: {type: burnRate, burnRate: {factor: 6}}, metrics: [{name: "
+                 "error-rate, limit: 1%}]}\n");
   settings = subject_judge_settings(with, 5000);
   assert_true(settings.burn_factor == 6 && settings.long_ms == 3600000 &&
               settings.short_ms == 300000);
@@ -185,6 +198,7 @@ int main(void) {
       TEST(metrics_carry_their_limits),
       TEST(latency_warms_up_for_a_quarter_of_the_monitoring),
       TEST(a_preset_is_what_the_user_did_not_say),
+      TEST(what_is_tolerated_can_pass),
       TEST(other_judges_get_their_parameters),
       TEST(judged_only_while_the_canary_serves),
   };

@@ -429,8 +429,45 @@ static void retry_words(void **state) {
   assert_false(grpc_status_is_known(STR("14")));
 }
 
+#define ANALYSIS(text) RO "  analysis: " text "\n"
+#define QUERY "{name: q, limit: 1, query: "
+static void what_no_judge_can_use_is_refused(void **state) {
+  (void)state;
+  static const struct rule_case CASES[] = {
+      {ANALYSIS("{metrics: [{name: latency-p99.9}, {name: latency-p5}]}"), ""},
+      {ANALYSIS("{metrics: [{name: latency-p100}]}"), "format"},
+      {ANALYSIS("{metrics: [{name: latency-p0}]}"), "format"},
+      {ANALYSIS("{metrics: [" QUERY "'x{v=\"{{ canaryVersion }}{{weight}}\"}'}]}"), ""},
+      {ANALYSIS("{metrics: [" QUERY "'x{v=\"{{ canaryversion }}\"}'}]}"), "unknown-variable"},
+      {ANALYSIS("{metrics: [" QUERY "'x{v=\"{{ canaryVersion'}]}"), "format"},
+      {ANALYSIS("{metrics: [" QUERY "'x{v=\"{{ args.a }}\"}'}]}"), "format"},
+      {ANALYSIS("{judge: {type: condition}}"), "required required"},
+      {ANALYSIS("{judge: {type: condition}, metrics: [{name: error-rate, successCondition: "
+                "'result[0] < 1'}]}"),
+       ""},
+      {ANALYSIS("{judge: {type: condition}, metrics: [{name: error-rate, failureCondition: "
+                "'result[0] <'}]}"),
+       "format"},
+      {ANALYSIS("{metrics: [{name: error-rate, successCondition: 'result[0] < 1'}]}"), "no-effect"},
+      {ANALYSIS("{metrics: [{name: q, query: up, successCondition: 'result[0] < 1'}]}"),
+       "required no-effect"},
+      {ANALYSIS("{judge: {type: burnRate}, metrics: [{name: error-rate}]}"), "required"},
+      {ANALYSIS("{judge: {type: burnRate}, metrics: [{name: error-rate, limit: 1%}]}"), ""},
+      {ANALYSIS("{judge: {type: rank}, metrics: [{name: q, query: up, limit: 1}]}"), "required"},
+      {ANALYSIS("{judge: {type: rank}, metrics: [{name: q, query: up, stableQuery: up}]}"), ""},
+      {ANALYSIS("{metrics: []}"), "required"},
+      {ANALYSIS("{prometheus: {address: 'http://h:9090/api?x=1'}}"), "format"},
+      {ANALYSIS("{prometheus: {headers: [{name: X Y, value: a}]}}"), "format"},
+      {ANALYSIS("{prometheus: {headers: [{name: X, value: \"a\\r\\nb: c\"}]}}"), "format"},
+      {ANALYSIS("{prometheus: {headers: [{name: Content-Length, value: '1'}]}}"), "format"},
+      {ANALYSIS("{prometheus: {headers: [{name: X-Scope-OrgID, value: t1}]}}"), ""},
+  };
+  JUDGE(CASES);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_no_judge_can_use_is_refused),
       cmocka_unit_test(timeouts),
       cmocka_unit_test(retries),
       cmocka_unit_test(routes),
