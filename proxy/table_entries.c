@@ -207,6 +207,22 @@ bool table_is_exported(const struct builder *builder, const struct str *export_t
   return count == 0;
 }
 
+static void entry_report_protocols(struct builder *builder, const struct part_object *object,
+                                   const struct service_entry_spec *spec) {
+  for (size_t i = 0; i < spec->ports_count; i++) {
+    const struct se_port *from = &spec->ports[i];
+    bool is_tls =
+        str_eq_nocase(from->protocol, STR("HTTPS")) || str_eq_nocase(from->protocol, STR("TLS"));
+    struct table_port port;
+    table_port_protocol(from->protocol, &port);
+    if (is_tls || port.is_http2)
+      table_finding(builder, FINDING_WARNING, object,
+                    arena_printf(builder->arena, "spec.ports[%zu].protocol", i), "not-enforced",
+                    "port %u asks for %s to its endpoints; plain HTTP/1.1 is spoken",
+                    (unsigned)from->number, is_tls ? "TLS" : "HTTP/2");
+  }
+}
+
 size_t table_fill_entries(struct builder *builder, struct table_service *services, size_t count) {
   for (size_t i = 0; i < builder->service_entries.count; i++) {
     struct part_object *object = &builder->service_entries.items[i];
@@ -233,6 +249,7 @@ size_t table_fill_entries(struct builder *builder, struct table_service *service
       };
       (void)map_put(&builder->service_by_name, host, object);
     }
+    entry_report_protocols(builder, object, spec);
     table_add_source(builder, object);
   }
   return count;

@@ -142,3 +142,14 @@ int header_command_check(struct str value, struct err *err) {
     rc = header_command_next(value, &at, &token, err);
   return rc;
 }
+
+bool header_is_of_connection(struct str name) {
+  static const struct str names[] = {
+      STR("connection"),        STR("keep-alive"), STR("proxy-connection"), STR("content-length"),
+      STR("transfer-encoding"), STR("upgrade"),    STR("http2-settings"),
+  };
+  for (size_t i = 0; i < ARRAY_LEN(names); i++)
+    if (str_eq_nocase(name, names[i]))
+      return true;
+  return false;
+}

@@ -58,3 +58,7 @@ int header_command_next(struct str value, size_t *at, struct header_token *ret_t
 // Whether the whole value is right. Also refuses bytes that would end the header.
 int header_command_check(struct str value, struct err *err);
 struct str header_command_name(enum header_command command); // of those of HEADER_TEXT_MAP
+
+// A header that the proxy makes itself, from the message and the connection: setting it does
+// nothing.
+bool header_is_of_connection(struct str name);

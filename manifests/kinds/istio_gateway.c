@@ -2,6 +2,7 @@
 #include "manifests/kinds/istio_gateway.h"
 
 #include "manifests/schema/check.h"
+#include "manifests/schema/format.h"
 
 static const struct field port_fields[] = {
     F_INT(struct istio_port, number, "number", .required = true, F_RANGE(1, 65535), F_ENFORCED,
@@ -98,6 +99,24 @@ static bool is_protocol(struct str s) {
   return false;
 }
 
+// host, or namespace/host with ".", "*" or a name in front.
+static void check_hosts(const struct istio_server *server, struct check *check) {
+  for (size_t i = 0; i < server->hosts_count; i++) {
+    struct str host = server->hosts[i], namespace_ = STR("*");
+    ptrdiff_t slash = str_find_char(host, '/');
+    if (slash >= 0) {
+      namespace_ = str_slice(host, 0, (size_t)slash);
+      host = str_slice(host, (size_t)slash + 1, host.len);
+    }
+    bool fine = str_eq_z(namespace_, ".") || str_eq_z(namespace_, "*") ||
+                format_dns_label.is_valid(namespace_);
+    if (!fine || !format_host.is_valid(host))
+      check_error(check, "bad-value", check_index(check, "hosts", i, ""),
+                  "expected host, namespace/host, ./host or */host, found \"%.*s\"",
+                  STR_ARG(str_slice(server->hosts[i], 0, 80)));
+  }
+}
+
 static void check_server(const void *object, struct check *check) {
   const struct istio_server *server = object;
   struct str protocol = server->port.protocol;
@@ -108,6 +127,7 @@ static void check_server(const void *object, struct check *check) {
   bool secure = str_eq_nocase(protocol, STR("HTTPS")) || str_eq_nocase(protocol, STR("TLS"));
   if (secure && !server->tls)
     check_error(check, "required", "tls", "is required with protocol %.*s", STR_ARG(protocol));
+  check_hosts(server, check);
 }
 
 static const struct field server_fields[] = {

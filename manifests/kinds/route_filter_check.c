@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/route_filter_check.h"
 
+#include "manifests/kinds/header_command.h"
 #include "manifests/kinds/regex_form.h"
 
 void route_check_regex(struct str pattern, const char *field, struct check *check) {
@@ -18,10 +19,20 @@ static void check_twice(const struct route_header *headers, size_t count, const 
                     "is the same as %s[%zu]", name, j);
 }
 
+static void check_connection(const struct route_header *headers, size_t count, const char *name,
+                             struct check *check) {
+  for (size_t i = 0; i < count; i++)
+    if (header_is_of_connection(headers[i].name))
+      check_warn(check, "no-effect", check_index(check, name, i, ".name"),
+                 "is made by the proxy itself, from the message");
+}
+
 void route_check_header_modifier(const void *object, struct check *check) {
   const struct route_header_modifier *modifier = object;
   check_twice(modifier->set, modifier->set_count, "set", check);
   check_twice(modifier->add, modifier->add_count, "add", check);
+  check_connection(modifier->set, modifier->set_count, "set", check);
+  check_connection(modifier->add, modifier->add_count, "add", check);
 }
 
 static bool is_service(const struct route_backend_object *ref) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of the policies of an HTTP route (virtual_service_check.h).
-#include "manifests/base/bug.h"
 #include "manifests/kinds/header_command.h"
 #include "manifests/kinds/regex_form.h"
 #include "manifests/kinds/retry_on.h"
@@ -9,18 +8,6 @@
 
 static bool vs_is_host(struct str name) {
   return str_eq_nocase(name, STR("host")) || str_eq_z(name, ":authority");
-}
-
-// How a message is framed and what holds for one connection is the proxy's business.
-static bool is_of_connection(struct str name) {
-  static const struct str names[] = {
-      STR("connection"),        STR("keep-alive"), STR("proxy-connection"), STR("content-length"),
-      STR("transfer-encoding"), STR("upgrade"),    STR("http2-settings"),
-  };
-  for (size_t i = 0; i < ARRAY_LEN(names); i++)
-    if (str_eq_nocase(name, names[i]))
-      return true;
-  return false;
 }
 
 static void check_pairs(const struct string_map *map, const char *name, struct check *check) {
@@ -34,7 +21,7 @@ static void check_pairs(const struct string_map *map, const char *name, struct c
       check_error(check, "bad-value", field, "expected %s", format_header_value.expected);
     else if (!vs_is_host(key) && header_command_check(value, &err))
       check_error(check, "header-format", field, "%s", err.msg);
-    if (is_of_connection(key))
+    if (header_is_of_connection(key))
       check_warn(check, "no-effect", field, "is made by the proxy itself, from the message");
   }
 }

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/workload_entry.h"
 
+#include "manifests/schema/check.h"
 #include "manifests/schema/format.h"
+
+static void check_entry(const void *object, struct check *check) {
+  const struct workload_entry_spec *spec = object;
+  struct str address = spec->address;
+  bool fine = !address.len || str_starts(address, STR("unix://")) ||
+              (format_host.is_valid(address) && !str_starts(address, STR("*")));
+  if (!fine)
+    check_error(check, "bad-value", "address",
+                "expected an IP address, a DNS name or unix:///path, found \"%.*s\"",
+                STR_ARG(str_slice(address, 0, 80)));
+}
 
 static const struct field spec_fields[] = {
     F_STRING(struct workload_entry_spec, address, "address", F_RANGE(0, 256), F_ENFORCED,
@@ -20,7 +32,8 @@ static const struct field spec_fields[] = {
              F_NOT_ENFORCED, .doc = "Identity of the workload."),
 };
 const struct schema workload_entry_spec_schema =
-    SCHEMA("WorkloadEntrySpec", struct workload_entry_spec, spec_fields, .doc = "One endpoint.");
+    SCHEMA("WorkloadEntrySpec", struct workload_entry_spec, spec_fields, .doc = "One endpoint.",
+           .check = check_entry);
 
 static const struct field workload_entry_fields[] = {
     F_OBJECT(struct workload_entry, metadata, "metadata", &object_meta_schema),

@@ -183,6 +183,19 @@ static void routes(void **state) {
       {VS "  - timeout: 5s\n    headers: {request: {set: {Connection: close}}}\n" TO, "no-effect"},
       {VS "  - timeout: 5s\n    headers: {response: {add: {content-length: '5'}}}\n" TO,
        "no-effect"},
+      {"apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: {servers: "
+       "[{port: {number: 80, name: h, protocol: HTTP}, hosts: [a.com, ./*, '*/*.a.com', ns/a.com, "
+       "'*']}]}\n",
+       ""},
+      {"apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: {servers: "
+       "[{port: {number: 80, name: h, protocol: HTTP}, hosts: [a.com/*, ns/, 'a.*']}]}\n",
+       "bad-value bad-value bad-value"},
+      {"apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: a}\nspec: "
+       "{address: not an address}\n",
+       "bad-value"},
+      {"apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: a}\nspec: "
+       "{address: '2001:db8::1'}\n",
+       ""},
       {VS "  - redirect: {authority: \"a\\r\\n\"}\n", "bad-value"},
       {VS "  - timeout: 5s\n    rewrite: {authority: b}\n    headers: {request: {set: {Host: "
           "c}}}\n" TO,
@@ -231,6 +244,9 @@ static void http_routes(void **state) {
       {RULE("name: r"), ""},
       {RULE("matches: [{headers: [{name: x, value: a}, {name: x, value: b}]}]"), "duplicate"},
       {RULE("matches: [{path: {type: RegularExpression, value: '/a(b'}}]"), "bad-regex"},
+      {RULE("filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "
+            "Connection, value: close}]}}]"),
+       "no-effect"},
       {RULE("matches: [{path: {value: /a/../b}}]"), "bad-value"},
       {RULE("matches: [{path: {value: '/a%2Fb'}}]"), "bad-value"},
       {RULE(

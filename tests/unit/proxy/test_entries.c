@@ -93,21 +93,22 @@ static void static_endpoints(void **state) {
 static void names_are_resolved(void **state) {
   (void)state;
   struct fixture fixture;
-  struct proxy_table *table =
-      build(&fixture, NETWORKING
-            "kind: ServiceEntry\nmetadata: {name: a, namespace: team1}\nspec:\n"
-            "  {hosts: [api.example.com], resolution: DNS, ports: [{number: 80, name: http}]}\n"
-            "---\n" NETWORKING "kind: ServiceEntry\nmetadata: {name: b, namespace: team1}\nspec:\n"
-            "  {hosts: ['*.wild.example'], resolution: DNS, ports: [{number: 80, name: http}],\n"
-            "   endpoints: [{address: db.example}, {address: six.example}, {address: unknown}]}\n"
-            "---\n" NETWORKING "kind: ServiceEntry\nmetadata: {name: c, namespace: team1}\nspec:\n"
-            "  {hosts: [one.example], resolution: DNS_ROUND_ROBIN, ports: [{number: 80, name: "
-            "http}],\n   endpoints: [{address: db.example}]}\n"
-            "---\n" NETWORKING "kind: ServiceEntry\nmetadata: {name: d, namespace: team1}\nspec:\n"
-            "  {hosts: [db.example, '*.none.example'], resolution: NONE, ports: [{number: 80, "
-            "name: http}]}\n"
-            "---\napiVersion: v1\nkind: Service\nmetadata: {name: ext, namespace: team1}\n"
-            "spec: {type: ExternalName, externalName: db.example, ports: [{port: 70}]}\n");
+  struct proxy_table *table = build(
+      &fixture, NETWORKING
+      "kind: ServiceEntry\nmetadata: {name: a, namespace: team1}\nspec:\n"
+      "  {hosts: [api.example.com], resolution: DNS, ports: [{number: 80, name: http}]}\n"
+      "---\n" NETWORKING "kind: ServiceEntry\nmetadata: {name: b, namespace: team1}\nspec:\n"
+      "  {hosts: ['*.wild.example'], resolution: DNS, ports: [{number: 80, name: http}],\n"
+      "   endpoints: [{address: db.example}, {address: six.example}, {address: unknown}]}\n"
+      "---\n" NETWORKING "kind: ServiceEntry\nmetadata: {name: c, namespace: team1}\nspec:\n"
+      "  {hosts: [one.example], resolution: DNS_ROUND_ROBIN, ports: [{number: 80, name: "
+      "http}, {number: 443, name: s, protocol: HTTPS}, {number: 81, name: g, protocol: GRPC}],"
+      "\n   endpoints: [{address: db.example}]}\n"
+      "---\n" NETWORKING "kind: ServiceEntry\nmetadata: {name: d, namespace: team1}\nspec:\n"
+      "  {hosts: [db.example, '*.none.example'], resolution: NONE, ports: [{number: 80, "
+      "name: http}]}\n"
+      "---\napiVersion: v1\nkind: Service\nmetadata: {name: ext, namespace: team1}\n"
+      "spec: {type: ExternalName, externalName: db.example, ports: [{port: 70}]}\n");
   has_endpoints(table, "outbound|80||api.example.com", "10.9.0.1:80*1 10.9.0.2:80*1");
   has_endpoints(table, "outbound|80||*.wild.example", "10.9.0.1:80*1 10.9.0.2:80*1 [fd00::7]:80*1");
   has_endpoints(table, "outbound|80||one.example", "10.9.0.2:80*1");
@@ -115,6 +116,8 @@ static void names_are_resolved(void **state) {
   has_endpoints(table, "outbound|80||*.none.example", "");
   has_endpoints(table, "outbound|70||ext.team1.svc.cluster.local", "10.9.0.2:70*1");
   assert_true(has_finding(table, "not-enforced", "*.none.example"));
+  assert_true(has_finding(table, "not-enforced", "port 443 asks for TLS"));
+  assert_true(has_finding(table, "not-enforced", "port 81 asks for HTTP/2"));
   assert_string_equal(test_route(&fixture, table, "GET x.wild.example /").ptr,
                       "outbound|80||*.wild.example");
   assert_true(asked >= 7);
