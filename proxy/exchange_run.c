@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/exchange_run.h"
+#include "proxy/exchange_step.h"
 
 #include "manifests/base/bug.h"
 #include "proxy/balance.h"
@@ -12,15 +12,6 @@
 #include "proxy/outlier.h"
 #include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
-
-static int64_t now_ms(const struct exchange_run *run) {
-  return worker_now_ms(run->worker);
-}
-
-static struct exchange_event make_event(struct exchange_run *run, enum exchange_event_kind kind) {
-  struct exchange_event event = {.kind = kind, .now_ms = now_ms(run), .grpc_status = -1};
-  return event;
-}
 
 static void then(struct exchange_run *run, const struct exchange_event *event) {
   run->next = *event;
@@ -78,7 +69,7 @@ static void report(struct exchange_run *run, enum outlier_event event, int statu
     outlier_report(run->worker, run->decision.cluster, run->endpoint, event, status);
 }
 
-static void give_retry(struct exchange_run *run) {
+void exchange_run_give_retry(struct exchange_run *run) {
   if (run->retry_of)
     breaker_give(&run->retry_of->retries);
   run->retry_of = NULL;
@@ -87,7 +78,7 @@ static void give_retry(struct exchange_run *run) {
 static const struct upstream_user_ops user_ops;
 
 static void ask_for_connection(struct exchange_run *run) {
-  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
+  struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_CONNECTED);
   bool check = !run->exchange.policy.is_idempotent;
   struct upstream *upstream;
   run->user = (struct upstream_user){.ops = &user_ops,
@@ -120,7 +111,7 @@ static void act_connect(struct exchange_run *run) {
   if (!run->exchange.fresh || !run->endpoint)
     run->endpoint = balance_pick(run, avoid);
   if (!run->endpoint) {
-    struct exchange_event event = make_event(run, EXCHANGE_ON_NO_ENDPOINT);
+    struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_NO_ENDPOINT);
     struct route_reply none = route_reply_no_endpoint();
     event.reply = (struct exchange_reply){none.status, exchange_flag_find(none.flag), none.body,
                                           none.details};
@@ -152,7 +143,7 @@ static void act_reset_upstream(struct exchange_run *run) {
 static void act_release_upstream(struct exchange_run *run) {
   struct upstream *upstream = run->upstream;
   try_ended(run);
-  give_retry(run);
+  exchange_run_give_retry(run);
   upstream_release(upstream);
 }
 
@@ -189,7 +180,7 @@ static void act_finish(struct exchange_run *run) {
   exchange_filters_end(run);
   run->active = false;
   act_reset_upstream(run);
-  give_retry(run);
+  exchange_run_give_retry(run);
   worker_table_unref(run->worker, run->table);
   run->table = NULL;
 }
@@ -211,7 +202,7 @@ static void (*const actions[])(struct exchange_run *run) = {
     act_finish,
 };
 
-static void apply(struct exchange_run *run, const struct exchange_event *first) {
+void exchange_run_apply(struct exchange_run *run, const struct exchange_event *first) {
   struct exchange_event event = *first;
   for (;;) {
     uint32_t todo = run->active ? exchange_step(&run->exchange, &event) : 0;
@@ -227,148 +218,6 @@ static void apply(struct exchange_run *run, const struct exchange_event *first) 
   }
 }
 
-static bool request_header(const void *headers, struct str name, size_t nth,
-                           struct str *ret_value) {
-  const struct head *head = headers;
-  for (unsigned i = 0; i < head->count; i++) {
-    if (str_eq(head->fields[i].name, name) && nth-- == 0) {
-      *ret_value = head->fields[i].value;
-      return true;
-    }
-  }
-  return false;
-}
-
-// A retry counts from here to the end of its try, the pause included.
-static bool take_retry(void *ctx) {
-  struct exchange_run *run = ctx;
-  struct worker *worker = run->worker;
-  const struct table_cluster *cluster = run->decision.cluster;
-  const struct table_pool *pool = &cluster->pool;
-  struct stats_cluster *stats = stats_cluster(worker->stats, cluster->slot);
-  struct breaker *breaker = breaker_at(worker->settings.breakers, cluster->slot.index);
-  uint32_t limit = pool->max_retries;
-  if (pool->has_retry_budget)
-    limit = retry_budget_limit(pool->budget_percent, pool->budget_min,
-                               breakers_active(worker->settings.breakers, cluster->slot));
-  give_retry(run);
-  if (!breaker_take(&breaker->retries, limit)) {
-    stats_add(&stats->upstream_rq_retry_overflow, 1);
-    return false;
-  }
-  run->retry_of = breaker;
-  stats_add(&stats->upstream_rq_retry, 1);
-  stats_add(&stats->upstream_rq_retry_backoff_exponential, 1);
-  return true;
-}
-
-static struct exchange_policy policy_of(struct exchange_run *run) {
-  const struct worker_limits *limits = run->worker->settings.limits;
-  struct exchange_policy policy = {.request_timeout_ms = limits->request_timeout_ms,
-                                   .idle_timeout_ms = limits->stream_idle_ms,
-                                   .client_idle_ms = limits->client_idle_ms,
-                                   .take_retry = take_retry,
-                                   .ctx = run,
-                                   .is_idempotent = run->request.is_idempotent,
-                                   .may_tunnel = run->upgrade};
-  exchange_policy_read(&run->decision, &run->request, !run->is_gateway, run->is_grpc, &run->wishes,
-                       &policy);
-  return policy;
-}
-
-// WebSocket as RFC 6455 asks for it; a request with a body cannot: the two would run into each
-// other.
-static bool wants_websocket(struct head *head) {
-  const struct head_field *upgrade = head_find(head, HEAD_UPGRADE);
-  return head->wants_upgrade && upgrade && str_eq_nocase(upgrade->value, STR("websocket"));
-}
-
-static bool may_upgrade(struct head *head) {
-  return head->minor == 1 && head->length == 0 && str_eq(head->method, STR("GET")) &&
-         head_count(head, HEAD_UPGRADE) == 1;
-}
-
-static struct exchange_event first_event(struct exchange_run *run) {
-  struct exchange_event event = make_event(run, EXCHANGE_ON_BEGIN);
-  const struct route_reply *reply = &run->decision.reply;
-  if (run->request.is_connect || (run->upgrade && !may_upgrade(&run->request))) {
-    event.kind = EXCHANGE_ON_LOCAL;
-    event.reply = (struct exchange_reply){403, 0, STR_NULL, STR("upgrade_failed")};
-    run->connection->close = true;
-  } else if (run->decision.kind != ROUTE_FORWARD) {
-    event.kind = EXCHANGE_ON_LOCAL;
-    event.reply = (struct exchange_reply){reply->status, exchange_flag_find(reply->flag),
-                                          reply->body, reply->details};
-    exchange_filters_begin(run, &event);
-  } else {
-    exchange_filters_begin(run, &event);
-  }
-  return event;
-}
-
-static void reset_run(struct exchange_run *run) {
-  run->upstream = NULL;
-  run->user.waits = NULL;
-  run->retry_of = NULL;
-  run->has_next = run->prepared = run->cut_hard = run->has_service_ms = run->is_grpc = false;
-  run->active = true;
-  run->endpoint = NULL;
-  run->tried.count = 0;
-  run->key.is_known = false;
-  run->key.cookie = NULL;
-  run->base = NULL;
-  run->load = NULL;
-  run->grpc_status = -1;
-  run->sent_ns = run->request_body_bytes = run->response_body_bytes = 0;
-  run->piece = STR_NULL;
-  run->upstream_local[0] = '\0';
-  run->has_fault = false;
-  run->cors_kind = CORS_NONE;
-  run->mirrors = NULL;
-  run->scratch = NULL;
-}
-
-struct str exchange_run_scheme(struct exchange_run *run) {
-  const struct head_field *proto = head_find(&run->request, HEAD_X_FORWARDED_PROTO);
-  return proto && !run->is_gateway ? proto->value : STR("http");
-}
-
-void exchange_run_begin(struct exchange_run *run, bool has_body) {
-  struct worker *worker = run->worker;
-  struct head *head = &run->request;
-  reset_run(run);
-  run->table = worker_table_ref(worker);
-  run->client_mark = run->connection->work->out.written;
-  if (worker->access_log)
-    run->start_wall_ms = exchange_send_wall_ms();
-  const struct table_listener *listener =
-      table_listener_at(run->table->table, run->connection->listener);
-  run->is_gateway = listener && listener->persona == TABLE_GATEWAY;
-  struct route_request request = {.listener = listener,
-                                  .listener_port = run->connection->port,
-                                  .authority = head->authority,
-                                  .method = head->method,
-                                  .scheme = exchange_run_scheme(run),
-                                  .path = head->path,
-                                  .query = head->query,
-                                  .header = request_header,
-                                  .headers = head};
-  route_match(run->table->table, &request, &worker->router, &run->decision);
-  const struct head_field *type = head_find(head, HEAD_CONTENT_TYPE);
-  run->is_grpc = type && str_starts(type->value, STR("application/grpc"));
-  if (run->is_grpc) {
-    run->request_frames = run->response_frames = (struct grpc_frames){0};
-    run->request_messages = run->response_messages = 0;
-  }
-  run->upgrade = wants_websocket(head);
-  struct exchange_policy policy = policy_of(run);
-  exchange_init(&run->exchange, &policy, has_body, now_ms(run));
-  stats_add(&worker->stats->downstream_rq_total, 1);
-  stats_add(&worker->stats->downstream_rq_active, 1);
-  struct exchange_event event = first_event(run);
-  apply(run, &event);
-}
-
 void exchange_run_request_body(struct exchange_run *run, struct str piece) {
   run->request_body_bytes += piece.len;
   if (run->exchange.tunnel)
@@ -382,19 +231,19 @@ void exchange_run_request_body(struct exchange_run *run, struct str piece) {
 }
 
 void exchange_run_event(struct exchange_run *run, enum exchange_event_kind kind) {
-  struct exchange_event event = make_event(run, kind);
+  struct exchange_event event = exchange_run_make_event(run, kind);
   if (kind == EXCHANGE_ON_TIMER)
     event.rnd = rng_next(&run->worker->rng);
   if (kind == EXCHANGE_ON_REQUEST_END && run->mirrors)
     mirror_end(run->mirrors);
-  apply(run, &event);
+  exchange_run_apply(run, &event);
 }
 
 void exchange_run_request_fault(struct exchange_run *run, const struct http1_fault *fault) {
-  struct exchange_event event = make_event(run, EXCHANGE_ON_REQUEST_FAULT);
+  struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_REQUEST_FAULT);
   event.reply = (struct exchange_reply){fault->status, fault->status == 413 ? 0u : EXCHANGE_DPE,
                                         str_of(http1_reason(fault->status)), fault->details};
-  apply(run, &event);
+  exchange_run_apply(run, &event);
 }
 
 static struct exchange_run *run_of(const struct upstream_user *user) {
@@ -407,29 +256,29 @@ static struct exchange_run *run_of(const struct upstream_user *user) {
 
 static void on_connected(struct upstream_user *user, struct upstream *upstream, bool reused) {
   struct exchange_run *run = run_of(user);
-  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECTED);
+  struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_CONNECTED);
   event.reused = reused;
   report(run, OUTLIER_CONNECTED, 0);
   try_attached(run, upstream);
-  apply(run, &event);
+  exchange_run_apply(run, &event);
 }
 
 static void on_failed(struct upstream_user *user, enum exchange_reason reason) {
   struct exchange_run *run = run_of(user);
-  struct exchange_event event = make_event(run, EXCHANGE_ON_CONNECT_FAILED);
+  struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_CONNECT_FAILED);
   event.reason = reason;
   event.rnd = rng_next(&run->worker->rng);
   // Limits and descriptors of ours say nothing about the endpoint.
   if (reason == EXCHANGE_REASON_REMOTE_CONNECT || reason == EXCHANGE_REASON_CONNECT_TIMEOUT)
     report(run, OUTLIER_FAILURE, 0);
   try_ended(run);
-  apply(run, &event);
+  exchange_run_apply(run, &event);
 }
 
 static void on_reset(struct upstream_user *user, enum exchange_reason reason, bool request_started,
                      bool response_started) {
   struct exchange_run *run = run_of(user);
-  struct exchange_event event = make_event(run, EXCHANGE_ON_UPSTREAM_RESET);
+  struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_UPSTREAM_RESET);
   event.reason = reason;
   event.request_started = request_started;
   event.response_started = response_started;
@@ -438,13 +287,13 @@ static void on_reset(struct upstream_user *user, enum exchange_reason reason, bo
   if (!run->exchange.reused || response_started || reason == EXCHANGE_REASON_PROTOCOL)
     report(run, OUTLIER_FAILURE, 0);
   try_ended(run);
-  apply(run, &event);
+  exchange_run_apply(run, &event);
 }
 
 // An interim head, or the final one.
 static void on_head(struct exchange_run *run) {
   struct head *head = &run->upstream->head;
-  struct exchange_event event = make_event(run, EXCHANGE_ON_RESPONSE_HEAD);
+  struct exchange_event event = exchange_run_make_event(run, EXCHANGE_ON_RESPONSE_HEAD);
   event.status = head->status;
   if (head->status == 101 && !run->upgrade) { // nobody asked for another protocol
     struct upstream *upstream = run->upstream;
@@ -458,7 +307,7 @@ static void on_head(struct exchange_run *run) {
     // 100 only for those who wait for it; HTTP/1.0 knows none of them.
     bool wanted = head->status == 100 ? run->request.expects_continue : run->request.minor == 1;
     if (wanted)
-      apply(run, &event);
+      exchange_run_apply(run, &event);
     return;
   }
   const struct head_field *grpc = head_find(head, HEAD_GRPC_STATUS);
@@ -473,7 +322,7 @@ static void on_head(struct exchange_run *run) {
   report(run, OUTLIER_RESPONSE,
          event.grpc_status >= 0 ? outlier_grpc_status(event.grpc_status) : head->status);
   event.rnd = rng_next(&run->worker->rng);
-  apply(run, &event);
+  exchange_run_apply(run, &event);
 }
 
 static void on_response(struct upstream_user *user, enum http1_event event, struct str piece) {
