@@ -176,6 +176,18 @@ def test_wrong_requests_say_what_is_wrong(judge):
     equal(judge.raw(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")[0], 404, "another path")
 
 
+def test_slow_clients_keep_nobody_out(judge):
+    slow = [socket.create_connection(("127.0.0.1", judge.port), timeout=10) for _ in range(200)]
+    try:
+        for one in slow:
+            one.sendall(b"POST /v1/argo HTTP/1.1\r\nHost: x\r\nContent-Le")
+        equal(judge.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), (200, "ok\n"), "health beside slow clients")
+        verdict(judge.argo(run="beside-slow-ones", **PARAMS))
+    finally:
+        for one in slow:
+            one.close()
+
+
 def test_runs_are_bounded_and_expire(traffic):
     judge = Judge(traffic.prometheus.url, "--max-runs", "2", "--expire", "1500ms")
     try:
