@@ -20,8 +20,6 @@
 #define REFERENCE_ALPHA 0.05
 #define GAUGE_TOLERATED 0.1 // of the measurements may be over the limit
 #define GAUGE_ACCEPTED 0.5  // a pass is proven against so many
-#define MERGE_BELOW 13      // scrapes in minDetect: with more of them several make one block,
-#define MERGED_PARTS 6      // a sixth of minDetect long
 #define PARTS_MAX (JUDGE_METRICS_MAX * (METRIC_TESTS_MAX + 1) + 1)
 #define LOG_TEN 2.302585092994045684
 
@@ -178,9 +176,9 @@ static void begin_evidence(struct test_state *test, const struct evidence_rule *
 // canary with an error in every other one would lose more than it may gain, and never be found. The
 // clock alone decides where a block ends, never what was counted; a step's end ends it, too.
 static bool is_block_full(const struct judge_scene *scene, double seconds) {
-  double detect_ms = detect_ms_of(scene->settings), part_ms = detect_ms / MERGED_PARTS;
+  double detect_ms = detect_ms_of(scene->settings), part_ms = detect_ms / SEQUENTIAL_MERGED_PARTS;
   double from_ms = (double)scene->to_ms - seconds * 1000;
-  if (!scene->in_step || seconds * 1000 * MERGE_BELOW >= detect_ms)
+  if (!scene->in_step || seconds * 1000 * SEQUENTIAL_MERGE_BELOW >= detect_ms)
     return true;
   return floor((double)scene->to_ms / part_ms) > floor(from_ms / part_ms);
 }

@@ -17,6 +17,11 @@
 
 #include "analysis/judge.h"
 
+// With fewer scrapes than this in minDetect each is a block of evidence; with more, several make
+// one, a sixth of minDetect long.
+#define SEQUENTIAL_MERGE_BELOW 13
+#define SEQUENTIAL_MERGED_PARTS 6
+
 extern const struct judge judge_sequential;
 
 // Everything a test needs to know besides its counts.

@@ -233,8 +233,9 @@ static void settle(const struct judge_scene *scene, size_t metric, double combin
   verdict->has_evidence = true;
   verdict->pass_need = -log10(sequential_beta(scene->settings));
   // The evidence of a slow burst guard may lag behind what the numbers say already.
-  verdict->clean = combined < CLEAN_DECADES && verdict->requests >= CLEAN_REQUESTS &&
-                   !(verdict->has_canary && verdict->canary_low > verdict->tolerated);
+  bool looks_bad =
+      verdict->has_canary && verdict->is_share && verdict->canary_low > verdict->tolerated;
+  verdict->clean = combined < CLEAN_DECADES && verdict->requests >= CLEAN_REQUESTS && !looks_bad;
   verdict->outcome = OUTCOME_INSUFFICIENT;
   verdict->cause = CAUSE_FEW_REQUESTS;
   if (combined >= need && weighs_most(scene, metric))
@@ -242,7 +243,7 @@ static void settle(const struct judge_scene *scene, size_t metric, double combin
   else if (passes && verdict->pass_evidence >= verdict->pass_need && combined < PASS_AGAINST_MAX &&
            age_ms(scene) >= scene->settings->min_step_ms)
     verdict->outcome = OUTCOME_PASS;
-  else if (verdict->evidence > CLEAN_DECADES)
+  else if (verdict->evidence > CLEAN_DECADES || looks_bad)
     verdict->cause = CAUSE_UNDECIDED;
 }
 

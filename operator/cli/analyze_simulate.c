@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "analysis/sequential.h"
 #include "analysis/simulate.h"
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
@@ -61,6 +62,10 @@ static bool read_study(const struct analyze_options *options, struct study *stud
     return false;
   if (study->rules.interval_s <= 0)
     study->rules.interval_s = 5;
+  // As in a release: of many scrapes in minDetect several make one block.
+  double part_s = study->rules.min_detect_s / SEQUENTIAL_MERGED_PARTS;
+  if (study->rules.interval_s * SEQUENTIAL_MERGE_BELOW < study->rules.min_detect_s)
+    study->rules.interval_s *= floor(part_s / study->rules.interval_s);
   if (traffic->duration_s < study->rules.interval_s) {
     fprintf(stderr, "serin analyze: --duration is shorter than --interval\n");
     return false;

@@ -13,8 +13,8 @@ bool analyze_number(struct str text, const char *option, double low, double high
   *ret_value = percent ? value / 100 : value;
   if (*ret_value >= low && *ret_value <= high)
     return true;
-  fprintf(stderr, "serin analyze: --%s: expected a number from %g to %g, found \"%.*s\"\n", option,
-          low, high, STR_ARG(text));
+  fprintf(stderr, "serin analyze: --%s: expected a number from %g to %g%s, found \"%.*s\"\n",
+          option, low, high, high <= 1 ? " (or such as 10%)" : "", STR_ARG(text));
   return false;
 }
 
@@ -59,6 +59,24 @@ static const struct {
     {"--prometheus URL", has_prometheus, analyze_backtest},
 };
 
+// An option of another mode would be ignored in silence.
+static bool has_foreign(const struct analyze_options *options) {
+  const struct {
+    const char *name;
+    struct str value;
+  } backtest[] = {{"service", options->service},
+                  {"canary", options->canary},
+                  {"stable", options->stable},
+                  {"judge", options->judge}};
+  for (size_t i = 0; i < ARRAY_LEN(backtest) && !has_prometheus(options); i++) {
+    if (!backtest[i].value.len)
+      continue;
+    fprintf(stderr, "serin analyze: --%s is for --prometheus\n", backtest[i].name);
+    return true;
+  }
+  return false;
+}
+
 static int run(const void *data, const struct str *arguments, size_t count) {
   const struct analyze_options *options = data;
   size_t asked = 0, which = 0;
@@ -68,6 +86,8 @@ static int run(const void *data, const struct str *arguments, size_t count) {
       which = i;
       asked++;
     }
+  if (asked == 1 && has_foreign(options))
+    return EXIT_USAGE;
   if (asked == 1)
     return MODES[which].run(options);
   fprintf(stderr, "serin analyze: expected one of");

@@ -201,6 +201,8 @@ def test_usage():
     check("--simulate" in analyze("--replay", "-", "--simulate", code=USAGE).stderr, "two modes")
     check("default, strict or tolerant" in analyze("--replay", "-", "--preset", "x", code=USAGE).stderr, "preset")
     check("--alpha" in analyze("--replay", "-", "--alpha", "2", code=USAGE).stderr, "alpha")
+    check("10%" in analyze("--simulate", "--weight", "10", code=USAGE).stderr, "a share")
+    check("--judge is for --prometheus" in analyze("--simulate", "--judge", "threshold", code=USAGE).stderr, "another mode's option")
 
 
 def test_parameters_reach_the_judge():

@@ -482,6 +482,7 @@ static void a_slow_guard_is_neither_promoted_nor_promised_soon(void **state) {
   struct metric_verdict verdict = stage_verdict(&stage);
   assert_true(verdict.outcome == OUTCOME_INSUFFICIENT && verdict.evidence < 0.5);
   assert_false(verdict.clean); // 4 % of 1000 requests
+  assert_int_equal(verdict.cause, CAUSE_UNDECIDED);
   struct verdict whole = stage_conclude(&stage);
   assert_true(whole.expected_ms > 150000 && whole.expected_ms < 330000);
   assert_true(whole.needed_requests > 6000 && whole.needed_requests < 14000); // 40 a second
