@@ -256,7 +256,8 @@ static int listen_on(const struct judge_server_options *options, struct err *err
   }
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-      bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, CONNECTIONS_MAX) == 0)
+      bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+      listen(fd, CONNECTIONS_MAX) == 0)
     return fd;
   (void)err_errno(err, "%s:%d cannot be opened", text, options->port);
   if (fd >= 0)
