@@ -247,6 +247,11 @@ static void settle(const struct judge_scene *scene, size_t metric, double combin
     verdict->cause = CAUSE_UNDECIDED;
 }
 
+// To one digit, as shown: no "-0.0".
+static double shown(double decades) {
+  return fabs(decades) < 0.05 ? 0 : decades;
+}
+
 static void decide_gauge(const struct judge_scene *scene, size_t metric, double combined,
                          struct arena *arena, struct metric_verdict *verdict) {
   const struct metric_state *state = &scene->metrics[metric];
@@ -268,8 +273,8 @@ static void decide_gauge(const struct judge_scene *scene, size_t metric, double 
         arena_printf(arena,
                      "value %.6g, limit %.*s; evidence against %.1f/%.1f, for "
                      "%.1f/%.1f",
-                     verdict->canary, STR_ARG(verdict->limit), verdict->evidence,
-                     verdict->evidence_need, verdict->pass_evidence, verdict->pass_need);
+                     verdict->canary, STR_ARG(verdict->limit), shown(verdict->evidence),
+                     verdict->evidence_need, shown(verdict->pass_evidence), verdict->pass_need);
 }
 
 static struct str open_words(const struct judge_scene *scene, const struct sum *sum,
@@ -289,8 +294,8 @@ static struct str open_words(const struct judge_scene *scene, const struct sum *
                         "; the limit is no bucket boundary, a pass needs the one below (%.10gms)",
                         sum->slowest.test->boundary_ms);
   return arena_printf(arena, "%.*s; evidence against %.1f/%.1f, for %.1f/%.1f%.*s",
-                      STR_ARG(numbers), verdict->evidence, verdict->evidence_need,
-                      verdict->pass_evidence, verdict->pass_need, STR_ARG(tail));
+                      STR_ARG(numbers), shown(verdict->evidence), verdict->evidence_need,
+                      shown(verdict->pass_evidence), verdict->pass_need, STR_ARG(tail));
 }
 
 void sequential_decide(const struct judge_scene *scene, size_t metric, struct arena *arena,

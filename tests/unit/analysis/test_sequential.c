@@ -481,6 +481,7 @@ static void a_slow_guard_is_neither_promoted_nor_promised_soon(void **state) {
     stage_counts(&stage, 5, (struct tally){200, 8, 600, 0});
   struct metric_verdict verdict = stage_verdict(&stage);
   assert_true(verdict.outcome == OUTCOME_INSUFFICIENT && verdict.evidence < 0.5);
+  assert_false(str_contains(verdict.reason, STR("-0.0/")));
   assert_false(verdict.clean); // 4 % of 1000 requests
   assert_int_equal(verdict.cause, CAUSE_UNDECIDED);
   struct verdict whole = stage_conclude(&stage);
