@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import TOOLS, Load, Up, check, main, processes, rollout, service, start_service, version, wait_for  # noqa: E402
+from serin import TOOLS, Failure, Load, Up, check, main, processes, rollout, service, start_service, version, wait_for  # noqa: E402
 
 
 def text_of(up):
@@ -84,10 +84,13 @@ def test_a_query_of_the_user_decides():
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
-            # A variable that does not exist holds, and the message names the one that was meant.
-            up.apply(version("v2"), rollout(metrics=[{"name": "bad-answers", "query": query.replace("canaryVersion", "canaryversion"), "limit": 5}]))
-            up.wait_phase("Holding", seconds=60)
-            check("did you mean {{ canaryVersion }}" in text_of(up), text_of(up))
+            # A variable that does not exist is refused, and the message names the one that was meant.
+            up.apply(version("v2"))
+            try:
+                up.apply(rollout(metrics=[{"name": "bad-answers", "query": query.replace("canaryVersion", "canaryversion"), "limit": 5}]))
+                raise RuntimeError("a variable that does not exist was accepted")
+            except Failure as refused:
+                check("did you mean {{ canaryVersion }}" in str(refused), str(refused))
             up.apply(rollout(metrics=[{"name": "bad-answers", "query": query, "limit": 5}]))
             up.wait_phase("Healthy", seconds=90)
             up.apply(version("v3", ERROR_RATE=0.3), rollout("v2", "v3", metrics=[{"name": "bad-answers", "query": query, "limit": 5}]))
