@@ -58,6 +58,7 @@ def addresses(count):
 def backend(dir, count):
     """nginx that answers from memory (files of 64 KB and more from the page cache), on as many loopback addresses as asked for."""
     port = free_port()
+    dir.chmod(0o755)  # its workers are another user
     for name in ("64k", "10m"):
         (dir / name).write_bytes(b"x" * SIZES["/" + name])
     listens = " ".join(f"listen {address}:{port} backlog=4096;" for address in dict.fromkeys(["127.0.0.1", *addresses(count)]))

@@ -24,7 +24,6 @@ WORKLOADS = [
     Workload("10 MB answer", path="/10m", connections=8),
     Workload("1 KB upload", post=1024),
     Workload("64 KB upload", post=65536, connections=16),
-    Workload("10 MB upload", post=10 * 1024 * 1024, connections=4),
     Workload("100 routes", routes=100),
     Workload("1,000 routes", routes=1000),
     Workload("10,000 routes", routes=10000),
