@@ -182,12 +182,12 @@ def test_configuration_is_waited_for_and_volumes_are_mounted():
     with Machine() as m:
         target = "/serin-test-" + str(os.getpid())
         script = (f"cat {target}/conf/greeting {target}/one; stat -L -c %a {target}/sec/pw; cat $SERIN_VOLUME_S/pw; echo; echo \"$FROM\"; "
-                  f"echo scratch > {target}/work/x; cat {target}/work/x; while sleep 0.1; do :; done")
+                  f"echo scratch > {target}/empty/x; cat {target}/empty/x; while sleep 0.1; do :; done")
         m.apply(m.pod("reader", container={
             "command": ["sh", "-c", script], "envFrom": [{"configMapRef": {"name": "conf"}, "prefix": "CM_"}],
             "env": [{"name": "FROM", "value": "$(CM_greeting)-$(POD_IP)-$$(X)"}],
             "volumeMounts": [{"name": "c", "mountPath": target + "/conf"}, {"name": "c", "mountPath": target + "/one", "subPath": "greeting"},
-                             {"name": "s", "mountPath": target + "/sec"}, {"name": "e", "mountPath": target + "/work"}]},
+                             {"name": "s", "mountPath": target + "/sec"}, {"name": "e", "mountPath": target + "/empty"}]},
             volumes=[{"name": "c", "configMap": {"name": "conf"}}, {"name": "s", "secret": {"secretName": "sec", "defaultMode": 0o400}},
                      {"name": "e", "emptyDir": {}}]))
         waiting = wait_for("waiting", lambda: m.get("pod", "reader")["status"]["containerStatuses"][0]["state"]["waiting"])
