@@ -153,7 +153,7 @@ def test_a_container_inherits_no_descriptors():
         mark = m.work / "descriptors"
         m.apply(m.deployment("web", 1))
         rolled_out(m, "web")
-        m.apply(m.pod("lists", f"ls -l /proc/self/fd > {mark}.tmp; mv {mark}.tmp {mark}; exec sleep 1000"))
+        m.apply(m.pod("lists", f"ls -l /proc/self/fd > {mark}.tmp; mv {mark}.tmp {mark}; exec tail -f /dev/null"))
         wait_for("the list", mark.exists)
         seen = {line.split()[-3] for line in mark.read_text().splitlines() if "->" in line}
         check(seen == {"0", "1", "2", "3"}, mark.read_text())  # 3 is the folder that ls reads
