@@ -180,8 +180,7 @@ def two_workers(options, dir):
     for count, all_of_it in runs.items():
         each[count], spread = middle([run["cpu_us"] for run in all_of_it])
         print(f"| {count} | {each[count]:.2f} us (±{spread:.0f} %) | {middle([run['rps'] for run in all_of_it])[0]:.0f} |")
-    print(f"\nTwo workers on two cores of their own can do {2 * each[1] / each[2]:.2f} times the work of one (twice the CPU, at this cost per request).",
-          flush=True)
+    print(f"\nCPU per request with two workers beside one: {each[2] / each[1]:.2f} times.", flush=True)
 
 
 def proxies(options):
