@@ -4,6 +4,7 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/exposition.h"
 #include "manifests/source/file.h"
+#include "operator/effect/http_daemon.h"
 #include "operator/effect/judge_answer.h"
 
 #include <arpa/inet.h>
@@ -21,36 +22,13 @@
 
 struct judge_server {
   struct judge_server_options options;
-  struct MHD_Daemon *daemon;
-  uv_poll_t poll;
-  uv_timer_t timer;
-  int open_handles;
+  struct http_daemon daemon;
   uint64_t answered[6]; // by first digit of the status
 };
 
 struct request { // one connection's request under way
   struct buf body;
 };
-
-static void run(struct judge_server *server);
-
-static void on_timer(uv_timer_t *timer) {
-  run(container_of(timer, struct judge_server, timer));
-}
-
-static void run(struct judge_server *server) {
-  MHD_UNSIGNED_LONG_LONG wait_ms;
-  MHD_run(server->daemon);
-  if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
-    uv_timer_start(&server->timer, on_timer, wait_ms, 0);
-  else
-    uv_timer_stop(&server->timer);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  (void)status, (void)events;
-  run(container_of(poll, struct judge_server, poll));
-}
 
 static enum MHD_Result reply(struct judge_server *server, struct MHD_Connection *connection,
                              int status, const char *type, struct str text) {
@@ -246,7 +224,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 static int listen_on(const struct judge_server_options *options, struct err *err) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
   char text[INET_ADDRSTRLEN + 1] = {0};
-  int one = 1;
   if (options->address.len < sizeof text)
     memcpy(text, options->address.ptr, options->address.len);
   if (inet_pton(AF_INET, text, &address.sin_addr) != 1) {
@@ -254,15 +231,10 @@ static int listen_on(const struct judge_server_options *options, struct err *err
             STR_ARG(options->address));
     return -1;
   }
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-      bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-      listen(fd, CONNECTIONS_MAX) == 0)
-    return fd;
-  (void)err_errno(err, "%s:%d cannot be opened", text, options->port);
-  if (fd >= 0)
-    close(fd);
-  return -1;
+  int fd = http_daemon_listen(&address, CONNECTIONS_MAX);
+  if (fd < 0)
+    (void)err_errno(err, "%s:%d cannot be opened", text, options->port);
+  return fd;
 }
 
 int judge_server_open(const struct judge_server_options *options, struct judge_server **ret_server,
@@ -272,54 +244,29 @@ int judge_server_open(const struct judge_server_options *options, struct judge_s
     return RC_IO;
   struct judge_server *server = XNEW(struct judge_server);
   server->options = *options;
-  server->daemon = MHD_start_daemon(
+  struct MHD_Daemon *mhd = MHD_start_daemon(
       MHD_USE_EPOLL, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
       MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
       CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
       MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-  const union MHD_DaemonInfo *info =
-      server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-  if (!info) {
+  if (!http_daemon_open(&server->daemon, options->loop, mhd)) {
     close(fd);
     xfree(server);
     return err_set(err, RC_IO, "the server cannot be started");
   }
-  uv_poll_init(options->loop, &server->poll, info->epoll_fd);
-  uv_timer_init(options->loop, &server->timer);
-  server->open_handles = 2;
-  uv_poll_start(&server->poll, UV_READABLE, on_poll);
-  run(server);
   *ret_server = server;
   return RC_OK;
 }
 
 int judge_server_port(const struct judge_server *server) {
-  const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-  struct sockaddr_in address;
-  socklen_t size = sizeof address;
-  if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) != 0)
-    return 0;
-  return ntohs(address.sin_port);
+  return http_daemon_port(&server->daemon);
 }
 
-static void closed(struct judge_server *server) {
-  if (--server->open_handles > 0)
-    return;
-  MHD_stop_daemon(server->daemon);
-  xfree(server);
-}
-
-static void on_poll_closed(uv_handle_t *handle) {
-  closed(container_of((uv_poll_t *)handle, struct judge_server, poll));
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-  closed(container_of((uv_timer_t *)handle, struct judge_server, timer));
+static void on_closed(struct http_daemon *daemon) {
+  xfree(container_of(daemon, struct judge_server, daemon));
 }
 
 void judge_server_close(struct judge_server *server) {
-  if (!server)
-    return;
-  uv_close((uv_handle_t *)&server->poll, on_poll_closed);
-  uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+  if (server)
+    http_daemon_close(&server->daemon, on_closed);
 }

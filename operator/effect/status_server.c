@@ -3,6 +3,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/exposition.h"
+#include "operator/effect/http_daemon.h"
 
 #include <errno.h>
 #include <arpa/inet.h>
@@ -15,31 +16,8 @@
 
 struct status_server {
   struct status_server_options options;
-  struct MHD_Daemon *daemon;
-  uv_poll_t poll;
-  uv_timer_t timer;
-  int open_handles;
+  struct http_daemon daemon;
 };
-
-static void run(struct status_server *server);
-
-static void on_timer(uv_timer_t *timer) {
-  run(container_of(timer, struct status_server, timer));
-}
-
-static void run(struct status_server *server) {
-  MHD_UNSIGNED_LONG_LONG wait_ms;
-  MHD_run(server->daemon);
-  if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
-    uv_timer_start(&server->timer, on_timer, wait_ms, 0);
-  else
-    uv_timer_stop(&server->timer);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  (void)status, (void)events;
-  run(container_of(poll, struct status_server, poll));
-}
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type,
                              struct str text) {
@@ -92,16 +70,11 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 
 static int listen_on(const struct status_server_options *options, struct err *err) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
-  int one = 1;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-      bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0)
-    return fd;
-  (void)err_errno(err, "the port %d for metrics cannot be opened", options->port);
-  if (fd >= 0)
-    close(fd);
-  return -1;
+  int fd = http_daemon_listen(&address, 16);
+  if (fd < 0)
+    (void)err_errno(err, "the port %d for metrics cannot be opened", options->port);
+  return fd;
 }
 
 int status_server_open(const struct status_server_options *options,
@@ -111,53 +84,28 @@ int status_server_open(const struct status_server_options *options,
     return err && err->rc ? err->rc : RC_IO;
   struct status_server *server = XNEW(struct status_server);
   server->options = *options;
-  server->daemon =
+  struct MHD_Daemon *mhd =
       MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
                        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                        30u, MHD_OPTION_END);
-  const union MHD_DaemonInfo *info =
-      server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-  if (!info) {
+  if (!http_daemon_open(&server->daemon, options->loop, mhd)) {
     close(fd);
     xfree(server);
     return err_set(err, RC_IO, "the server for metrics cannot be started");
   }
-  uv_poll_init(options->loop, &server->poll, info->epoll_fd);
-  uv_timer_init(options->loop, &server->timer);
-  server->open_handles = 2;
-  uv_poll_start(&server->poll, UV_READABLE, on_poll);
-  run(server);
   *ret_server = server;
   return RC_OK;
 }
 
 int status_server_port(const struct status_server *server) {
-  const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-  struct sockaddr_in address;
-  socklen_t size = sizeof address;
-  if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) != 0)
-    return 0;
-  return ntohs(address.sin_port);
+  return http_daemon_port(&server->daemon);
 }
 
-static void closed(struct status_server *server) {
-  if (--server->open_handles > 0)
-    return;
-  MHD_stop_daemon(server->daemon);
-  xfree(server);
-}
-
-static void on_poll_closed(uv_handle_t *handle) {
-  closed(container_of((uv_poll_t *)handle, struct status_server, poll));
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-  closed(container_of((uv_timer_t *)handle, struct status_server, timer));
+static void on_closed(struct http_daemon *daemon) {
+  xfree(container_of(daemon, struct status_server, daemon));
 }
 
 void status_server_close(struct status_server *server) {
-  if (!server || uv_is_closing((uv_handle_t *)&server->poll))
-    return;
-  uv_close((uv_handle_t *)&server->poll, on_poll_closed);
-  uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+  if (server)
+    http_daemon_close(&server->daemon, on_closed);
 }
