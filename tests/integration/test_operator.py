@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-import apiserver  # noqa: E402
 import operator_world as support  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -217,27 +216,5 @@ def test_metrics_and_health(env):
         check(f"`{name}`" in documented, f"{name} is not in docs/metrics.md")
 
 
-def main():
-    environment = {}
-
-    def with_environment(function):
-        def run(server):
-            if "env" not in environment:
-                environment["env"] = support.Environment(server)
-            function(environment["env"])
-        return run
-
-    tests = {name: with_environment(f) for name, f in globals().items() if name.startswith("test_")}
-
-    def end(server):
-        if "env" in environment:
-            environment["env"].close()
-
-    wanted = sys.argv[1:]
-    tests = {name: f for name, f in tests.items() if not wanted or name in wanted}
-    sys.argv[1:] = []
-    apiserver.main({**tests, "test_the_operator_ends_cleanly": end})
-
-
 if __name__ == "__main__":
-    main()
+    support.main(globals())

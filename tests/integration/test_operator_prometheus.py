@@ -11,7 +11,6 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-import apiserver  # noqa: E402
 import operator_world as support  # noqa: E402
 
 check, equal, wait_for, Case = support.check, support.equal, support.wait_for, support.Case
@@ -204,27 +203,5 @@ def test_many_rollouts_need_no_more_queries_than_one(env):
     counted.stop()
 
 
-def main():
-    environment = {}
-
-    def with_environment(function):
-        def run(server):
-            if "env" not in environment:
-                environment["env"] = support.Environment(server)
-            function(environment["env"])
-        return run
-
-    tests = {name: with_environment(f) for name, f in globals().items() if name.startswith("test_")}
-
-    def end(server):
-        if "env" in environment:
-            environment["env"].close()
-
-    wanted = sys.argv[1:]
-    tests = {name: f for name, f in tests.items() if not wanted or name in wanted}
-    sys.argv[1:] = []
-    apiserver.main({**tests, "test_the_operator_ends_cleanly": end})
-
-
 if __name__ == "__main__":
-    main()
+    support.main(globals())

@@ -9,10 +9,12 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 
+import apiserver
 from apiserver import BIN, Failure, Server, check, equal, wait_for  # noqa: F401  (for the tests)
 
 NETWORKING = "/apis/networking.istio.io/v1"
@@ -355,3 +357,24 @@ class Environment:
         self.operator.stop()
         self.world.stop()
         self.prometheus.stop()
+
+
+def main(names):
+    """Runs the test_...(env) among `names` in one environment; with names as arguments only those. Its orderly end is a test, too."""
+    environment = {}
+
+    def with_environment(function):
+        def run(server):
+            if "env" not in environment:
+                environment["env"] = Environment(server)
+            function(environment["env"])
+        return run
+
+    def end(_server):
+        if "env" in environment:
+            environment["env"].close()
+
+    wanted = sys.argv[1:]
+    tests = {name: with_environment(f) for name, f in names.items() if name.startswith("test_") and (not wanted or name in wanted)}
+    sys.argv[1:] = []
+    apiserver.main({**tests, "test_the_operator_ends_cleanly": end})
