@@ -17,9 +17,9 @@
 
 static const struct field version_ref_fields[] = {
     F_STRING(struct rollout_version_ref, deployment, "deployment", .required = true,
-             .not_empty = true, .doc = "Name of the Deployment of this version."),
+             .not_empty = true, F_RANGE(1, 253), .doc = "Name of the Deployment of this version."),
     F_STRING(struct rollout_version_ref, subset, "subset", .required = true, .not_empty = true,
-             .doc = "Name of its subset in the DestinationRule."),
+             F_RANGE(1, 253), .doc = "Name of its subset in the DestinationRule."),
 };
 static const struct schema version_ref_schema =
     SCHEMA("RolloutVersion", struct rollout_version_ref, version_ref_fields);
@@ -55,13 +55,21 @@ static const struct schema http_route_ref_schema =
 static const struct field traffic_fields[] = {
     F_OPTIONAL(struct rollout_traffic, virtual_service, "virtualService",
                &virtual_service_ref_schema, .doc = "The VirtualService whose weights are set."),
-    F_STRING(struct rollout_traffic, destination_rule, "destinationRule",
+    F_STRING(struct rollout_traffic, destination_rule, "destinationRule", F_RANGE(0, 253),
              .doc = "The DestinationRule that defines the subsets."),
     F_OPTIONAL(struct rollout_traffic, http_route, "httpRoute", &http_route_ref_schema,
                .doc = "A Gateway API HTTPRoute. Refused by this version: use virtualService."),
 };
-static const struct schema traffic_schema = SCHEMA("RolloutTraffic", struct rollout_traffic,
-                                                   traffic_fields, .check = rollout_check_traffic);
+static const struct schema_rule traffic_rules[] = {
+    {"has(self.virtualService) != has(self.httpRoute)",
+     "name one route whose weights are set: virtualService or httpRoute"},
+    {"!has(self.virtualService) || (has(self.destinationRule) && self.destinationRule != '')",
+     "destinationRule is required beside virtualService: the name of the DestinationRule with the "
+     "subsets"},
+};
+static const struct schema traffic_schema =
+    SCHEMA("RolloutTraffic", struct rollout_traffic, traffic_fields, .check = rollout_check_traffic,
+           S_RULES(traffic_rules));
 
 static const struct enum_value decommission_values[] = {
     NOT_GIVEN,
@@ -79,8 +87,15 @@ static const struct field deploy_fields[] = {
                F_AT_LEAST(1000),
                .doc = "The release is rolled back when the replicas are not ready by then."),
 };
-static const struct schema deploy_schema = SCHEMA("RolloutDeploy", struct rollout_deploy_step,
-                                                  deploy_fields, .check = rollout_check_deploy);
+static const struct schema_rule deploy_rules[] = {
+    {"!has(self.replicas) || (type(self.replicas) == int ? self.replicas >= 1 : "
+     "self.replicas == 'proportional' || string(self.replicas).matches("
+     "'^(100([.]0+)?|[1-9][0-9]?([.][0-9]+)?|0[.][0-9]*[1-9][0-9]*)%$'))",
+     "replicas: expected proportional, a number from 1 on, or a percentage up to 100%"},
+};
+static const struct schema deploy_schema =
+    SCHEMA("RolloutDeploy", struct rollout_deploy_step, deploy_fields,
+           .check = rollout_check_deploy, S_RULES(deploy_rules));
 
 static const struct field monitor_fields[] = {
     F_DURATION(struct rollout_monitor_step, duration_ms, "duration", .fallback = "10m",
@@ -123,7 +138,7 @@ static const struct field step_fields[] = {
 };
 static const struct schema step_schema =
     SCHEMA("RolloutStep", struct rollout_step, step_fields, .check = rollout_check_step,
-           .doc = "One step; exactly one of its fields is given.");
+           .doc = "One step; exactly one of its fields is given.", .one_property = true);
 
 static const struct enum_value new_revision_values[] = {
     NOT_GIVEN,
@@ -150,9 +165,9 @@ static const struct field spec_fields[] = {
                .doc = "Pair form: the version that is released."),
     F_INT_OPT(struct rollout_spec, replicas, "replicas", F_RANGE(0, 100000),
               .doc = "Template form: replicas of the version that serves. Left out: 1."),
-    F_JSON(struct rollout_spec, selector, "selector",
+    F_JSON(struct rollout_spec, selector, "selector", .objects_only = true,
            .doc = "Template form: a LabelSelector with matchLabels, as in a Deployment."),
-    F_JSON(struct rollout_spec, pod_template, "template",
+    F_JSON(struct rollout_spec, pod_template, "template", .objects_only = true,
            .doc =
                "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
     F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
@@ -160,7 +175,7 @@ static const struct field spec_fields[] = {
     F_OBJECT(struct rollout_spec, traffic, "traffic", &traffic_schema,
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
-           .not_empty = true, .doc = "The way from 0 to 100 %."),
+           .not_empty = true, F_RANGE(1, 100), .doc = "The way from 0 to 100 %."),
     F_OBJECT(struct rollout_spec, analysis, "analysis", &rollout_analysis_schema,
              .doc = "How the canary is judged."),
     F_DURATION(struct rollout_spec, progress_deadline_ms, "progressDeadline", .fallback = "1h",
@@ -175,8 +190,25 @@ static const struct field spec_fields[] = {
            .doc =
                "Nothing moves forward. Traffic is still taken from a failing or aborted canary."),
 };
-static const struct schema spec_schema =
-    SCHEMA("RolloutSpec", struct rollout_spec, spec_fields, .check = rollout_check_spec);
+static const struct schema_rule spec_rules[] = {
+    {"has(self.traffic)", "traffic is required: who splits the traffic"},
+    {"[has(self.stable) || has(self.canary), has(self.template) || has(self.selector) || "
+     "has(self.replicas), has(self.workloadRef)].filter(given, given).size() == 1",
+     "say what is released in one form: stable and canary; or replicas, selector and template; or "
+     "workloadRef"},
+    {"has(self.stable) == has(self.canary)", "stable and canary are given together"},
+    {"has(self.template) == has(self.selector)", "selector and template are given together"},
+    {"!has(self.stable) || !has(self.canary) || self.stable.deployment != self.canary.deployment",
+     "canary.deployment is the same Deployment as stable's"},
+    {"!has(self.stable) || !has(self.canary) || self.stable.subset != self.canary.subset",
+     "canary.subset is the same subset as stable's"},
+    {"!has(self.steps) || !self.steps.exists(s, has(s.decommission)) || "
+     "(self.steps.filter(s, has(s.decommission)).size() == 1 && "
+     "has(self.steps[size(self.steps) - 1].decommission))",
+     "decommission must be the last step"},
+};
+static const struct schema spec_schema = SCHEMA("RolloutSpec", struct rollout_spec, spec_fields,
+                                                .check = rollout_check_spec, S_RULES(spec_rules));
 
 static const struct field rollout_fields[] = {
     F_OBJECT(struct rollout, metadata, "metadata", &object_meta_schema, .required = true),

@@ -24,10 +24,11 @@ static const struct enum_value result_values[] = {
 
 static const struct field spec_fields[] = {
     F_STRING(struct rollout_action_spec, rollout, "rollout", .required = true, .not_empty = true,
-             .doc = "Name of the Rollout, in the same namespace."),
+             F_RANGE(1, 253), .doc = "Name of the Rollout, in the same namespace."),
     F_ENUM(struct rollout_action_spec, verb, "verb", rollout_verb_values, .required = true,
            .doc = "What to do."),
-    F_STRING(struct rollout_action_spec, reason, "reason", .doc = "Why; kept in the history."),
+    F_STRING(struct rollout_action_spec, reason, "reason", F_RANGE(0, 1024),
+             .doc = "Why; kept in the history."),
     F_INT(struct rollout_action_spec, to_revision, "toRevision", F_AT_LEAST(0),
           .doc = "undo: the revision to go back to. Left out: the one before."),
 };
@@ -36,8 +37,13 @@ static void check_spec(const void *object, struct check *check) {
   if (spec->to_revision > 0 && spec->verb != ROLLOUT_UNDO)
     check_error(check, "unused", "toRevision", "is for the verb undo only");
 }
+static const struct schema_rule spec_rules[] = {
+    {"!has(self.toRevision) || self.toRevision == 0 || self.verb == 'undo'",
+     "toRevision is for the verb undo only"},
+};
 static const struct schema spec_schema =
-    SCHEMA("RolloutActionSpec", struct rollout_action_spec, spec_fields, .check = check_spec);
+    SCHEMA("RolloutActionSpec", struct rollout_action_spec, spec_fields, .check = check_spec,
+           S_RULES(spec_rules));
 
 static const struct field status_fields[] = {
     F_TIME(struct rollout_action_status, handled_at, "handledAt"),
@@ -55,6 +61,7 @@ static const struct field fields[] = {
 static const struct schema schema = SCHEMA("RolloutAction", struct rollout_action, fields);
 
 static const char *const versions[] = {"v1alpha1", NULL};
+static const char *const short_names[] = {"sra", NULL};
 static const char *const categories[] = {"serin", NULL};
 static const struct printer_column columns[] = {
     {.name = "Rollout", .type = "string", .path = ".spec.rollout"},
@@ -70,6 +77,7 @@ const struct kind_desc rollout_action_kind = {
     .kind = "RolloutAction",
     .plural = "rolloutactions",
     .singular = "rolloutaction",
+    .short_names = short_names,
     .categories = categories,
     .namespaced = true,
     .ours = true,

@@ -105,8 +105,17 @@ static const struct field judge_fields[] = {
                .doc = "For type burnRate."),
     F_OPTIONAL(struct rollout_judge, rank, "rank", &rank_schema, .doc = "For type rank."),
 };
+static const struct schema_rule judge_rules[] = {
+    {"!has(self.rank) || !has(self.rank.marginal) || !has(self.rank.pass) || "
+     "self.rank.marginal <= self.rank.pass",
+     "rank.marginal is above rank.pass: nothing could pass"},
+    {"!has(self.burnRate) || !has(self.burnRate.shortWindow) || !has(self.burnRate.longWindow) || "
+     "duration(self.burnRate.shortWindow) <= duration(self.burnRate.longWindow)",
+     "burnRate.shortWindow is longer than longWindow"},
+};
 static const struct schema judge_schema =
-    SCHEMA("RolloutJudge", struct rollout_judge, judge_fields, .check = rollout_check_judge);
+    SCHEMA("RolloutJudge", struct rollout_judge, judge_fields, .check = rollout_check_judge,
+           S_RULES(judge_rules));
 
 static const struct field tolerance_fields[] = {
     F_DOUBLE(struct rollout_tolerance, ratio, "ratio", .fallback = "1", F_RANGE(1, 1000),
@@ -119,8 +128,9 @@ static const struct schema tolerance_schema =
 
 static const struct field metric_fields[] = {
     F_STRING(struct rollout_metric, name, "name", .required = true, .not_empty = true,
+             F_RANGE(1, 128),
              .doc = "error-rate and latency-pNN are built in; any other name needs a query."),
-    F_STRING(struct rollout_metric, query, "query",
+    F_STRING(struct rollout_metric, query, "query", F_RANGE(0, 8192),
              .doc = "PromQL that gives one number, with {{ }} variables; for metrics of your own."),
     F_INT_OR_STRING(struct rollout_metric, limit, "limit",
                     .doc = "Absolute bound: \"1%\", \"500ms\", 40. Built-in metrics are compared "
@@ -141,8 +151,19 @@ static const struct field metric_fields[] = {
              .doc = "rank: PromQL for the same value of stable."),
     F_BOOL(struct rollout_metric, critical, "critical", .doc = "rank: alone fails the release."),
 };
+#define BUILT_IN "(self.name == 'error-rate' || self.name.matches('^latency-p[0-9]+([.][0-9]+)?$'))"
+static const struct schema_rule metric_rules[] = {
+    {BUILT_IN " != (has(self.query) && self.query != '')",
+     "error-rate and latency-pNN are built in and take no query; any other metric needs one"},
+    {"!" BUILT_IN " || !has(self.tolerance) || !has(self.accept) || "
+     "(self.accept.ratio >= self.tolerance.ratio && self.accept.points >= self.tolerance.points)",
+     "accept must be at least as wide as tolerance"},
+    {BUILT_IN " || (!has(self.tolerance) && !has(self.accept))",
+     "tolerance and accept are for built-in metrics, which are compared with stable"},
+};
 const struct schema rollout_metric_schema =
-    SCHEMA("RolloutMetric", struct rollout_metric, metric_fields, .check = rollout_check_metric);
+    SCHEMA("RolloutMetric", struct rollout_metric, metric_fields, .check = rollout_check_metric,
+           S_RULES(metric_rules));
 
 static const struct field argument_fields[] = {
     F_STRING(struct rollout_argument, name, "name", .required = true, .not_empty = true),
@@ -176,7 +197,7 @@ static const struct schema secret_ref_schema =
     SCHEMA("RolloutSecretRef", struct rollout_secret_ref, secret_ref_fields);
 
 static const struct field prometheus_fields[] = {
-    F_STRING(struct rollout_prometheus, address, "address",
+    F_STRING(struct rollout_prometheus, address, "address", F_RANGE(0, 2048),
              .doc = "http:// or https:// address. Left out: the operator's --prometheus."),
     F_OPTIONAL(struct rollout_prometheus, secret_ref, "secretRef", &secret_ref_schema,
                .doc = "Credentials for that address: token (bearer), or username and password "
@@ -189,9 +210,14 @@ static const struct field prometheus_fields[] = {
     F_DURATION(struct rollout_prometheus, timeout_ms, "timeout", .fallback = "5s",
                F_RANGE(100, 300000), .doc = "Longest time for one query."),
 };
+static const struct schema_rule prometheus_rules[] = {
+    {"!has(self.address) || self.address == '' || self.address.matches('^https?://[^@?# ]+$')",
+     "address: expected http:// or https://, host, port and path alone; credentials belong into "
+     "the Secret of secretRef"},
+};
 static const struct schema prometheus_schema =
     SCHEMA("RolloutPrometheus", struct rollout_prometheus, prometheus_fields,
-           .check = rollout_check_prometheus);
+           .check = rollout_check_prometheus, S_RULES(prometheus_rules));
 
 static const struct enum_value inconclusive_values[] = {
     NOT_GIVEN,
@@ -221,7 +247,7 @@ static const struct field analysis_fields[] = {
                .doc = "Time between two looks."),
     F_OBJECT(struct rollout_analysis, judge, "judge", &judge_schema, .doc = "How it is judged."),
     F_LIST(struct rollout_analysis, metrics, "metrics", &rollout_metric_schema, .merge_key = "name",
-           .fallback = "[{\"name\":\"error-rate\"},{\"name\":\"latency-p99\"}]",
+           F_RANGE(0, 64), .fallback = "[{\"name\":\"error-rate\"},{\"name\":\"latency-p99\"}]",
            .doc = "What is judged. Left out: error-rate and latency-p99, compared with stable."),
     F_LIST(struct rollout_analysis, metric_sets, "metricSets", &metric_set_ref_schema,
            .merge_key = "name", .has_range = true, .min = 0, .max = 8,

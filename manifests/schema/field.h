@@ -120,8 +120,15 @@ struct field {
       *map_keys; // list-map keys for server-side apply where they differ: "containerPort,protocol"
   bool is_set;   // FIELD_STRINGS: list-type=set, merged by strategic merge (finalizers)
   bool replace_keys; // strategic merge: $retainKeys (volumes, deployment strategy)
+  bool objects_only; // FIELD_JSON: an object, so that rules can ask whether it is there
   bool numbers_too;  // FIELD_STRING_MAP: values may be numbers, kept as text (resource quantities)
   const char *doc;
+};
+
+// A rule between fields as a real API server checks it (CEL, x-kubernetes-validations); `check`
+// says the same in C, with more words, for everybody else.
+struct schema_rule {
+  const char *rule, *message;
 };
 
 struct schema {
@@ -132,8 +139,11 @@ struct schema {
   size_t count;
   // Rules between fields, after all fields are decoded; see check.h. NULL: none.
   void (*check)(const void *object, struct check *check);
-  bool open; // fields that are not in the table are kept silently
-             // (x-kubernetes-preserve-unknown-fields)
+  const struct schema_rule *rules; // written into CRDs; NULL: none
+  size_t rule_count;
+  bool one_property; // exactly one field is given
+  bool open;         // fields that are not in the table are kept silently
+                     // (x-kubernetes-preserve-unknown-fields)
 };
 
 // The row of a name, NULL when the schema does not know it.
@@ -202,6 +212,7 @@ const char *enum_name(const struct enum_value *values, int value);
 #define F_LABELS .format = &format_label_key, .value_format = &format_label_value
 #define F_ENFORCED .enforced = ENFORCED_YES
 #define F_NOT_ENFORCED .enforced = ENFORCED_NO
+#define S_RULES(r) .rules = r, .rule_count = sizeof(r) / sizeof((r)[0])
 #define SCHEMA(n, T, rows, ...)                                                                    \
   {                                                                                                \
     .name = n, .size = sizeof(T), .fields = rows, .count = sizeof(rows) / sizeof((rows)[0]),       \

@@ -24,24 +24,37 @@ static struct json *anything(const struct writer *w) {
   return json;
 }
 
+static struct json *any_object(const struct writer *w) {
+  struct json *json = typed(w, "object", NULL);
+  json_put_bool(w->arena, json, "x-kubernetes-preserve-unknown-fields", true);
+  return json;
+}
+
+// Rules cost by what a text may hold at most: numbers and durations as text need a length.
+#define TEXT_LENGTH 128
+
+static void put_number(const struct writer *w, struct json *json, const char *key, double value) {
+  bool whole = value == (double)(int64_t)value;
+  json_put(w->arena, json, key,
+           whole ? json_new_int(w->arena, (int64_t)value) : json_new_double(w->arena, value));
+}
+
 static struct json *int_or_string(const struct writer *w) {
   struct json *json = json_new_object(w->arena);
   struct json *any = json_put(w->arena, json, "anyOf", json_new_array(w->arena));
   json_append(any, typed(w, "integer", NULL));
   json_append(any, typed(w, "string", NULL));
   json_put_bool(w->arena, json, "x-kubernetes-int-or-string", true);
+  if (w->structural)
+    put_number(w, json, "maxLength", TEXT_LENGTH);
   return json;
-}
-
-static void put_number(const struct writer *w, struct json *json, const char *key, double value) {
-  json_put(w->arena, json, key, json_new_int(w->arena, (int64_t)value));
 }
 
 // min and max as the keywords of the row's type; durations have none in OpenAPI.
 static void put_bounds(const struct writer *w, const struct field *row, struct json *json) {
   bool open_end = row->max >= 9007199254740992.0;
   const char *low = NULL, *high = NULL;
-  if (row->type == FIELD_INT || row->type == FIELD_DOUBLE) {
+  if (row->type == FIELD_INT || row->type == FIELD_DOUBLE || row->type == FIELD_PERCENT) {
     low = "minimum";
     high = "maximum";
   } else if (row->type == FIELD_STRING) {
@@ -60,6 +73,26 @@ static void put_bounds(const struct writer *w, const struct field *row, struct j
     put_number(w, json, low, 1);
   if (row->has_range && high && !open_end)
     put_number(w, json, high, row->max);
+}
+
+#define DURATION_PATTERN "^(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|\xc2\xb5s|ms|s|m|h))+)$"
+
+static struct json *duration_of(const struct writer *w) {
+  struct json *json = typed(w, "string", NULL);
+  if (w->structural) {
+    json_put_z(w->arena, json, "pattern", DURATION_PATTERN);
+    put_number(w, json, "maxLength", TEXT_LENGTH);
+  }
+  return json;
+}
+
+// A number with decimals or a text: no type of OpenAPI is both, but its keywords look at the one
+// they are for.
+static struct json *percent_of(const struct writer *w) {
+  struct json *json = anything(w);
+  if (w->structural)
+    json_put_z(w->arena, json, "pattern", "^[0-9]+(\\.[0-9]+)?%?$");
+  return json;
 }
 
 // A server refuses list-type=map unless every item has its keys.
@@ -125,10 +158,9 @@ static struct json *type_of(const struct writer *w, const struct field *row) {
   case FIELD_DOUBLE: return typed(w, "number", "double");
   case FIELD_STRING: return text_of(w, row);
   case FIELD_ENUM: return enum_of(w, row);
-  case FIELD_DURATION:
+  case FIELD_DURATION: return duration_of(w);
   case FIELD_GEP_DURATION: return typed(w, "string", NULL);
-  case FIELD_PERCENT:
-    return anything(w); // a number with decimals or a string: OpenAPI has no such type
+  case FIELD_PERCENT: return percent_of(w);
   case FIELD_QUANTITY:
   case FIELD_INT_OR_STRING: return int_or_string(w);
   case FIELD_TIME:
@@ -142,7 +174,7 @@ static struct json *type_of(const struct writer *w, const struct field *row) {
     return map_of(w, row->numbers_too ? int_or_string(w) : typed(w, "string", NULL));
   case FIELD_INT_MAP: return map_of(w, typed(w, "integer", "int64"));
   case FIELD_MAP: return map_of(w, object_of(w, row->schema));
-  case FIELD_JSON: return anything(w);
+  case FIELD_JSON: return row->objects_only ? any_object(w) : anything(w);
   }
   return anything(w);
 }
@@ -177,6 +209,13 @@ static struct json *field_of(const struct writer *w, const struct field *row) {
   return json;
 }
 
+static void put_rule(const struct writer *w, struct json *object, const struct schema_rule *rule) {
+  struct json *json = json_new_object(w->arena);
+  json_put_z(w->arena, json, "rule", rule->rule);
+  json_put_z(w->arena, json, "message", rule->message);
+  json_append(json_need_array(w->arena, object, "x-kubernetes-validations"), json);
+}
+
 static void fill(const struct writer *w, const struct schema *schema, struct json *object,
                  struct json *properties) {
   struct json *required = NULL;
@@ -191,6 +230,12 @@ static void fill(const struct writer *w, const struct schema *schema, struct jso
   }
   if (schema->open)
     json_put_bool(w->arena, object, "x-kubernetes-preserve-unknown-fields", true);
+  if (w->structural && schema->one_property) {
+    put_number(w, object, "minProperties", 1);
+    put_number(w, object, "maxProperties", 1);
+  }
+  for (size_t i = 0; w->structural && i < schema->rule_count; i++)
+    put_rule(w, object, &schema->rules[i]);
 }
 
 static struct json *object_of(const struct writer *w, const struct schema *schema) {
@@ -225,6 +270,10 @@ struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool
   if (structural) // an API server knows metadata itself and allows no schema for it
     json_put(arena, properties, "metadata", typed(&w, "object", NULL));
   fill(&w, kind->schema, json, properties);
+  static const struct schema_rule IMMUTABLE = {"self == oldSelf",
+                                               "spec is immutable: create another object"};
+  if (structural && kind->immutable_spec)
+    put_rule(&w, json_get(properties, "spec"), &IMMUTABLE);
   if (structural)
     return json;
   struct json *list =
