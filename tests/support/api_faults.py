@@ -34,10 +34,17 @@ class Authority:
     def __init__(self, folder, name="ca"):
         self.folder, self.name = pathlib.Path(folder), name
         self.ca = self.folder / f"{name}.crt"
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
                       f"/CN={name}", "-keyout", self.folder / f"{name}.key", "-out", self.ca)
 
-    def _openssl(self, *args):
+    @classmethod
+    def of(cls, folder, name="ca"):
+        """The one that was made there before."""
+        found = cls.__new__(cls)
+        found.folder, found.name, found.ca = pathlib.Path(folder), name, pathlib.Path(folder) / f"{name}.crt"
+        return found
+
+    def openssl(self, *args):
         done = subprocess.run(["openssl", *map(str, args)], capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise RuntimeError(f"openssl {args[0]}: {done.stderr}")
@@ -47,9 +54,9 @@ class Authority:
         key, request, cert = (self.folder / f"{self.name}-{name}.{ext}" for ext in ("key", "csr", "crt"))
         extensions = self.folder / f"{self.name}-{name}.ext"
         extensions.write_text(f"subjectAltName={sans}\n")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject or f"/CN={name}",
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject or f"/CN={name}",
                       "-keyout", key, "-out", request)
-        self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.folder / f"{self.name}.key", "-CAcreateserial",
+        self.openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.folder / f"{self.name}.key", "-CAcreateserial",
                       "-days", "2", "-extfile", extensions, "-out", cert)
         return cert, key
 

@@ -76,39 +76,14 @@ class Stream:
         self.connection.close()
 
 
-class Server:
-    def __init__(self, data=None):
-        self.own = data is None
-        self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="serin-apiserver-"))
-        self.cache = self.data / "kubectl-cache"
-        self.process = None
-        self.start()
+class Rest:
+    """Requests to an API server, by ourselves and by kubectl. The subclass sets `port`, `token`, `context` (TLS), `data` (the folder of
+    kubeconfig) and `cache`."""
 
-    def start(self):
-        self.process = subprocess.Popen([BIN, "apiserver", "--data", str(self.data)], stdout=subprocess.PIPE,
-                                        stderr=open(self.data / "stderr", "ab"), text=True, preexec_fn=die_with_parent)
-        line = self.process.stdout.readline()
-        if not line.startswith("ready https://"):
-            raise Failure(f"no ready line: {line!r} {(self.data / 'stderr').read_text()[-2000:]}")
-        self.port = int(line.split()[1].rsplit(":", 1)[1])
-        self.token = (self.data / "token").read_text().strip()
-        self.context = ssl.create_default_context(cafile=str(self.data / "pki" / "ca.crt"))
-
-    def kill(self, sig=signal.SIGKILL):
-        self.process.send_signal(sig)
-        code = self.process.wait(20)
-        self.process.stdout.close()
-        return code
-
-    def stop(self):
-        code = self.kill(signal.SIGTERM)
-        errors = (self.data / "stderr").read_text()
-        if self.own:
-            shutil.rmtree(self.data, ignore_errors=True)
-        check(code == 0, f"exit code {code}: {errors[-3000:]}")
+    ADDRESS = "127.0.0.1"
 
     def connect(self):
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.context)
+        return http.client.HTTPSConnection(self.ADDRESS, self.port, timeout=20, context=self.context)
 
     def request(self, method, path, body=None, content_type="application/json", headers=None, token=True,
                 connection=None):
@@ -118,6 +93,7 @@ class Server:
         if body is not None:
             every["Content-Type"] = content_type
             body = body if isinstance(body, (str, bytes)) else json.dumps(body)
+            body = body.encode() if isinstance(body, str) else body
         every.update(headers or {})
         own = connection is None
         connection = connection or self.connect()
@@ -162,6 +138,38 @@ class Server:
     def kubectl_start(self, *args):
         return subprocess.Popen(self.kubectl_command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True)
+
+
+class Server(Rest):
+    def __init__(self, data=None):
+        self.own = data is None
+        self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="serin-apiserver-"))
+        self.cache = self.data / "kubectl-cache"
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([BIN, "apiserver", "--data", str(self.data)], stdout=subprocess.PIPE,
+                                        stderr=open(self.data / "stderr", "ab"), text=True, preexec_fn=die_with_parent)
+        line = self.process.stdout.readline()
+        if not line.startswith("ready https://"):
+            raise Failure(f"no ready line: {line!r} {(self.data / 'stderr').read_text()[-2000:]}")
+        self.port = int(line.split()[1].rsplit(":", 1)[1])
+        self.token = (self.data / "token").read_text().strip()
+        self.context = ssl.create_default_context(cafile=str(self.data / "pki" / "ca.crt"))
+
+    def kill(self, sig=signal.SIGKILL):
+        self.process.send_signal(sig)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        return code
+
+    def stop(self):
+        code = self.kill(signal.SIGTERM)
+        errors = (self.data / "stderr").read_text()
+        if self.own:
+            shutil.rmtree(self.data, ignore_errors=True)
+        check(code == 0, f"exit code {code}: {errors[-3000:]}")
 
 
 def main(module_globals, needs_kubectl=False):
