@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
      "Longest time for one query.", 0, 0},
     {"token-file", 0, OPTION_STRING, AT(token_file), "FILE", NULL,
      "Bearer token that callers must bring; a file that only its owner can read.", 0, 0},
-    {"address", 0, OPTION_STRING, AT(address), "ADDR", "127.0.0.1", "IPv4 address to listen on.", 0,
+    {"address", 0, OPTION_STRING, AT(address), "ADDR", "127.0.0.1", "IP address to listen on.", 0,
      0},
     {"port", 0, OPTION_INT, AT(port), "N", "8090", "Port to listen on; 0: any free one.", 0, 65535},
     {"scrape-interval", 0, OPTION_DURATION, AT(scrape_ms), "DURATION", "5s",

@@ -8,7 +8,7 @@
 
 struct operator_command {
   struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
-  struct str prometheus_secret, scrape_match;
+  struct str prometheus_secret, scrape_match, metrics_address;
   int64_t scrape_ms, metrics_fd, metrics_port, prometheus_timeout_ms;
   bool leader_elect, prometheus_insecure;
 };
@@ -39,8 +39,9 @@ static const struct option_row rows[] = {
     {"scrape-interval", 0, OPTION_DURATION, AT(scrape_ms), "DURATION", "5s",
      "How often Prometheus scrapes the proxies: samples that new wait for the next look.", 0, 0},
     {"metrics-port", 0, OPTION_INT, AT(metrics_port), "N", "-1",
-     "Serve /metrics, /healthz and /readyz on this port of 127.0.0.1; 0: any free one; -1: do not.",
-     -1, 65535},
+     "Serve /metrics, /healthz and /readyz on this port; 0: any free one; -1: do not.", -1, 65535},
+    {"metrics-address", 0, OPTION_STRING, AT(metrics_address), "ADDR", "127.0.0.1",
+     "The IP address for that; in a pod its own, for probes and scrapes.", 0, 0},
     {"metrics-fd", 0, OPTION_INT, AT(metrics_fd), "N", "-1",
      "The same on an inherited listening socket.", -1, 1000000},
     {"leader-elect", 0, OPTION_FLAG, AT(leader_elect), NULL, NULL,
@@ -101,6 +102,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
                                          .leader_elect = given->leader_elect,
                                          .lease_namespace = given->lease_namespace,
                                          .metrics_fd = (int)given->metrics_fd,
+                                         .metrics_address = given->metrics_address,
                                          .metrics_port = (int)given->metrics_port};
   struct err err = {0};
   if (operator_run(&run_options, &err) == RC_OK)

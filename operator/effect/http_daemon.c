@@ -3,7 +3,7 @@
 #include "manifests/base/bug.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 static void run(struct http_daemon *daemon);
@@ -26,15 +26,45 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   run(container_of(poll, struct http_daemon, poll));
 }
 
-int http_daemon_listen(const struct sockaddr_in *address, int backlog) {
-  int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+union address {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+
+static bool parse_address(struct str text, int port, union address *ret_address,
+                          socklen_t *ret_size) {
+  char copy[INET6_ADDRSTRLEN + 1] = {0};
+  *ret_address = (union address){0};
+  if (text.len >= sizeof copy)
+    return false;
+  memcpy(copy, text.ptr, text.len);
+  if (inet_pton(AF_INET, copy, &ret_address->v4.sin_addr) == 1) {
+    ret_address->v4.sin_family = AF_INET;
+    ret_address->v4.sin_port = htons((uint16_t)port);
+    *ret_size = sizeof ret_address->v4;
+    return true;
+  }
+  ret_address->v6.sin6_family = AF_INET6;
+  ret_address->v6.sin6_port = htons((uint16_t)port);
+  *ret_size = sizeof ret_address->v6;
+  return inet_pton(AF_INET6, copy, &ret_address->v6.sin6_addr) == 1;
+}
+
+int http_daemon_listen(struct str text, int port, int backlog, struct err *err) {
+  union address address;
+  socklen_t size;
+  if (!parse_address(text, port, &address, &size)) {
+    err_set(err, RC_INVALID, "expected an IP address to listen on, found \"%.*s\"", STR_ARG(text));
+    return -1;
+  }
+  int one = 1, fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-      bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 && listen(fd, backlog) == 0)
+      bind(fd, &address.any, size) == 0 && listen(fd, backlog) == 0)
     return fd;
-  int error = errno;
+  (void)err_errno(err, "%.*s port %d cannot be opened", STR_ARG(text), port);
   if (fd >= 0)
     close(fd);
-  errno = error;
   return -1;
 }
 
@@ -54,11 +84,11 @@ bool http_daemon_open(struct http_daemon *daemon, uv_loop_t *loop, struct MHD_Da
 
 int http_daemon_port(const struct http_daemon *daemon) {
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_LISTEN_FD);
-  struct sockaddr_in address;
+  union address address;
   socklen_t size = sizeof address;
-  if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) != 0)
+  if (!info || getsockname(info->listen_fd, &address.any, &size) != 0)
     return 0;
-  return ntohs(address.sin_port);
+  return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 static void closed(struct http_daemon *daemon) {

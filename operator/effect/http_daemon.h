@@ -4,8 +4,10 @@
 // own limits and a socket of http_daemon_listen.
 #pragma once
 
+#include "manifests/base/err.h"
+#include "manifests/base/str.h"
+
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -17,8 +19,8 @@ struct http_daemon {
   void (*on_closed)(struct http_daemon *daemon);
 };
 
-// A listening socket on this address, or -1 and errno.
-int http_daemon_listen(const struct sockaddr_in *address, int backlog);
+// A listening socket on this IPv4 or IPv6 address (port 0: any free one), or -1 and *err.
+int http_daemon_listen(struct str address, int port, int backlog, struct err *err);
 // Takes `mhd` over, which may be NULL (it could not be started): false then, and `daemon` is not in
 // use.
 bool http_daemon_open(struct http_daemon *daemon, uv_loop_t *loop, struct MHD_Daemon *mhd);

@@ -7,7 +7,6 @@
 #include "operator/effect/http_daemon.h"
 #include "operator/effect/judge_answer.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -221,25 +220,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 
 // --- opening and closing ---
 
-static int listen_on(const struct judge_server_options *options, struct err *err) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
-  char text[INET_ADDRSTRLEN + 1] = {0};
-  if (options->address.len < sizeof text)
-    memcpy(text, options->address.ptr, options->address.len);
-  if (inet_pton(AF_INET, text, &address.sin_addr) != 1) {
-    err_set(err, RC_INVALID, "expected an IPv4 address to listen on, found \"%.*s\"",
-            STR_ARG(options->address));
-    return -1;
-  }
-  int fd = http_daemon_listen(&address, CONNECTIONS_MAX);
-  if (fd < 0)
-    (void)err_errno(err, "%s:%d cannot be opened", text, options->port);
-  return fd;
-}
-
 int judge_server_open(const struct judge_server_options *options, struct judge_server **ret_server,
                       struct err *err) {
-  int fd = listen_on(options, err);
+  int fd = http_daemon_listen(options->address, options->port, CONNECTIONS_MAX, err);
   if (fd < 0)
     return RC_IO;
   struct judge_server *server = XNEW(struct judge_server);

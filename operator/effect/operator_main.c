@@ -67,6 +67,7 @@ static int start_metrics(struct process *process, const struct operator_options 
     return RC_OK;
   struct status_server_options server = {.loop = &process->loop,
                                          .fd = options->metrics_fd,
+                                         .address = options->metrics_address,
                                          .port = options->metrics_port,
                                          .metrics = metrics,
                                          .is_ready = is_ready,

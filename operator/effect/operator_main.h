@@ -15,8 +15,9 @@ struct operator_options {
   int64_t scrape_ms;
   bool leader_elect;
   struct str lease_namespace;
-  int metrics_fd;   // negative: none inherited
-  int metrics_port; // negative: no metrics; 0: any
+  int metrics_fd;             // negative: none inherited
+  struct str metrics_address; // where metrics are served
+  int metrics_port;           // negative: no metrics; 0: any
 };
 
 // Runs until SIGTERM or SIGINT. RC_OK then; else what could not be started.

@@ -5,8 +5,6 @@
 #include "manifests/base/exposition.h"
 #include "operator/effect/http_daemon.h"
 
-#include <errno.h>
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,18 +66,10 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
                STR("there are /metrics, /healthz and /readyz\n"));
 }
 
-static int listen_on(const struct status_server_options *options, struct err *err) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int fd = http_daemon_listen(&address, 16);
-  if (fd < 0)
-    (void)err_errno(err, "the port %d for metrics cannot be opened", options->port);
-  return fd;
-}
-
 int status_server_open(const struct status_server_options *options,
                        struct status_server **ret_server, struct err *err) {
-  int fd = options->fd >= 0 ? options->fd : listen_on(options, err);
+  int fd =
+      options->fd >= 0 ? options->fd : http_daemon_listen(options->address, options->port, 16, err);
   if (fd < 0)
     return err && err->rc ? err->rc : RC_IO;
   struct status_server *server = XNEW(struct status_server);

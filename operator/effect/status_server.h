@@ -12,8 +12,9 @@ struct status_server;
 
 struct status_server_options {
   uv_loop_t *loop;
-  int fd;   // an inherited listening socket; negative: bind port on loopback
-  int port; // 0: any
+  int fd;             // an inherited listening socket; negative: one is opened
+  struct str address; // where; an IP address
+  int port;           // 0: any
   void (*metrics)(struct buf *out, void *data);
   bool (*is_ready)(void *data);
   void *data;
