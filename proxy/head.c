@@ -87,18 +87,16 @@ static void append(struct head *head, struct str name, struct str value, enum he
   head->fields[head->count++] = (struct head_field){name, value, id};
 }
 
-bool head_add_wire(struct head *head, char *name, size_t len, struct str value) {
-  if (len == 0 || head->count >= HEAD_FIELDS_ROOM)
-    return false;
-  for (size_t i = 0; i < len; i++) {
-    unsigned char lower = token_lower[(unsigned char)name[i]];
-    if (lower == 0)
-      return false;
-    name[i] = (char)lower;
-  }
-  struct str lower_name = {name, len};
+size_t head_lower_token(char *text, size_t len) {
+  size_t i = 0;
+  for (unsigned char lower; i < len && (lower = token_lower[(unsigned char)text[i]]) != 0; i++)
+    text[i] = (char)lower;
+  return i;
+}
+
+void head_add_lower(struct head *head, struct str lower_name, struct str value) {
+  BUG_ON(head->count >= HEAD_FIELDS_ROOM);
   append(head, lower_name, value, name_find(lower_name));
-  return true;
 }
 
 void head_add(struct head *head, enum head_name id, struct str value) {
@@ -202,14 +200,34 @@ unsigned head_name_flags(enum head_name id) {
   return known[id].flags;
 }
 
-void head_classify_method(struct head *head) {
-  static const struct str idempotent[] = {STR("GET"), STR("HEAD"),   STR("OPTIONS"),
-                                          STR("PUT"), STR("DELETE"), STR("TRACE")};
+struct known_method {
+  struct str text;
+  bool is_idempotent; // RFC 9110 9.2.2
+};
+
+// RFC 9110, PATCH, and the WebDAV and other methods that Envoy reads by default; most used first.
+static const struct known_method methods[] = {
+    {STR("GET"), true},         {STR("POST"), false},      {STR("PUT"), true},
+    {STR("DELETE"), true},      {STR("HEAD"), true},       {STR("PATCH"), false},
+    {STR("OPTIONS"), true},     {STR("CONNECT"), false},   {STR("TRACE"), true},
+    {STR("ACL"), false},        {STR("BIND"), false},      {STR("CHECKOUT"), false},
+    {STR("COPY"), false},       {STR("LINK"), false},      {STR("LOCK"), false},
+    {STR("M-SEARCH"), false},   {STR("MERGE"), false},     {STR("MKACTIVITY"), false},
+    {STR("MKCALENDAR"), false}, {STR("MKCOL"), false},     {STR("MOVE"), false},
+    {STR("NOTIFY"), false},     {STR("PROPFIND"), false},  {STR("PROPPATCH"), false},
+    {STR("PURGE"), false},      {STR("REBIND"), false},    {STR("REPORT"), false},
+    {STR("SEARCH"), false},     {STR("SUBSCRIBE"), false}, {STR("UNBIND"), false},
+    {STR("UNLINK"), false},     {STR("UNLOCK"), false},    {STR("UNSUBSCRIBE"), false},
+};
+
+bool head_classify_method(struct head *head) {
+  size_t i = 0;
+  while (i < ARRAY_LEN(methods) && !str_eq(head->method, methods[i].text))
+    i++;
   head->is_head = str_eq(head->method, STR("HEAD"));
   head->is_connect = str_eq(head->method, STR("CONNECT"));
-  head->is_idempotent = false;
-  for (size_t i = 0; i < ARRAY_LEN(idempotent); i++)
-    head->is_idempotent |= str_eq(head->method, idempotent[i]);
+  head->is_idempotent = i < ARRAY_LEN(methods) && methods[i].is_idempotent;
+  return i < ARRAY_LEN(methods);
 }
 
 bool head_list_has(struct str list, struct str token) {

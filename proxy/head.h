@@ -98,8 +98,10 @@ struct head {
 };
 
 void head_reset(struct head *head);
-// Lowers `name` in place and appends the field. Returns false when the name is no token or empty.
-bool head_add_wire(struct head *head, char *name, size_t len, struct str value);
+// How many of the first bytes are a token of RFC 9110 5.6.2; they are lowered in place.
+size_t head_lower_token(char *text, size_t len);
+// Appends a field that a peer sent. The caller keeps to HEAD_FIELDS_MAX.
+void head_add_lower(struct head *head, struct str lower_name, struct str value);
 // Appends a field. There is room for what the proxy adds itself beyond what a peer may send.
 void head_add(struct head *head, enum head_name id, struct str value);
 // The same for any lower-case name, from a configuration; false when the head is full.
@@ -117,8 +119,8 @@ void head_set(struct head *head, enum head_name id,
 
 struct str head_name_text(enum head_name id);
 unsigned head_name_flags(enum head_name id); // HEAD_IS_* bits
-// Sets the fields of `head` that follow from its method.
-void head_classify_method(struct head *head);
+// Sets the fields of `head` that follow from its method; false when nobody knows that method.
+bool head_classify_method(struct head *head);
 // The known name that `text` is in any case; HEAD_OTHER for all else.
 enum head_name head_name_find(struct str text);
 // Whether a comma-separated list has the token, in any case.

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http1.h"
 
-#include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 
-#include <llhttp.h>
 #include <string.h>
 
 #define CONNECTION_OPTIONS_MAX 32u
 
-static int fail(struct http1_decoder *d, int status, struct str details) {
+static int fault(struct http1_decoder *d, struct http1_fault found) {
   if (d->fault.status == 0)
-    d->fault = (struct http1_fault){status, details};
-  return HPE_USER;
+    d->fault = found;
+  return -1;
+}
+
+static int fail(struct http1_decoder *d, int status, struct str details) {
+  return fault(d, (struct http1_fault){status, details});
 }
 
 static int too_large(struct http1_decoder *d) {
@@ -20,91 +22,29 @@ static int too_large(struct http1_decoder *d) {
 }
 
 static int bad(struct http1_decoder *d) {
-  return fail(d, 400, STR("http1.codec_error"));
+  return fault(d, HTTP1_BAD);
 }
-
-// A span that does not follow on the one before is a folded line.
-static int extend(struct http1_decoder *d, struct str *span, const char *at, size_t len) {
-  if (span->ptr == NULL)
-    span->ptr = at;
-  else if (at != span->ptr + span->len)
-    return bad(d);
-  span->len += len;
-  return 0;
-}
-
-static int on_field(llhttp_t *parser, const char *at, size_t len) {
-  struct http1_decoder *d = parser->data;
-  return extend(d, &d->name, at, len);
-}
-
-static int on_value(llhttp_t *parser, const char *at, size_t len) {
-  struct http1_decoder *d = parser->data;
-  return extend(d, &d->value, at, len);
-}
-
-// Whether the field is left out, or the whole request refused.
-static bool has_underscore(const struct http1_decoder *d) {
-  return d->rules->underscores != HTTP1_UNDERSCORES_ALLOW && str_find_char(d->name, '_') >= 0;
-}
-
-static int on_value_complete(llhttp_t *parser) {
-  struct http1_decoder *d = parser->data;
-  if (d->head->count + d->dropped >= HEAD_FIELDS_MAX)
-    return fail(d, 431, STR("request_headers_too_large"));
-  // The bytes are the caller's own buffer; llhttp only hands them around as const.
-  char *name = d->name.ptr ? d->start + (d->name.ptr - d->start) : NULL;
-  if (!name)
-    return bad(d);
-  if (has_underscore(d)) {
-    if (d->rules->underscores == HTTP1_UNDERSCORES_REJECT)
-      return fail(d, 400, STR("http1.unexpected_underscore"));
-    d->dropped++;
-  } else if (!head_add_wire(d->head, name, d->name.len, str_trim(d->value))) {
-    return bad(d);
-  }
-  d->name = d->value = STR_NULL;
-  return 0;
-}
-
-// What comes behind the head is not this parser's business.
-static int on_headers_complete(llhttp_t *parser) {
-  (void)parser;
-  return HPE_PAUSED;
-}
-
-static const llhttp_settings_t settings = {
-    .on_header_field = on_field,
-    .on_header_value = on_value,
-    .on_header_value_complete = on_value_complete,
-    .on_headers_complete = on_headers_complete,
-};
 
 void http1_decoder_init(struct http1_decoder *d, bool is_response,
                         const struct http1_rules *rules) {
   static const struct http1_rules standard;
   *d = (struct http1_decoder){.is_response = is_response,
-                              .parser = XNEW(llhttp_t),
                               .rules = rules && !is_response ? rules : &standard};
 }
 
 void http1_decoder_dispose(struct http1_decoder *d) {
   http1_frame_dispose(&d->frame);
-  xfree(d->parser);
-  d->parser = NULL;
 }
 
 void http1_decoder_start(struct http1_decoder *d, struct head *head, bool no_body) {
-  llhttp_init(d->parser, d->is_response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
-  d->parser->data = d;
   d->head = head;
   d->fault = (struct http1_fault){0};
   d->head_done = false;
   d->no_body = no_body;
-  d->start = NULL;
+  d->start = d->line = NULL;
   d->head_len = 0;
   d->dropped = 0;
-  d->name = d->value = STR_NULL;
+  d->absolute = STR_NULL;
   head_reset(head);
 }
 
@@ -115,122 +55,6 @@ const struct head_trailers *http1_decoder_trailers(const struct http1_decoder *d
 
 bool http1_decoder_is_started(const struct http1_decoder *d) {
   return d->start != NULL;
-}
-
-// Every line of the head ends in CRLF, none is folded, and there are as many of them as llhttp
-// reported fields: then no other reader can see other fields than we do. Returns the length of the
-// first line, 0 on a fault.
-static size_t check_lines(const struct http1_decoder *d) {
-  const char *at = d->start, *end = d->start + d->head_len;
-  size_t first = 0, lines = 0;
-  while (at < end) {
-    const char *lf = memchr(at, '\n', (size_t)(end - at));
-    if (!lf || lf == at || lf[-1] != '\r' || memchr(at, '\r', (size_t)(lf - at)) != lf - 1)
-      return 0;
-    size_t len = (size_t)(lf - at) - 1;
-    if (len == 0)
-      return lf + 1 == end && lines == d->head->count + d->dropped + 1 ? first : 0;
-    if (*at == ' ' || *at == '\t')
-      return 0;
-    if (lines++ == 0)
-      first = len;
-    at = lf + 1;
-  }
-  return 0;
-}
-
-// "HTTP/1.0" or "HTTP/1.1" at the given place; sets minor.
-static bool read_version(struct str text, int *minor) {
-  if (text.len != 8 || memcmp(text.ptr, "HTTP/1.", 7) != 0 || text.ptr[7] < '0' ||
-      text.ptr[7] > '1')
-    return false;
-  *minor = text.ptr[7] - '0';
-  return true;
-}
-
-// Takes the authority out of "http://authority/path"; the rest stays in *target.
-static bool split_absolute(struct str *target, struct str *ret_authority) {
-  size_t scheme = 0;
-  if (target->len > 7 && str_eq_nocase(str_slice(*target, 0, 7), STR("http://")))
-    scheme = 7;
-  else if (target->len > 8 && str_eq_nocase(str_slice(*target, 0, 8), STR("https://")))
-    scheme = 8;
-  else
-    return false;
-  size_t end = scheme;
-  while (end < target->len && !memchr("/?#", target->ptr[end], 3))
-    end++;
-  *ret_authority = str_slice(*target, scheme, end);
-  *target = str_slice(*target, end, target->len);
-  return true;
-}
-
-static int read_target(struct http1_decoder *d, struct str target, struct str *absolute) {
-  struct head *head = d->head;
-  if (head->is_connect)
-    return head_authority_is_valid(target) ? 0 : bad(d);
-  if (str_eq(target, STR("*"))) {
-    head->path = target;
-    return str_eq(head->method, STR("OPTIONS")) ? 0 : bad(d);
-  }
-  if (target.len == 0 || (target.ptr[0] != '/' && !split_absolute(&target, absolute)))
-    return bad(d);
-  if (absolute->ptr && !head_authority_is_valid(*absolute))
-    return bad(d);
-  if (target.len == 0 || target.ptr[0] == '#') {
-    head->path = STR("/");
-    return 0;
-  }
-  if (target.ptr[0] == '?') { // "http://host?query"
-    ptrdiff_t hash = str_find_char(target, '#');
-    head->path = STR("/");
-    head->query = str_slice(target, 1, hash < 0 ? target.len : (size_t)hash);
-    return 0;
-  }
-  size_t len = target.len;
-  char *path = d->start + (target.ptr - d->start);
-  if (!head_path_normalize(path, &len, d->rules->path))
-    return fail(d, 400, STR("path_normalization_failed"));
-  ptrdiff_t query = str_find_char((struct str){path, len}, '?');
-  head->path = (struct str){path, query < 0 ? len : (size_t)query};
-  head->query = query < 0 ? STR_NULL : (struct str){path + query + 1, len - (size_t)query - 1};
-  return 0;
-}
-
-static int read_request_line(struct http1_decoder *d, struct str line, struct str *absolute) {
-  ptrdiff_t first = str_find_char(line, ' ');
-  if (first <= 0 || line.len < (size_t)first + 11)
-    return bad(d);
-  struct str rest = str_slice(line, (size_t)first + 1, line.len);
-  ptrdiff_t second = str_find_char(rest, ' ');
-  if (second <= 0)
-    return bad(d);
-  struct str version = str_slice(rest, (size_t)second + 1, rest.len);
-  if (str_find_char(version, ' ') >= 0)
-    return bad(d);
-  if (!read_version(version, &d->head->minor))
-    return str_starts(version, STR("HTTP/")) ? fail(d, 505, STR("http1.unsupported_version"))
-                                             : bad(d);
-  d->head->method = str_slice(line, 0, (size_t)first);
-  head_classify_method(d->head);
-  return read_target(d, str_slice(rest, 0, (size_t)second), absolute);
-}
-
-static int read_status_line(struct http1_decoder *d, struct str line) {
-  // "HTTP/1.1 200" and then nothing, or a space and a reason.
-  if (line.len < 12 || !read_version(str_slice(line, 0, 8), &d->head->minor) ||
-      line.ptr[8] != ' ' || (line.len > 12 && line.ptr[12] != ' '))
-    return bad(d);
-  int status = 0;
-  for (int i = 9; i < 12; i++) {
-    if (line.ptr[i] < '0' || line.ptr[i] > '9')
-      return bad(d);
-    status = status * 10 + (line.ptr[i] - '0');
-  }
-  if (status < 100 || status > 599)
-    return bad(d);
-  d->head->status = status;
-  return 0;
 }
 
 static bool is_digits(struct str text) {
@@ -249,7 +73,7 @@ static int read_framing(struct http1_decoder *d) {
   if (lengths > 0 && encodings > 0)
     return fail(d, 400, STR("http1.content_length_and_chunked_not_allowed"));
   if (lengths > 1)
-    return fail(d, 400, STR("http1.content_length_not_allowed"));
+    return bad(d);
   if (encodings > 0) {
     if (head->minor == 0)
       return fail(d, 400, STR("http1.transfer_encoding_not_allowed"));
@@ -301,8 +125,9 @@ static int read_connection(struct http1_decoder *d) {
   return 0;
 }
 
-static int read_host(struct http1_decoder *d, struct str absolute) {
+static int read_host(struct http1_decoder *d) {
   struct head *head = d->head;
+  struct str absolute = d->absolute;
   unsigned hosts = head_count(head, HEAD_HOST);
   if (hosts > 1)
     return bad(d);
@@ -319,46 +144,18 @@ static int read_host(struct http1_decoder *d, struct str absolute) {
 
 static int finish_head(struct http1_decoder *d) {
   struct head *head = d->head;
-  size_t first = check_lines(d);
-  if (first == 0)
-    return bad(d);
-  struct str line = {d->start, first}, absolute = STR_NULL;
-  int rc = d->is_response ? read_status_line(d, line) : read_request_line(d, line, &absolute);
-  if (rc == 0)
-    rc = read_framing(d);
-  if (rc == 0)
-    rc = read_connection(d);
-  if (rc != 0)
-    return rc;
+  if (read_framing(d) != 0 || read_connection(d) != 0)
+    return -1;
   if (d->is_response) {
     // A body that may not be there comes, perhaps, and would be taken for the next answer.
     if (head->status == 204 && (head->length > 0 || head_count(head, HEAD_TRANSFER_ENCODING) > 0))
       head->keep_alive = false;
     return 0;
   }
-  rc = read_host(d, absolute);
   const struct head_field *expect = head_find(head, HEAD_EXPECT);
   head->expects_continue =
       expect && head->minor == 1 && str_eq_nocase(expect->value, STR("100-continue"));
-  return rc;
-}
-
-static enum http1_event fault_of(struct http1_decoder *d, llhttp_errno_t error) {
-  if (d->fault.status != 0)
-    return HTTP1_FAULT;
-  bool length = !d->head_done && (head_find(d->head, HEAD_CONTENT_LENGTH) ||
-                                  str_eq_nocase(d->name, STR("content-length")));
-  bool encoding = !d->head_done && (head_find(d->head, HEAD_TRANSFER_ENCODING) ||
-                                    str_eq_nocase(d->name, STR("transfer-encoding")));
-  if (length && encoding)
-    (void)fail(d, 400, STR("http1.content_length_and_chunked_not_allowed"));
-  else if (error == HPE_INVALID_TRANSFER_ENCODING)
-    (void)fail(d, 501, STR("http1.invalid_transfer_encoding"));
-  else if (error == HPE_PAUSED_H2_UPGRADE)
-    (void)fail(d, 505, STR("http1.unsupported_version"));
-  else
-    (void)bad(d);
-  return HTTP1_FAULT;
+  return read_host(d);
 }
 
 // The empty lines that a client may send before a request (RFC 9112 2.2).
@@ -396,6 +193,65 @@ static enum http1_event decode_body(struct http1_decoder *d, const char *data, s
   return event;
 }
 
+// Whether the field is left out, or the whole request refused.
+static bool has_underscore(const struct http1_decoder *d, struct str name) {
+  return d->rules->underscores != HTTP1_UNDERSCORES_ALLOW && str_find_char(name, '_') >= 0;
+}
+
+static int read_field(struct http1_decoder *d, size_t len) {
+  struct str name, value;
+  if (!http1_line_field(d->line, len, &name, &value))
+    return bad(d);
+  if (d->head->count + d->dropped >= HEAD_FIELDS_MAX)
+    return fail(d, 431, STR("request_headers_too_large"));
+  if (!has_underscore(d, name)) {
+    head_add_lower(d->head, name, value);
+    return 0;
+  }
+  if (d->rules->underscores == HTTP1_UNDERSCORES_REJECT)
+    return fail(d, 400, STR("http1.unexpected_underscore"));
+  d->dropped++;
+  return 0;
+}
+
+static int read_first(struct http1_decoder *d, size_t len) {
+  struct http1_fault found =
+      d->is_response ? http1_line_status(d->line, len, d->head)
+                     : http1_line_request(d->line, len, d->rules->path, d->head, &d->absolute);
+  return found.status == 0 ? 0 : fault(d, found);
+}
+
+static bool is_first(const struct http1_decoder *d) {
+  return d->line == d->start;
+}
+
+// A line that is not all there yet, of which the bytes from `from` on are new: what can be no head
+// is refused now, not when the peer sends an end of line that may never come.
+static int read_part(struct http1_decoder *d, const char *from, const char *end) {
+  bool can_be =
+      http1_line_may_hold(from, (size_t)(end - from)) &&
+      (!is_first(d) || http1_line_may_begin(d->line, (size_t)(end - d->line), d->is_response));
+  return can_be ? 0 : bad(d);
+}
+
+// Reads lines up to the empty one; returns the byte behind what was read.
+static char *read_lines(struct http1_decoder *d, char *from, char *end, bool *ret_done) {
+  while (from < end) {
+    char *lf = memchr(from, '\n', (size_t)(end - from));
+    if (!lf) {
+      (void)read_part(d, from, end);
+      return end;
+    }
+    size_t len = (size_t)(lf - d->line);
+    from = lf + 1;
+    *ret_done = len == 1 && d->line[0] == '\r' && !is_first(d);
+    if (*ret_done || (is_first(d) ? read_first(d, len) : read_field(d, len)) != 0)
+      return from;
+    d->line = from;
+  }
+  return from;
+}
+
 static enum http1_event decode_head(struct http1_decoder *d, char *data, size_t len,
                                     size_t *ret_used) {
   size_t skipped = 0;
@@ -405,20 +261,17 @@ static enum http1_event decode_head(struct http1_decoder *d, char *data, size_t 
     // A lone CR may be the first half of an empty line: leave it for the next call.
     if (skipped == len || (len - skipped == 1 && data[skipped] == '\r' && !d->is_response))
       return HTTP1_MORE;
-    d->start = data + skipped;
+    d->start = d->line = data + skipped;
   }
-  llhttp_errno_t error = llhttp_execute(d->parser, data + skipped, len - skipped);
-  size_t used = error == HPE_OK ? len - skipped
-                                : (size_t)(llhttp_get_error_pos(d->parser) - (data + skipped));
-  *ret_used = skipped + used;
-  d->head_len += used;
+  bool done = false;
+  char *behind = read_lines(d, data + skipped, data + len, &done);
+  *ret_used = (size_t)(behind - data);
+  d->head_len += *ret_used - skipped;
   if (d->head_len > HEAD_BYTES_MAX)
     (void)fail(d, 431, STR("request_headers_too_large"));
   if (d->fault.status != 0)
     return HTTP1_FAULT;
-  if (error == HPE_OK)
-    return HTTP1_MORE;
-  return error == HPE_PAUSED ? on_head(d) : fault_of(d, error);
+  return done ? on_head(d) : HTTP1_MORE;
 }
 
 enum http1_event http1_decode(struct http1_decoder *d, char *data, size_t len, size_t *ret_used,
@@ -435,5 +288,6 @@ enum http1_event http1_decode(struct http1_decoder *d, char *data, size_t len, s
 enum http1_event http1_decode_eof(struct http1_decoder *d) {
   if (d->fault.status == 0 && d->head_done && http1_frame_eof(&d->frame) == HTTP1_END)
     return HTTP1_END;
-  return fault_of(d, HPE_INVALID_EOF_STATE);
+  (void)bad(d);
+  return HTTP1_FAULT;
 }

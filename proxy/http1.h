@@ -1,45 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1 bytes -> heads, pieces of body and ends. http1.c is the only file that knows llhttp and,
-// with http1_write.c, the only one that knows what a line of HTTP/1 looks like. It refuses
+// HTTP/1 bytes -> heads, pieces of body and ends. With http1_line.c (one line of a head),
+// http1_frame.c (bodies) and http1_write.c it is all that knows what HTTP/1 looks like. It refuses
 // everything that two readers could understand differently (docs/dataplane.md 6.4), so nothing
-// behind it sees a doubtful message. llhttp reads heads only; bodies are http1_frame.c's. Used by
-// connections (requests) and by upstream (responses). Pure but for its own parser state.
+// behind it sees a doubtful message. Used by connections (requests) and by upstream (responses).
+// Pure but for its own state.
 #pragma once
 
-#include "proxy/head_path.h"
 #include "proxy/http1_frame.h"
-
-struct llhttp__internal_s;
-
-enum http1_underscores {
-  HTTP1_UNDERSCORES_ALLOW,
-  HTTP1_UNDERSCORES_REJECT,
-  HTTP1_UNDERSCORES_DROP
-};
-
-// How requests are read; all zero is Envoy's and Istio's default.
-struct http1_rules {
-  enum head_path_mode path;
-  enum http1_underscores underscores; // in header names: some backends take them for dashes
-  uint64_t body_max;                  // 0: no limit
-};
-
-struct http1_fault {
-  int status;         // what a client is answered: 400, 413, 431, 501, 505
-  struct str details; // response code details, static
-};
+#include "proxy/http1_line.h"
 
 struct http1_decoder {
-  struct llhttp__internal_s *parser; // owned
   struct head *head;
   struct http1_fault fault;
   bool is_response;
-  bool head_done;         // reported
-  bool no_body;           // responses to HEAD, 1xx, 204, 304: whatever their fields say
-  char *start;            // first byte of the head, NULL before it
-  size_t head_len;        // bytes of the head so far
-  unsigned dropped;       // fields that the rules leave out
-  struct str name, value; // of the field being read
+  bool head_done;      // reported
+  bool no_body;        // responses to HEAD, 1xx, 204, 304: whatever their fields say
+  char *start;         // first byte of the head, NULL before it
+  char *line;          // first byte of the line being read
+  size_t head_len;     // bytes of the head so far
+  unsigned dropped;    // fields that the rules leave out
+  struct str absolute; // the authority of an absolute target
   struct http1_frame frame;
   const struct http1_rules *rules;
 };

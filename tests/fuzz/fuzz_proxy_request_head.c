@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Request bytes in two cuts: the same events as in one, views within the buffer, and what was
-// accepted can be written and read again.
+// Request bytes in two cuts: the same events as in one, views within the buffer, what was accepted
+// is a head to llhttp, too, and can be written and read again.
 #include "manifests/base/bug.h"
 #include "proxy/http1.h"
 #include "proxy/http1_write.h"
+#include "support_proxy_oracle.h"
 
 #include <string.h>
 
@@ -32,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   http1_decoder_init(&decoder, false, NULL);
   memcpy(bytes, data, size);
   enum http1_event whole = read_head(&decoder, bytes, size, size, &head);
+  if (whole == HTTP1_HEAD)
+    oracle_check_head(false, (const char *)data + (decoder.start - bytes), decoder.head_len, &head);
   memcpy(bytes, data, size);
   enum http1_event parts = read_head(&decoder, bytes, size, data[0] % size, &head);
   BUG_ON((whole == HTTP1_HEAD) != (parts == HTTP1_HEAD));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Response bytes, whole messages one after the other, to GET and to HEAD.
+// Response bytes, whole messages one after the other, to GET and to HEAD; every head accepted is
+// one to llhttp, too.
 #include "manifests/base/bug.h"
 #include "proxy/http1.h"
+#include "support_proxy_oracle.h"
 
 #include <string.h>
 
@@ -24,8 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     enum http1_event event = http1_decode(&decoder, bytes + at, size - at, &used, &piece);
     at += used;
     BUG_ON(at > size);
-    if (event == HTTP1_HEAD)
+    if (event == HTTP1_HEAD) {
       BUG_ON(head.status < 100 || head.status > 599);
+      oracle_check_head(true, (const char *)data + (decoder.start - bytes), decoder.head_len,
+                        &head);
+    }
     if (event == HTTP1_BODY)
       BUG_ON(piece.len == 0 || piece.ptr < bytes || piece.ptr + piece.len > bytes + size);
     if (event == HTTP1_END)

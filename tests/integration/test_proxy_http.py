@@ -176,7 +176,7 @@ def test_a_refused_request_is_in_the_log():
             wait_for("two lines", lambda: log.exists() and log.read_text().count("\n") >= 2)
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         equal([(x["method"], x["path"], x["response_code"], x["response_flags"], x["response_code_details"]) for x in lines],
-              [("GET", "/x", 400, "DPE", "missing_host_header"), (None, None, 431, "-", "request_headers_too_large")], "lines")
+              [("GET", "/x", 400, "DPE", "missing_host_header"), ("GET", "/y", 431, "-", "request_headers_too_large")], "lines")
 
 
 main(globals())

@@ -26,7 +26,8 @@ static void read(struct retry_policy *route, int64_t timeout_ms, bool is_interna
     struct str name;
     size_t at = (size_t)(line.ptr - lines);
     if (str_next(&line, ':', &name))
-      assert_true(head_add_wire(&head, lines + at, name.len, str_trim(line)));
+      head_add_lower(&head, (struct str){lines + at, head_lower_token(lines + at, name.len)},
+                     str_trim(line));
   }
   memset(&wishes, 0, sizeof wishes);
   policy = (struct exchange_policy){0};
