@@ -21,7 +21,7 @@ struct http_transfer {
   struct http_op *op;
   enum transfer_state state;
   CURL *easy;
-  struct curl_slist *headers;
+  struct curl_slist *headers, *connect_to;
   struct arena arena; // what the request brought
   struct str shown;   // "GET https://host/path", for messages
   struct buf head, body;
@@ -131,6 +131,7 @@ static void finish(struct http_transfer *transfer) {
   curl_multi_remove_handle(client->multi, transfer->easy); // harmless when it was never added
   curl_easy_cleanup(transfer->easy);
   curl_slist_free_all(transfer->headers);
+  curl_slist_free_all(transfer->connect_to);
   unlink_transfer(transfer);
   struct http_op *op = transfer->op;
   op->transfer = NULL;
@@ -344,10 +345,36 @@ static size_t on_body(char *ptr, size_t size, size_t count, void *data) {
 
 // ---- starting ----
 
-static void add_header(struct http_transfer *transfer, const char *line) {
-  struct curl_slist *longer = curl_slist_append(transfer->headers, line);
+static void add_line(struct curl_slist **list, const char *line) {
+  struct curl_slist *longer = curl_slist_append(*list, line);
   BUG_ON(!longer);
-  transfer->headers = longer;
+  *list = longer;
+}
+
+static void add_header(struct http_transfer *transfer, const char *line) {
+  add_line(&transfer->headers, line);
+}
+
+// libcurl names and checks the server by the URL's host: so the URL gets the name, and the
+// connection and the Host header go where the URL said.
+static void set_server_name(struct http_transfer *transfer, struct str name) {
+  char *url = NULL, *host = NULL, *port = NULL, *named = NULL;
+  CURLU *parts = curl_url();
+  curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
+  if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+      curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+      curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+      curl_url_set(parts, CURLUPART_HOST, arena_str(&transfer->arena, name).ptr, 0) == CURLUE_OK &&
+      curl_url_get(parts, CURLUPART_URL, &named, 0) == CURLUE_OK) {
+    add_line(&transfer->connect_to, arena_printf(&transfer->arena, "::%s:%s", host, port).ptr);
+    add_header(transfer, arena_printf(&transfer->arena, "Host: %s:%s", host, port).ptr);
+    curl_easy_setopt(transfer->easy, CURLOPT_URL, named); // copied
+    curl_easy_setopt(transfer->easy, CURLOPT_CONNECT_TO, transfer->connect_to);
+  }
+  curl_free(host);
+  curl_free(port);
+  curl_free(named);
+  curl_url_cleanup(parts);
 }
 
 static void set_headers(struct http_transfer *transfer, const struct http_request *request) {
@@ -387,6 +414,8 @@ static void set_security(struct http_transfer *transfer, const struct http_reque
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   }
+  if (request->tls.server_name.len)
+    set_server_name(transfer, request->tls.server_name);
   if (request->user.len) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
     curl_easy_setopt(easy, CURLOPT_USERNAME, arena_str(&transfer->arena, request->user).ptr);
@@ -411,8 +440,12 @@ static void set_options(struct http_transfer *transfer, const struct http_reques
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, transfer->chunk ? 1L : 0L);
-  if (is_loopback)
+  if (request->proxy.len) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, arena_str(&transfer->arena, request->proxy).ptr);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  } else if (is_loopback) {
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); // $http_proxy is not meant for this machine
+  }
   if (request->body.len || !str_eq_z(str_of(method), "GET")) {
     struct str body = arena_str(&transfer->arena, request->body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);

@@ -24,6 +24,7 @@ struct http_tls {
   struct str ca_pem;            // trust only this
   struct str cert_pem, key_pem; // our own certificate, for client authentication
   bool insecure;                // do not verify the server at all
+  struct str server_name;       // what the certificate must say; empty: the URL's host
 };
 
 struct http_request {
@@ -35,6 +36,7 @@ struct http_request {
   struct str bearer;         // sent as "Authorization: Bearer ..."
   struct str user, password; // basic authentication, when user is not empty
   struct http_tls tls;
+  struct str proxy;    // URL of a proxy; empty: the environment's (none for this machine)
   int64_t deadline_ms; // whole replies: until the end; streams: until the head of the reply. 0:
                        // HTTP_DEADLINE_MS
   int64_t idle_ms;     // streams: longest silence after the head; 0: no bound

@@ -4,13 +4,14 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/limits.h"
-#include "manifests/source/file.h"
+#include "manifests/source/kube_credentials.h"
 #include "manifests/source/kube_path.h"
 #include "manifests/source/kube_status.h"
 
+#include <uv.h>
+
 #define AS_TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
-#define TOKEN_AGE_MS 60000
-#define TOKEN_MAX (64u << 10)
+#define RETRY_MAX_MS 10000 // one wait for a busy server
 #define PAGE_MIN                                                                                   \
   20 // a page whose reply is over a limit is asked for again in smaller ones, down to this
 
@@ -18,9 +19,8 @@ struct kube_client {
   struct http_client *http;
   const struct kube_config *config;
   char *user_agent;
-  struct arena token_arena;
-  struct str token;
-  int64_t token_read_ms; // 0: never
+  struct kube_credentials *credentials;
+  int64_t patience_ms;
 };
 
 struct kube_call {
@@ -29,6 +29,12 @@ struct kube_call {
   kube_done_fn done;
   kube_chunk_fn chunk;
   struct http_op http;
+  struct credential_wait wait; // for the credentials
+  uv_timer_t timer;            // the wait for a busy server
+  bool waiting, pausing, canceled, shown_again;
+  int64_t patience_left_ms;
+  uint64_t shown;     // which credentials
+  struct str asked;   // path and query of the request that runs
   struct arena arena; // the request
   struct kube_request request;
   bool is_raw;
@@ -47,13 +53,14 @@ struct kube_client *kube_client_new(struct http_client *http, const struct kube_
   client->http = http;
   client->config = config;
   client->user_agent = xstrdup(user_agent);
+  client->credentials = kube_credentials_new(http_client_loop(http), config);
   return client;
 }
 
 void kube_client_free(struct kube_client *client) {
   if (!client)
     return;
-  arena_dispose(&client->token_arena);
+  kube_credentials_free(client->credentials);
   xfree(client->user_agent);
   xfree(client);
 }
@@ -66,31 +73,21 @@ const struct kube_config *kube_client_config(const struct kube_client *client) {
   return client->config;
 }
 
-// A token that cannot be read again is kept: the server says whether it is still good.
-static struct str current_token(struct kube_client *client) {
-  const struct kube_config *config = client->config;
-  if (!config->token_file.len)
-    return config->token;
-  int64_t now_ms = clock_mono_ms();
-  if (client->token_read_ms && now_ms - client->token_read_ms < TOKEN_AGE_MS)
-    return client->token;
-  struct arena arena = {0};
-  struct str token;
-  if (file_read(config->token_file.ptr, TOKEN_MAX, &arena, &token, NULL) == RC_OK) {
-    arena_dispose(&client->token_arena);
-    client->token_arena = arena;
-    client->token = str_trim(token);
-  } else {
-    arena_dispose(&arena);
-  }
-  client->token_read_ms = now_ms ? now_ms : 1;
-  return client->token;
+void kube_client_be_patient(struct kube_client *client, int64_t ms) {
+  client->patience_ms = ms;
+}
+
+static void on_call_closed(uv_handle_t *handle) {
+  xfree(container_of((uv_timer_t *)handle, struct kube_call, timer));
 }
 
 static void call_free(struct kube_call *call) {
   arena_dispose(&call->arena);
   arena_dispose(&call->result_arena);
-  xfree(call);
+  if (call->timer.loop)
+    uv_close((uv_handle_t *)&call->timer, on_call_closed);
+  else
+    xfree(call);
 }
 
 // ---- sending ----
@@ -104,7 +101,7 @@ static void on_http_chunk(struct http_op *http, int status, struct str bytes) {
   call->chunk(call->op, bytes);
 }
 
-static int send(struct kube_call *call, struct str path, struct err *err) {
+static int send_now(struct kube_call *call, struct err *err) {
   struct kube_client *client = call->client;
   const struct kube_config *config = client->config;
   const struct kube_request *asked = &call->request;
@@ -117,26 +114,44 @@ static int send(struct kube_call *call, struct str path, struct err *err) {
   };
   struct http_request request = {
       .method = kube_path_method(asked->verb),
-      .url = arena_printf(&call->arena, "%.*s%.*s", STR_ARG(config->server), STR_ARG(path)),
+      .url = arena_printf(&call->arena, "%.*s%.*s", STR_ARG(config->server), STR_ARG(call->asked)),
       .headers = headers,
       .header_count = call->body.len ? 3 : 2,
       .body = call->body,
-      .bearer = current_token(client),
-      .user = config->user,
-      .password = config->password,
-      .tls = config->tls,
       .deadline_ms = asked->deadline_ms,
   };
+  call->shown = kube_credentials_fill(client->credentials, &request);
   if (!call->chunk)
     return http_start(client->http, &request, &call->http, on_http_done, err);
   request.idle_ms = call->idle_ms;
   return http_stream(client->http, &request, &call->http, on_http_chunk, on_http_done, err);
 }
 
+static void end(struct kube_call *call, struct kube_reply *reply, const struct err *err);
+
+static void on_credentials(struct credential_wait *wait, const struct err *err) {
+  struct kube_call *call = container_of(wait, struct kube_call, wait);
+  struct kube_reply answer = {0};
+  struct err failure = {0};
+  call->waiting = false;
+  if (!err && send_now(call, &failure) == RC_OK)
+    return;
+  end(call, &answer, err ? err : &failure);
+}
+
+static int ask(struct kube_call *call, struct str path, struct err *err) {
+  call->asked = path;
+  if (!kube_credentials_must_wait(call->client->credentials))
+    return send_now(call, err);
+  call->waiting = true;
+  kube_credentials_wait(call->client->credentials, &call->wait, on_credentials);
+  return RC_OK;
+}
+
 static int send_page(struct kube_call *call, struct str token, struct err *err) {
   struct str query = kube_path_query(&call->arena, &call->request, NULL, call->page, token);
-  return send(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)),
-              err);
+  return ask(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)),
+             err);
 }
 
 // ---- replies ----
@@ -188,6 +203,46 @@ static bool start_over(struct kube_call *call, int rc) {
   return send_page(call, STR_NULL, NULL) == RC_OK;
 }
 
+// ---- another try ----
+
+// Nothing of such a request was done, and nothing of its reply was handed on.
+static bool shows_again(struct kube_call *call, int rc) {
+  bool refused = rc == RC_UNAUTHORIZED || rc == RC_DENIED;
+  if (!refused || call->shown_again || call->canceled ||
+      !kube_credentials_refused(call->client->credentials, call->shown))
+    return false;
+  call->shown_again = true;
+  return ask(call, call->asked, NULL) == RC_OK;
+}
+
+static void on_pause_over(uv_timer_t *timer) {
+  struct kube_call *call = container_of(timer, struct kube_call, timer);
+  struct kube_reply answer = {0};
+  struct err err = {0};
+  call->pausing = false;
+  if (call->canceled)
+    err_set(&err, RC_CANCELED, "%.*s: canceled", STR_ARG(call->path));
+  else if (ask(call, call->asked, &err) == RC_OK)
+    return;
+  end(call, &answer, &err);
+}
+
+static bool waits_for_busy_server(struct kube_call *call, const struct http_reply *reply,
+                                  const struct json *body) {
+  bool busy = reply->status == 429 ||
+              (reply->status == 503 && http_reply_header(reply, "Retry-After").len > 0);
+  int64_t ms = kube_status_retry_after_ms(reply, body);
+  ms = ms < 1000 ? 1000 : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
+  if (!busy || call->canceled || ms > call->patience_left_ms)
+    return false;
+  call->patience_left_ms -= ms;
+  call->pausing = true;
+  if (!call->timer.loop)
+    uv_timer_init(http_client_loop(call->client->http), &call->timer);
+  uv_timer_start(&call->timer, on_pause_over, (uint64_t)ms, 0);
+  return true;
+}
+
 static struct str what(struct kube_call *call) {
   return arena_printf(&call->arena, "%s %.*s", kube_path_method(call->request.verb),
                       STR_ARG(call->path));
@@ -216,13 +271,17 @@ static void on_http_done(struct http_op *http, const struct http_reply *reply,
   struct kube_call *call = container_of(http, struct kube_call, http);
   struct kube_reply answer = {0};
   if (err) {
-    if (!start_over(call, err->rc))
+    // A certificate of ours that the server does not take any more ends the connection.
+    if (err->rc == RC_UNAVAILABLE || err->rc == RC_IO)
+      kube_credentials_reread(call->client->credentials);
+    if (!start_over(call, err->rc) && !(err->rc == RC_DENIED && shows_again(call, err->rc)))
       end(call, &answer, err);
     return;
   }
   struct err failure = {0};
   int rc = read_reply(call, reply, &answer, &failure);
-  if (rc && start_over(call, rc))
+  if (rc && (start_over(call, rc) || (reply->status == 401 && shows_again(call, rc)) ||
+             waits_for_busy_server(call, reply, answer.object)))
     return;
   bool is_list = call->request.verb == KUBE_LIST && !call->is_raw;
   bool more = false;
@@ -237,8 +296,6 @@ static void on_http_done(struct http_op *http, const struct http_reply *reply,
   answer.retry_after_ms = kube_status_retry_after_ms(reply, answer.object);
   answer.text = reply->body;
   answer.head = reply->head;
-  if (rc == RC_UNAUTHORIZED)
-    call->client->token_read_ms = 0; // the token may have been replaced
   end(call, &answer, rc ? &failure : NULL);
 }
 
@@ -251,6 +308,7 @@ static struct kube_call *call_new(struct kube_client *client, struct kube_op *op
   call->client = client;
   call->op = op;
   call->done = done;
+  call->patience_left_ms = client->patience_ms;
   return call;
 }
 
@@ -318,7 +376,7 @@ int kube_start(struct kube_client *client, const struct kube_request *request, s
   struct str query = kube_path_query(&call->arena, copy, client->user_agent, 0, STR_NULL);
   return launch(
       call,
-      send(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)), err));
+      ask(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)), err));
 }
 
 int kube_start_raw(struct kube_client *client, struct str path, int64_t deadline_ms,
@@ -327,7 +385,7 @@ int kube_start_raw(struct kube_client *client, struct str path, int64_t deadline
   call->is_raw = true;
   call->request.deadline_ms = deadline_ms;
   call->path = arena_str(&call->arena, path);
-  return launch(call, send(call, call->path, err));
+  return launch(call, ask(call, call->path, err));
 }
 
 int kube_stream(struct kube_client *client, struct str path, int64_t idle_ms, struct kube_op *op,
@@ -337,12 +395,20 @@ int kube_stream(struct kube_client *client, struct str path, int64_t idle_ms, st
   call->chunk = chunk;
   call->idle_ms = idle_ms;
   call->path = arena_str(&call->arena, path);
-  return launch(call, send(call, call->path, err));
+  return launch(call, ask(call, call->path, err));
 }
 
 void kube_cancel(struct kube_op *op) {
-  if (op->call)
-    http_cancel(&op->call->http);
+  struct kube_call *call = op->call;
+  if (!call)
+    return;
+  call->canceled = true;
+  if (call->waiting)
+    kube_credentials_cancel(call->client->credentials, &call->wait);
+  else if (call->pausing)
+    uv_timer_start(&call->timer, on_pause_over, 0, 0);
+  else
+    http_cancel(&call->http);
 }
 
 bool kube_is_running(const struct kube_op *op) {

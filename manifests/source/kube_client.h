@@ -69,9 +69,15 @@ typedef void (*kube_done_fn)(struct kube_op *op, const struct kube_reply *reply)
 typedef void (*kube_chunk_fn)(struct kube_op *op, struct str bytes);
 
 // Both arguments must outlive the client. user_agent: "serin-operator" and the like; also the field
-// manager's name where a request names none and the server wants one.
+// manager's name where a request names none and the server wants one. Credentials that the server
+// refuses (401), or a handshake that fails, are fetched anew and shown once more before a request
+// fails.
 struct kube_client *kube_client_new(struct http_client *http, const struct kube_config *config,
                                     const char *user_agent);
+// A busy server's 429 or 503 with Retry-After is waited for and asked again, up to `ms` in all for
+// each request (0, as at first: never; the reply says retry_after_ms). For commands: who plans
+// anew anyway should not.
+void kube_client_be_patient(struct kube_client *client, int64_t ms);
 // After the last `done`.
 void kube_client_free(struct kube_client *client);
 struct http_client *kube_client_http(struct kube_client *client);

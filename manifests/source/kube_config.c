@@ -39,10 +39,8 @@ int kube_config_files_add(struct kube_config_files *files, struct str text, stru
   return RC_OK;
 }
 
-// The entry `name` of a list ("contexts") and below it `field` ("context"); the first file that has
-// it wins.
-static const struct json *find_named(const struct kube_config_files *files, const char *list,
-                                     const char *field, struct str name, struct str *ret_file) {
+const struct json *kube_config_find(const struct kube_config_files *files, const char *list,
+                                    const char *field, struct str name, struct str *ret_file) {
   for (size_t i = 0; i < files->count; i++)
     JSON_EACH(item, json_get(files->items[i].root, list))
   if (str_eq(json_get_string(item, "name"), name)) {
@@ -52,7 +50,7 @@ static const struct json *find_named(const struct kube_config_files *files, cons
   return NULL;
 }
 
-static struct str names_of(const struct kube_config_files *files, const char *list) {
+struct str kube_config_names(const struct kube_config_files *files, const char *list) {
   struct str names = STR("");
   for (size_t i = 0; i < files->count; i++)
     JSON_EACH(item, json_get(files->items[i].root, list)) {
@@ -63,7 +61,7 @@ static struct str names_of(const struct kube_config_files *files, const char *li
   return names.len ? names : STR("none");
 }
 
-static struct str all_files(const struct kube_config_files *files) {
+struct str kube_config_paths(const struct kube_config_files *files) {
   struct str paths = STR("");
   for (size_t i = 0; i < files->count; i++)
     paths = arena_printf(files->arena, "%.*s%s%.*s", STR_ARG(paths), paths.len ? ":" : "",
@@ -71,10 +69,9 @@ static struct str all_files(const struct kube_config_files *files) {
   return paths;
 }
 
-// A PEM given inline in base64 (`data`), or as a file (`name`); the inline one wins, as in
-// client-go.
-static int read_pem(struct arena *arena, const struct json *from, const char *name,
-                    const char *data, struct str file, struct str *ret_pem, struct err *err) {
+int kube_config_pem(struct arena *arena, const struct json *from, const char *name,
+                    const char *data, struct str file, struct str *ret_pem, struct str *ret_path,
+                    struct err *err) {
   struct str inline_text = json_get_string(from, data), path = json_get_string(from, name);
   if (inline_text.len) {
     if (!base64_decode(inline_text, arena, ret_pem))
@@ -83,20 +80,42 @@ static int read_pem(struct arena *arena, const struct json *from, const char *na
   }
   if (path.len == 0)
     return RC_OK;
-  int rc = file_read(file_beside(arena, file, path).ptr, PEM_MAX, arena, ret_pem, err);
+  *ret_path = file_beside(arena, file, path);
+  int rc = file_read(ret_path->ptr, PEM_MAX, arena, ret_pem, err);
   return rc ? err_wrap(err, rc, "%.*s: %s", STR_ARG(file), name) : RC_OK;
 }
 
-static int read_cluster(const struct kube_config_files *files, struct str name,
-                        struct kube_config *config, struct err *err) {
+static int read_connection(const struct json *cluster, struct str file, struct str name,
+                           struct kube_config *config, struct err *err) {
   struct arena *arena = &config->arena;
+  config->proxy = arena_str(arena, json_get_string(cluster, "proxy-url"));
+  config->tls.server_name = arena_str(arena, json_get_string(cluster, "tls-server-name"));
+  config->tls.insecure = json_is_true(json_get(cluster, "insecure-skip-tls-verify"));
+  if (config->proxy.len && !str_starts(config->proxy, STR("http://")) &&
+      !str_starts(config->proxy, STR("https://")) && !str_starts(config->proxy, STR("socks5://")))
+    return err_set(err, RC_UNSUPPORTED,
+                   "%.*s: proxy-url of cluster \"%.*s\": expected http://, https:// or socks5://",
+                   STR_ARG(file), STR_ARG(name));
+  int rc = kube_config_pem(arena, cluster, "certificate-authority", "certificate-authority-data",
+                           file, &config->tls.ca_pem, &config->ca_file, err);
+  if (rc == RC_OK && config->tls.insecure && config->tls.ca_pem.len) // as client-go
+    rc = err_set(err, RC_INVALID,
+                 "%.*s: cluster \"%.*s\" has a certificate-authority and "
+                 "insecure-skip-tls-verify: keep one",
+                 STR_ARG(file), STR_ARG(name));
+  return rc;
+}
+
+static int read_cluster(const struct kube_config_files *files, struct str name,
+                        struct kube_config *config, const struct json **ret_cluster,
+                        struct err *err) {
   struct str file;
-  const struct json *cluster = find_named(files, "clusters", "cluster", name, &file);
+  const struct json *cluster = kube_config_find(files, "clusters", "cluster", name, &file);
   if (!cluster)
     return err_set(err, RC_INVALID,
                    "%.*s: context \"%.*s\" names cluster \"%.*s\"; there are: %.*s",
-                   STR_ARG(all_files(files)), STR_ARG(config->context), STR_ARG(name),
-                   STR_ARG(names_of(files, "clusters")));
+                   STR_ARG(kube_config_paths(files)), STR_ARG(config->context), STR_ARG(name),
+                   STR_ARG(kube_config_names(files, "clusters")));
   struct str server = json_get_string(cluster, "server");
   while (str_ends(server, STR("/")))
     server.len--;
@@ -104,56 +123,9 @@ static int read_cluster(const struct kube_config_files *files, struct str name,
     return err_set(err, RC_INVALID,
                    "%.*s: server of cluster \"%.*s\" is \"%.*s\"; expected https://HOST:PORT",
                    STR_ARG(file), STR_ARG(name), STR_ARG(server));
-  config->server = arena_str(arena, server);
-  static const char *const unsupported[] = {"proxy-url", "tls-server-name"};
-  for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++)
-    if (json_get_string(cluster, unsupported[i]).len)
-      return err_set(err, RC_UNSUPPORTED, "%.*s: %s of cluster \"%.*s\" is not supported",
-                     STR_ARG(file), unsupported[i], STR_ARG(name));
-  config->tls.insecure = json_is_true(json_get(cluster, "insecure-skip-tls-verify"));
-  return read_pem(arena, cluster, "certificate-authority", "certificate-authority-data", file,
-                  &config->tls.ca_pem, err);
-}
-
-static int refuse_plugin(const struct json *user, struct str file, struct str name,
-                         struct err *err) {
-  struct str command = json_path_string(user, "exec.command");
-  struct str provider = json_path_string(user, "auth-provider.name");
-  if (!json_get(user, "exec") && !json_get(user, "auth-provider"))
-    return RC_OK;
-  return err_set(
-      err, RC_UNSUPPORTED,
-      "%.*s: user \"%.*s\" gets its credentials from the plugin \"%.*s\", and Serin runs "
-      "no plugins; use a kubeconfig with a token (kubectl create token SERVICEACCOUNT) or "
-      "a client certificate",
-      STR_ARG(file), STR_ARG(name), STR_ARG(command.len ? command : provider));
-}
-
-static int read_user(const struct kube_config_files *files, struct str name,
-                     struct kube_config *config, struct err *err) {
-  struct arena *arena = &config->arena;
-  struct str file;
-  if (name.len == 0)
-    return RC_OK; // no credentials at all
-  const struct json *user = find_named(files, "users", "user", name, &file);
-  if (!user)
-    return err_set(err, RC_INVALID, "%.*s: context \"%.*s\" names user \"%.*s\"; there are: %.*s",
-                   STR_ARG(all_files(files)), STR_ARG(config->context), STR_ARG(name),
-                   STR_ARG(names_of(files, "users")));
-  int rc = refuse_plugin(user, file, name, err);
-  if (rc == RC_OK)
-    rc = read_pem(arena, user, "client-certificate", "client-certificate-data", file,
-                  &config->tls.cert_pem, err);
-  if (rc == RC_OK)
-    rc = read_pem(arena, user, "client-key", "client-key-data", file, &config->tls.key_pem, err);
-  struct str token_file = json_get_string(user, "tokenFile");
-  if (token_file.len)
-    config->token_file = file_beside(arena, file, token_file);
-  else
-    config->token = arena_str(arena, str_trim(json_get_string(user, "token")));
-  config->user = arena_str(arena, json_get_string(user, "username"));
-  config->password = arena_str(arena, json_get_string(user, "password"));
-  return rc;
+  config->server = arena_str(&config->arena, server);
+  *ret_cluster = cluster;
+  return read_connection(cluster, file, name, config, err);
 }
 
 static int resolve(const struct kube_config_files *files, struct str context,
@@ -163,19 +135,21 @@ static int resolve(const struct kube_config_files *files, struct str context,
     context = json_get_string(files->items[i].root, "current-context");
   if (context.len == 0)
     return err_set(err, RC_INVALID, "%.*s has no current-context; choose one with --context: %.*s",
-                   STR_ARG(all_files(files)), STR_ARG(names_of(files, "contexts")));
+                   STR_ARG(kube_config_paths(files)),
+                   STR_ARG(kube_config_names(files, "contexts")));
   struct str file;
-  const struct json *found = find_named(files, "contexts", "context", context, &file);
+  const struct json *found = kube_config_find(files, "contexts", "context", context, &file);
   if (!found)
     return err_set(err, RC_INVALID, "%.*s has no context \"%.*s\"; there are: %.*s",
-                   STR_ARG(all_files(files)), STR_ARG(context),
-                   STR_ARG(names_of(files, "contexts")));
+                   STR_ARG(kube_config_paths(files)), STR_ARG(context),
+                   STR_ARG(kube_config_names(files, "contexts")));
   struct str ns = json_get_string(found, "namespace");
   config->context = arena_str(arena, context);
   config->origin = arena_str(arena, file);
   config->ns = ns.len ? arena_str(arena, ns) : STR("default");
-  int rc = read_cluster(files, json_get_string(found, "cluster"), config, err);
-  return rc ? rc : read_user(files, json_get_string(found, "user"), config, err);
+  const struct json *cluster = NULL;
+  int rc = read_cluster(files, json_get_string(found, "cluster"), config, &cluster, err);
+  return rc ? rc : kube_config_user(files, json_get_string(found, "user"), cluster, config, err);
 }
 
 int kube_config_files_resolve(const struct kube_config_files *files, struct str context,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which Kubernetes API to speak to, and as whom: kubeconfig files, the in-cluster service account,
-// a plain URL. Reads files; makes no connection. Plugins (exec, auth-provider) are refused with a
-// message.
+// a plain URL. Reads files; makes no connection and runs no plugin (kube_client.h does). What is
+// not supported (auth-provider, impersonation) is refused with a message.
 #pragma once
 
 #include "manifests/source/http_client.h"
+#include "manifests/source/kube_exec.h"
 
 struct kube_config {
   struct arena arena; // holds all below
@@ -12,10 +13,15 @@ struct kube_config {
   struct str ns;      // the context's namespace; "default" when it names none
   struct str context; // name of the context; empty for a URL and in-cluster
   struct str origin;  // where this comes from, for people: a path, "in-cluster", "--kube-api"
+  struct str proxy;   // proxy-url; empty: what the environment says
   struct http_tls tls;
+  // Files are read again by the client: they rotate. What they said when the configuration was
+  // read is in `tls`.
+  struct str ca_file, cert_file, key_file;
   struct str token;      // empty when there is none or token_file is used
-  struct str token_file; // read again every minute by the client (service account tokens rotate)
+  struct str token_file; // wins over token
   struct str user, password;
+  struct kube_exec exec; // a plugin that is asked for the credentials
 };
 
 struct kube_config_lookup {

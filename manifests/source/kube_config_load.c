@@ -81,9 +81,9 @@ static int load_in_cluster(const struct kube_config_lookup *lookup, struct kube_
   config.token_file = arena_printf(arena, "%s/token", folder);
   struct str token, ns;
   int rc = file_read(config.token_file.ptr, KUBECONFIG_MAX, arena, &token, err);
+  config.ca_file = arena_printf(arena, "%s/ca.crt", folder);
   if (rc == RC_OK)
-    rc = file_read(arena_printf(arena, "%s/ca.crt", folder).ptr, KUBECONFIG_MAX, arena,
-                   &config.tls.ca_pem, err);
+    rc = file_read(config.ca_file.ptr, KUBECONFIG_MAX, arena, &config.tls.ca_pem, err);
   if (rc) {
     arena_dispose(&config.arena);
     return err_wrap(err, rc, "in-cluster service account");

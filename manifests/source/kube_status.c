@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/source/kube_status.h"
 
-#define RETRY_AFTER_MAX_S 300
+#define RETRY_AFTER_MAX_S 30 // a server that is away for longer is asked in between
 
 int kube_status_code(int http_status, struct str reason) {
   if (str_eq_z(reason, "AlreadyExists"))

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PATIENCE_MS 30000 // with a server that says it is busy
+
 bool session_is_kubectl(void) {
   return strcmp(program_invocation_short_name, "kubectl-serin") == 0;
 }
@@ -52,6 +54,7 @@ int session_open(const struct common_options *common, const char *command,
   session_open_bare(session, common->timeout_ms);
   session->config = config;
   session->kube = kube_client_new(session->http, &session->config, "serin-cli");
+  kube_client_be_patient(session->kube, PATIENCE_MS);
   session->ns = common->ns.len ? common->ns : session->config.ns;
   return EXIT_DONE;
 }

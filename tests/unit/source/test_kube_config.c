@@ -20,16 +20,41 @@
   "apiVersion: v1\nkind: Config\ncurrent-context: one\n"                                           \
   "clusters:\n- name: c1\n  cluster: {server: 'https://one:6443/', certificate-authority: "        \
   "ca.pem}\n"                                                                                      \
-  "- name: c2\n  cluster: {server: 'http://two', insecure-skip-tls-verify: true}\n"                \
+  "- name: c2\n  cluster: {server: 'https://two', insecure-skip-tls-verify: true}\n"               \
+  "- name: c3\n  cluster: {server: 'http://three', proxy-url: 'socks5://p:1', "                    \
+  "tls-server-name: api.test}\n"                                                                   \
+  "- name: c4\n  cluster: {server: 'https://four', insecure-skip-tls-verify: true, "               \
+  "certificate-authority: ca.pem}\n"                                                               \
+  "- name: c5\n  cluster: {server: 'https://five', proxy-url: 'ftp://p:1'}\n"                      \
   "contexts:\n- name: one\n  context: {cluster: c1, user: u1, namespace: team1}\n"                 \
   "- name: two\n  context: {cluster: c2, user: u2}\n"                                              \
   "- name: plugin\n  context: {cluster: c2, user: u3}\n"                                           \
   "- name: lost\n  context: {cluster: nowhere, user: u1}\n"                                        \
   "- name: data\n  context: {cluster: c2, user: u4}\n"                                             \
+  "- name: plain\n  context: {cluster: c3, user: u2}\n"                                            \
+  "- name: exec\n  context: {cluster: c1, user: u5}\n"                                             \
+  "- name: files\n  context: {cluster: c1, user: u6}\n"                                            \
+  "- name: two-cas\n  context: {cluster: c4, user: u1}\n"                                          \
+  "- name: ftp\n  context: {cluster: c5, user: u1}\n"                                              \
+  "- name: half\n  context: {cluster: c1, user: u7}\n"                                             \
+  "- name: provider\n  context: {cluster: c2, user: u8}\n"                                         \
+  "- name: other\n  context: {cluster: c2, user: u9}\n"                                            \
+  "- name: both\n  context: {cluster: c2, user: u10}\n"                                            \
+  "- name: talks\n  context: {cluster: c2, user: u11}\n"                                           \
   "users:\n- name: u1\n  user: {token: ' abc '}\n"                                                 \
   "- name: u2\n  user: {username: ann, password: pw}\n"                                            \
   "- name: u3\n  user: {exec: {command: gke-auth}}\n"                                              \
-  "- name: u4\n  user: {client-certificate-data: Q0VSVA==, client-key-data: S0VZ, tokenFile: t}\n"
+  "- name: u4\n  user: {client-certificate-data: Q0VSVA==, client-key-data: S0VZ, tokenFile: t}\n" \
+  "- name: u5\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: ./bin/auth, " \
+  "args: [a, 'b c'], env: [{name: N, value: v}], installHint: ' get it ', "                        \
+  "provideClusterInfo: true, interactiveMode: IfAvailable}}\n"                                     \
+  "- name: u6\n  user: {client-certificate: ca.pem, client-key: ca.pem}\n"                         \
+  "- name: u7\n  user: {client-certificate: ca.pem}\n"                                             \
+  "- name: u8\n  user: {auth-provider: {name: gcp}}\n"                                             \
+  "- name: u9\n  user: {token: t, as: root}\n"                                                     \
+  "- name: u10\n  user: {token: t, username: u, password: p}\n"                                    \
+  "- name: u11\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: c, "         \
+  "interactiveMode: Always}}\n"
 
 struct place {
   char dir[64];
@@ -110,6 +135,53 @@ static void test_contexts(void **state) {
   kube_config_dispose(&config);
 }
 
+static void test_what_rotates_is_named(void **state) {
+  struct place *place = *state;
+  struct kube_config config;
+  struct err err = {0};
+  char file[128];
+  snprintf(file, sizeof file, "%s/one", place->dir);
+  assert_int_equal(kube_config_parse(STR(CONFIG), str_of(file), STR("files"), &config, &err),
+                   RC_OK);
+  assert_true(str_ends(config.ca_file, STR("/ca.pem")));
+  assert_true(str_ends(config.cert_file, STR("/ca.pem")));
+  assert_true(str_ends(config.key_file, STR("/ca.pem")));
+  assert_true(str_eq_z(config.tls.key_pem, "CA"));
+  kube_config_dispose(&config);
+}
+
+static void test_plain_http_gets_no_credentials(void **state) {
+  (void)state;
+  struct kube_config config;
+  assert_int_equal(kube_config_parse(STR(CONFIG), STR("/f"), STR("plain"), &config, NULL), RC_OK);
+  assert_int_equal(config.user.len + config.password.len, 0);
+  assert_true(str_eq_z(config.proxy, "socks5://p:1"));
+  assert_true(str_eq_z(config.tls.server_name, "api.test"));
+  kube_config_dispose(&config);
+}
+
+static void test_plugins_are_read(void **state) {
+  struct place *place = *state;
+  struct kube_config config;
+  struct err err = {0};
+  char file[128];
+  snprintf(file, sizeof file, "%s/one", place->dir);
+  assert_int_equal(kube_config_parse(STR(CONFIG), str_of(file), STR("exec"), &config, &err), RC_OK);
+  const struct kube_exec *exec = &config.exec;
+  assert_true(str_starts(exec->command, str_of(place->dir))); // beside the file
+  assert_true(str_ends(exec->command, STR("/bin/auth")));
+  assert_int_equal(exec->arg_count, 2);
+  assert_true(str_eq_z(exec->args[1], "b c"));
+  assert_int_equal(exec->env_count, 1);
+  assert_true(str_eq_z(exec->env[0].value, "v"));
+  assert_true(str_eq_z(exec->install_hint, "get it"));
+  assert_string_equal(exec->info.ptr,
+                      "{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/"
+                      "v1\",\"spec\":{\"cluster\":{\"server\":\"https://one:6443/\","
+                      "\"certificate-authority-data\":\"Q0E=\"},\"interactive\":false}}");
+  kube_config_dispose(&config);
+}
+
 static void test_refusals_say_what_to_do(void **state) {
   (void)state;
   static const struct {
@@ -117,7 +189,12 @@ static void test_refusals_say_what_to_do(void **state) {
     int rc;
     const char *says;
   } cases[] = {
-      {CONFIG, "plugin", RC_UNSUPPORTED, "gke-auth"},
+      {CONFIG, "plugin", RC_UNSUPPORTED, "gke-auth"}, // without an apiVersion
+      {CONFIG, "provider", RC_UNSUPPORTED, "gcp"},
+      {CONFIG, "other", RC_UNSUPPORTED, "acts as somebody else"},
+      {CONFIG, "both", RC_INVALID, "keep one"},
+      {CONFIG, "talks", RC_UNSUPPORTED, "interactiveMode"},
+      {CONFIG, "ftp", RC_UNSUPPORTED, "socks5"},
       {CONFIG, "nope", RC_INVALID, "there are: one, two"},
       {CONFIG, "lost", RC_INVALID, "nowhere"},
       {"clusters: []\n", "", RC_INVALID, "no current-context"},
@@ -142,6 +219,21 @@ static void test_refusals_say_what_to_do(void **state) {
     if (!strstr(err.msg, cases[i].says))
       print_error("%zu: %s\n", i, err.msg);
     assert_non_null(strstr(err.msg, cases[i].says));
+  }
+}
+
+static void test_contradictions_are_refused(void **state) {
+  struct place *place = *state;
+  static const char *const contexts[] = {"two-cas", "half"};
+  char file[128];
+  snprintf(file, sizeof file, "%s/one", place->dir);
+  for (size_t i = 0; i < ARRAY_LEN(contexts); i++) {
+    struct kube_config config;
+    struct err err = {0};
+    assert_int_equal(
+        kube_config_parse(STR(CONFIG), str_of(file), str_of(contexts[i]), &config, &err),
+        RC_INVALID);
+    assert_non_null(strstr(err.msg, i ? "only one of" : "keep one"));
   }
 }
 
@@ -252,7 +344,11 @@ static void test_files_have_limits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_contexts, open_place, close_place),
+      cmocka_unit_test_setup_teardown(test_what_rotates_is_named, open_place, close_place),
+      cmocka_unit_test(test_plain_http_gets_no_credentials),
+      cmocka_unit_test_setup_teardown(test_plugins_are_read, open_place, close_place),
       cmocka_unit_test(test_refusals_say_what_to_do),
+      cmocka_unit_test_setup_teardown(test_contradictions_are_refused, open_place, close_place),
       cmocka_unit_test_setup_teardown(test_the_order_of_places, open_place, close_place),
       cmocka_unit_test(test_base64),
       cmocka_unit_test_setup_teardown(test_files_have_limits, open_place, close_place),
