@@ -20,3 +20,4 @@ struct event {
   const struct json *series;
 };
 extern const struct kind_desc event_kind;
+extern const struct kind_desc event_alias_kind; // events.k8s.io/v1

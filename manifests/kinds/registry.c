@@ -12,6 +12,7 @@
 #include "manifests/kinds/gateway_class.h"
 #include "manifests/kinds/grpc_route.h"
 #include "manifests/kinds/http_route.h"
+#include "manifests/kinds/idle.h"
 #include "manifests/kinds/istio_gateway.h"
 #include "manifests/kinds/lease.h"
 #include "manifests/kinds/metric_set.h"
@@ -48,10 +49,28 @@ static const struct kind_desc *const kinds[] = {
     &endpoints_kind,
     &namespace_kind,
     &event_kind,
+    &event_alias_kind,
     &config_map_kind,
     &secret_kind,
     &lease_kind,
     &custom_resource_definition_kind,
+    &stateful_set_kind,
+    &daemon_set_kind,
+    &job_kind,
+    &cron_job_kind,
+    &horizontal_pod_autoscaler_kind,
+    &horizontal_pod_autoscaler_v1_kind,
+    &pod_disruption_budget_kind,
+    &resource_quota_kind,
+    &persistent_volume_claim_kind,
+    &priority_class_kind,
+    &ingress_kind,
+    &network_policy_kind,
+    &service_account_kind,
+    &role_kind,
+    &role_binding_kind,
+    &cluster_role_kind,
+    &cluster_role_binding_kind,
 };
 
 size_t kind_count(void) {

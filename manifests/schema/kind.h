@@ -26,6 +26,7 @@ struct kind_desc {
   const char *const *categories;  // NULL-terminated or NULL
   bool namespaced;
   bool builtin;    // part of Kubernetes itself: never a CRD; strategic merge patch is allowed
+  bool idle;       // kept and served on a single machine, but nothing there acts on it
   bool ours;       // serin.dev: a CRD is generated into manifests/install
   bool has_status; // status subresource; generation counts only changes outside metadata and status
   bool has_generation; // metadata.generation is kept (true for all kinds with a spec)
@@ -38,12 +39,18 @@ struct kind_desc {
       *schema; // of the whole object; its struct starts with struct object_meta metadata
   // Rules over the whole object, after those of its schemas. May be NULL.
   void (*check)(const void *object, struct check *check);
+  // The same objects in the form of another group or version (events.k8s.io/v1 Events): they are
+  // stored as that kind, and these two turn one form into the other, in place.
+  const struct kind_desc *alias_of;
+  void (*to_alias)(struct json *object, struct arena *arena);
+  void (*from_alias)(struct json *object, struct arena *arena);
   const char *doc; // opening paragraphs of the reference page
 };
 
 // True when the kind has this version.
 bool kind_has_version(const struct kind_desc *kind, struct str version);
-// "apps/v1", "v1": the version `version` or, when it is empty, the stored one.
+// "apps/v1", "v1": the version `version` or, when it is empty, the stored one. A version with a
+// slash is a group version already: that of an alias.
 struct str kind_api_version(const struct kind_desc *kind, struct str version, struct arena *arena);
 // "networking.istio.io/v1" -> group and version; "v1" -> "" and "v1".
 void kind_split_api_version(struct str api_version, struct str *ret_group, struct str *ret_version);

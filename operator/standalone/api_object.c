@@ -33,7 +33,17 @@ void api_set_revision(struct arena *arena, struct json *object, int64_t revision
 
 void api_set_version(struct arena *arena, struct json *object, const struct kind_desc *kind,
                      struct str version) {
-  json_put_string(arena, object, "apiVersion", kind_api_version(kind, version, arena));
+  struct str have = json_get_string(object, "apiVersion"),
+             want = kind_api_version(kind, version, arena);
+  if (!str_eq(have, want)) {
+    const struct kind_desc *from = kind_find(have, str_of(kind->kind)),
+                           *to = kind_find(want, str_of(kind->kind));
+    if (from && from->alias_of)
+      from->from_alias(object, arena);
+    if (to && to->alias_of)
+      to->to_alias(object, arena);
+  }
+  json_put_string(arena, object, "apiVersion", want);
 }
 
 struct json *api_ordered(struct arena *arena, struct json *object, const struct kind_desc *kind) {
@@ -51,10 +61,26 @@ struct json *api_ordered(struct arena *arena, struct json *object, const struct 
   return ordered;
 }
 
+static int write_alias(struct buf *out, struct str body, const struct kind_desc *kind,
+                       struct str version) {
+  struct arena arena;
+  struct json *object;
+  arena_init(&arena);
+  int rc = json_parse(body, &arena, &object, NULL);
+  if (!rc) {
+    api_set_version(&arena, object, kind, version);
+    rc = json_write(out, object);
+  }
+  arena_dispose(&arena);
+  return rc;
+}
+
 int api_write_body(struct buf *out, struct str body, const struct kind_desc *kind,
                    struct str version) {
   if (version.len == 0 || str_eq_z(version, kind->versions[0]))
     return buf_add_str(out, body);
+  if (str_find_char(version, '/') >= 0)
+    return write_alias(out, body, kind, version);
   const char *comma = memchr(body.ptr, ',', body.len);
   BUG_ON(!comma || body.ptr[0] != '{');
   buf_addf(out, "{\"apiVersion\":\"%s%s%.*s\"", kind->group, kind->group[0] ? "/" : "",

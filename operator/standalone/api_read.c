@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_read.h"
+#include "manifests/kinds/event.h"
 #include "manifests/source/base64.h"
 
 int read_revision(struct api_call *call, struct str text, int64_t *ret_revision) {
@@ -7,6 +8,14 @@ int read_revision(struct api_call *call, struct str text, int64_t *ret_revision)
   if (text.len && (!str_to_i64(text, ret_revision) || *ret_revision < 0))
     return api_bad_request(call, "invalid resource version \"%.*s\": not a number", STR_ARG(text));
   return RC_OK;
+}
+
+// The names that events.k8s.io has for two fields.
+static void event_field(struct arena *arena, struct str *key) {
+  if (str_starts(*key, STR("regarding.")))
+    *key = arena_printf(arena, "involvedObject.%.*s", STR_ARG(str_slice(*key, 10, key->len)));
+  else if (str_eq_z(*key, "reportingController"))
+    *key = STR("reportingComponent");
 }
 
 int read_filter(struct api_call *call, const struct kind_desc *kind, struct str ns, struct str name,
@@ -21,10 +30,13 @@ int read_filter(struct api_call *call, const struct kind_desc *kind, struct str 
                           fields.len ? "," : "", STR_ARG(fields));
   if (selector_parse_fields(fields, call->arena, &filter.fields, &err))
     return api_bad_request(call, "unable to parse the field selector: %s", err.msg);
-  for (size_t i = 0; i < filter.fields.count; i++)
+  for (size_t i = 0; i < filter.fields.count; i++) {
+    if (kind == &event_kind)
+      event_field(call->arena, &filter.fields.terms[i].key);
     if (!api_field_is_selectable(kind, filter.fields.terms[i].key))
       return api_bad_request(call, "field label not supported: %.*s",
                              STR_ARG(filter.fields.terms[i].key));
+  }
   *ret_filter = filter;
   return RC_OK;
 }

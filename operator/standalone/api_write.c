@@ -279,6 +279,8 @@ static int settle(struct job *job) {
   int rc =
       rules_identity(job->call, kind, request->version, request->ns, request->name, job->object);
   if (!rc)
+    api_set_version(arena, job->object, kind, STR("")); // an alias' form becomes the stored one
+  if (!rc)
     rc = prune(job);
   if (rc)
     return rc;
@@ -312,7 +314,6 @@ static int settle(struct job *job) {
   if (rc)
     return rc;
   fields_track(job->call, request, job->object, job->old);
-  api_set_version(arena, job->object, kind, STR(""));
   job->object = api_ordered(arena, job->object, kind);
   if (job->old)
     rules_generation(arena, kind, job->object, job->old);
@@ -373,6 +374,8 @@ int write_run(struct api *api, struct api_call *call, const struct write_request
   if (rc)
     return rc;
   result.created = job.old == NULL;
+  if (result.created && request->kind->idle)
+    api_warn(call, "%s are stored, but nothing in this server acts on them", request->kind->plural);
   if (job.old && rules_is_noop(call->arena, job.object, job.old))
     job.object = job.old;
   else if (!request->dry_run)

@@ -264,6 +264,10 @@ static int serve_resource(struct exchange *x) {
   x->kind = kind_find_plural(path->group, path->version, path->resource);
   if (!x->kind || (path->namespaced && !x->kind->namespaced))
     return rest_no_such_path(x);
+  if (x->kind->alias_of) {
+    x->path.version = kind_api_version(x->kind, path->version, x->call->arena);
+    x->kind = x->kind->alias_of;
+  }
   bool everywhere = x->kind->namespaced && !path->namespaced;
   if (everywhere && (path->name.len || !rest_is_read(x)))
     return path->name.len ? rest_no_such_path(x) : rest_bad_method(x);

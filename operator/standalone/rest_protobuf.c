@@ -3,157 +3,13 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/limits.h"
 #include "manifests/source/base64.h"
+#include "operator/standalone/rest_protobuf_messages.h"
 
 #include <string.h>
 
 enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
-enum value_type {
-  VALUE_STRING,
-  VALUE_BOOL,
-  VALUE_INT,
-  VALUE_MESSAGE,
-  VALUE_STRINGS,    // repeated
-  VALUE_MESSAGES,   // repeated
-  VALUE_STRING_MAP, // map<string, string>
-  VALUE_BYTES_MAP,  // map<string, bytes>
-  VALUE_INT_OR_STRING,
-  VALUE_SKIPPED, // the server's own to set (status, times), whatever it is
-};
-
-struct message;
-
-struct message_row {
-  uint32_t number;
-  enum value_type type;
-  const char *name;
-  const struct message *message;
-};
-
-struct message {
-  const struct message_row *rows;
-  size_t count;
-};
-
-#define MESSAGE_DEPTH 10
-#define MESSAGE(rows)                                                                              \
-  { rows, ARRAY_LEN(rows) }
-
-// Fields that are not in a table must be empty, else the body is refused: nothing is dropped in
-// silence.
-static const struct message_row meta_rows[] = {
-    {1, VALUE_STRING, "name", NULL},        {2, VALUE_STRING, "generateName", NULL},
-    {3, VALUE_STRING, "namespace", NULL},   {8, VALUE_SKIPPED, NULL, NULL}, // creationTimestamp
-    {11, VALUE_STRING_MAP, "labels", NULL}, {12, VALUE_STRING_MAP, "annotations", NULL},
-    {14, VALUE_STRINGS, "finalizers", NULL}};
-static const struct message meta_message = MESSAGE(meta_rows);
-
-static const struct message_row namespace_spec_rows[] = {{1, VALUE_STRINGS, "finalizers", NULL}};
-static const struct message namespace_spec = MESSAGE(namespace_spec_rows);
-static const struct message_row namespace_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                    {2, VALUE_MESSAGE, "spec", &namespace_spec},
-                                                    {3, VALUE_SKIPPED, NULL, NULL}};
-
-static const struct message_row config_map_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                     {2, VALUE_STRING_MAP, "data", NULL},
-                                                     {3, VALUE_BYTES_MAP, "binaryData", NULL},
-                                                     {4, VALUE_BOOL, "immutable", NULL}};
-
-static const struct message_row secret_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                 {2, VALUE_BYTES_MAP, "data", NULL},
-                                                 {3, VALUE_STRING, "type", NULL},
-                                                 {4, VALUE_STRING_MAP, "stringData", NULL},
-                                                 {5, VALUE_BOOL, "immutable", NULL}};
-
-static const struct message_row resource_rows[] = {
-    {1, VALUE_STRING, "namespace", NULL}, {2, VALUE_STRING, "verb", NULL},
-    {3, VALUE_STRING, "group", NULL},     {4, VALUE_STRING, "version", NULL},
-    {5, VALUE_STRING, "resource", NULL},  {6, VALUE_STRING, "subresource", NULL},
-    {7, VALUE_STRING, "name", NULL}};
-static const struct message resource_message = MESSAGE(resource_rows);
-static const struct message_row path_rows[] = {{1, VALUE_STRING, "path", NULL},
-                                               {2, VALUE_STRING, "verb", NULL}};
-static const struct message path_message = MESSAGE(path_rows);
-static const struct message_row access_spec_rows[] = {
-    {1, VALUE_MESSAGE, "resourceAttributes", &resource_message},
-    {2, VALUE_MESSAGE, "nonResourceAttributes", &path_message}};
-static const struct message access_spec = MESSAGE(access_spec_rows);
-static const struct message_row access_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                 {2, VALUE_MESSAGE, "spec", &access_spec},
-                                                 {3, VALUE_SKIPPED, NULL, NULL}};
-static const struct message_row rules_spec_rows[] = {{1, VALUE_STRING, "namespace", NULL}};
-static const struct message rules_spec = MESSAGE(rules_spec_rows);
-static const struct message_row rules_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                {2, VALUE_MESSAGE, "spec", &rules_spec},
-                                                {3, VALUE_SKIPPED, NULL, NULL}};
-static const struct message_row self_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                               {2, VALUE_SKIPPED, NULL, NULL}};
-
-// What `kubectl create deployment` fills in.
-static const struct message_row label_selector_rows[] = {
-    {1, VALUE_STRING_MAP, "matchLabels", NULL}};
-static const struct message label_selector_message = MESSAGE(label_selector_rows);
-static const struct message_row port_rows[] = {{1, VALUE_STRING, "name", NULL},
-                                               {2, VALUE_INT, "hostPort", NULL},
-                                               {3, VALUE_INT, "containerPort", NULL},
-                                               {4, VALUE_STRING, "protocol", NULL},
-                                               {5, VALUE_STRING, "hostIP", NULL}};
-static const struct message port_message = MESSAGE(port_rows);
-static const struct message_row env_rows[] = {{1, VALUE_STRING, "name", NULL},
-                                              {2, VALUE_STRING, "value", NULL}};
-static const struct message env_message = MESSAGE(env_rows);
-static const struct message_row container_rows[] = {
-    {1, VALUE_STRING, "name", NULL},          {2, VALUE_STRING, "image", NULL},
-    {3, VALUE_STRINGS, "command", NULL},      {4, VALUE_STRINGS, "args", NULL},
-    {5, VALUE_STRING, "workingDir", NULL},    {6, VALUE_MESSAGES, "ports", &port_message},
-    {7, VALUE_MESSAGES, "env", &env_message}, {14, VALUE_STRING, "imagePullPolicy", NULL}};
-static const struct message container_message = MESSAGE(container_rows);
-static const struct message_row pod_spec_rows[] = {
-    {2, VALUE_MESSAGES, "containers", &container_message},
-    {3, VALUE_STRING, "restartPolicy", NULL},
-    {4, VALUE_INT, "terminationGracePeriodSeconds", NULL}};
-static const struct message pod_spec_message = MESSAGE(pod_spec_rows);
-static const struct message_row template_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                   {2, VALUE_MESSAGE, "spec", &pod_spec_message}};
-static const struct message template_message = MESSAGE(template_rows);
-static const struct message_row deployment_spec_rows[] = {
-    {1, VALUE_INT, "replicas", NULL},
-    {2, VALUE_MESSAGE, "selector", &label_selector_message},
-    {3, VALUE_MESSAGE, "template", &template_message}};
-static const struct message deployment_spec = MESSAGE(deployment_spec_rows);
-static const struct message_row deployment_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                     {2, VALUE_MESSAGE, "spec", &deployment_spec},
-                                                     {3, VALUE_SKIPPED, NULL, NULL}};
-
-// And `kubectl create service`.
-static const struct message_row service_port_rows[] = {{1, VALUE_STRING, "name", NULL},
-                                                       {2, VALUE_STRING, "protocol", NULL},
-                                                       {3, VALUE_INT, "port", NULL},
-                                                       {4, VALUE_INT_OR_STRING, "targetPort", NULL},
-                                                       {5, VALUE_INT, "nodePort", NULL}};
-static const struct message service_port_message = MESSAGE(service_port_rows);
-static const struct message_row service_spec_rows[] = {
-    {1, VALUE_MESSAGES, "ports", &service_port_message},
-    {2, VALUE_STRING_MAP, "selector", NULL},
-    {3, VALUE_STRING, "clusterIP", NULL},
-    {4, VALUE_STRING, "type", NULL},
-    {10, VALUE_STRING, "externalName", NULL}};
-static const struct message service_spec = MESSAGE(service_spec_rows);
-static const struct message_row service_rows[] = {{1, VALUE_MESSAGE, "metadata", &meta_message},
-                                                  {2, VALUE_MESSAGE, "spec", &service_spec},
-                                                  {3, VALUE_SKIPPED, NULL, NULL}};
-
-static const struct {
-  const char *kind;
-  struct message message;
-} kinds[] = {{"Deployment", MESSAGE(deployment_rows)},
-             {"Service", MESSAGE(service_rows)},
-             {"Namespace", MESSAGE(namespace_rows)},
-             {"ConfigMap", MESSAGE(config_map_rows)},
-             {"Secret", MESSAGE(secret_rows)},
-             {"SelfSubjectAccessReview", MESSAGE(access_rows)},
-             {"SelfSubjectRulesReview", MESSAGE(rules_rows)},
-             {"SelfSubjectReview", MESSAGE(self_rows)}};
+#define MESSAGE_DEPTH 16
 
 static bool read_varint(struct str *rest, uint64_t *ret_value) {
   uint64_t value = 0;
@@ -200,6 +56,15 @@ static const struct message_row *find_row(const struct message *message, uint32_
   return NULL;
 }
 
+// Quantity: 1: its text.
+static struct str quantity_text(struct str bytes) {
+  struct wire_field field;
+  while (bytes.len && read_field(&bytes, &field))
+    if (field.number == 1)
+      return field.bytes;
+  return STR("0");
+}
+
 static bool decode_entry(struct arena *arena, struct json *object, const struct message_row *row,
                          struct str bytes) {
   struct wire_field field;
@@ -214,6 +79,8 @@ static bool decode_entry(struct arena *arena, struct json *object, const struct 
   }
   if (row->type == VALUE_BYTES_MAP)
     value = base64_encode(arena, value);
+  if (row->type == VALUE_QUANTITY_MAP)
+    value = quantity_text(value);
   json_set(arena, json_need_object(arena, object, row->name), arena_str(arena, key),
            json_new_string(arena, value));
   return true;
@@ -232,7 +99,7 @@ static bool is_void(struct str bytes, int depth) {
 
 // Kubernetes' IntOrString: 1: 0 for a number, 2: the number, 3: the text.
 static bool decode_int_or_string(struct arena *arena, struct json *object, const char *name,
-                                 struct str bytes) {
+                                 bool keep_zero, struct str bytes) {
   struct wire_field field;
   struct str text = STR("");
   uint64_t is_text = 0, number = 0;
@@ -248,7 +115,7 @@ static bool decode_int_or_string(struct arena *arena, struct json *object, const
   }
   if (is_text)
     json_put_string(arena, object, name, text);
-  else if (number)
+  else if (number || keep_zero)
     json_put_int(arena, object, name, (int64_t)number);
   return true;
 }
@@ -265,6 +132,9 @@ static bool decode_value(struct arena *arena, const struct message_row *row,
       json_put_string(arena, object, row->name, field->bytes);
     return true;
   case VALUE_BOOL: json_put_bool(arena, object, row->name, field->varint != 0); return true;
+  case VALUE_POINTER_INT:
+    json_put_int(arena, object, row->name, (int64_t)field->varint);
+    return true;
   case VALUE_INT: // zero is how Go writes "not set" for all of these
     if (field->varint)
       json_put_int(arena, object, row->name, (int64_t)field->varint);
@@ -273,10 +143,17 @@ static bool decode_value(struct arena *arena, const struct message_row *row,
     json_append(json_need_array(arena, object, row->name), json_new_string(arena, field->bytes));
     return true;
   case VALUE_STRING_MAP:
-  case VALUE_BYTES_MAP: return decode_entry(arena, object, row, field->bytes);
-  case VALUE_INT_OR_STRING: return decode_int_or_string(arena, object, row->name, field->bytes);
+  case VALUE_BYTES_MAP:
+  case VALUE_QUANTITY_MAP: return decode_entry(arena, object, row, field->bytes);
+  case VALUE_INT_OR_STRING:
+  case VALUE_POINTER_INT_OR_STRING:
+    return decode_int_or_string(arena, object, row->name, row->type == VALUE_POINTER_INT_OR_STRING,
+                                field->bytes);
+  case VALUE_QUANTITY:
+    json_put_string(arena, object, row->name, quantity_text(field->bytes));
+    return true;
   case VALUE_MESSAGE:
-    child = json_need_object(arena, object, row->name);
+    child = row->name ? json_need_object(arena, object, row->name) : object;
     return decode_message(arena, row->message, field->bytes, child, depth + 1);
   case VALUE_MESSAGES:
     child = json_new_object(arena);
@@ -331,18 +208,17 @@ int rest_protobuf_decode(struct str body, struct arena *arena, struct json **ret
   if (body.len < 4 || memcmp(body.ptr, "k8s", 4) != 0 || body.len > LIMIT_OBJECT_BYTES ||
       !decode_envelope(str_slice(body, 4, body.len), &version, &kind, &raw))
     return err_set(err, RC_PARSE, "the protobuf body is malformed");
-  for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-    if (!str_eq_z(kind, kinds[i].kind))
-      continue;
+  const struct message *message = protobuf_message(version, kind);
+  if (message) {
     struct json *object = json_new_object(arena);
     json_put_string(arena, object, "apiVersion", version);
     json_put_string(arena, object, "kind", kind);
-    if (!decode_message(arena, &kinds[i].message, raw, object, 0))
+    if (!decode_message(arena, message, raw, object, 0))
       return err_set(
           err, RC_PARSE,
-          "the protobuf body is malformed, or sets a %s field that this server reads only as JSON "
-          "(write a manifest and use kubectl create -f)",
-          kinds[i].kind);
+          "the protobuf body is malformed, or sets a %.*s field that this server reads only as "
+          "JSON (write a manifest and use kubectl create -f)",
+          STR_ARG(kind));
     *ret_object = object;
     return RC_OK;
   }

@@ -3,51 +3,9 @@
 #include "manifests/base/bug.h"
 #include "manifests/text/time.h"
 #include "operator/standalone/table.h"
+#include "operator/standalone/table_cells.h"
 
 #include <string.h>
-
-typedef const struct table_cell *cell;
-
-static struct json *text(cell c, struct str s) {
-  return json_new_string(c->arena, s);
-}
-
-static int64_t number_at(cell c, const char *path) {
-  return json_int(json_path(c->object, path), 0);
-}
-
-static struct json *fraction(cell c, int64_t a, int64_t b) {
-  return text(c, arena_printf(c->arena, "%lld/%lld", (long long)a, (long long)b));
-}
-
-struct str table_cell_age(cell c, const char *path) {
-  int64_t from_ms;
-  if (!time_parse(json_path_string(c->object, path), &from_ms))
-    return STR("<unknown>");
-  return table_age(c->arena, from_ms, c->now_ms);
-}
-
-static struct json *age(cell c) {
-  return text(c, table_cell_age(c, "metadata.creationTimestamp"));
-}
-
-// "a,b,c" of one member of each item; `none` when there are none.
-static struct json *joined(cell c, const char *list, const char *member, const char *none) {
-  struct str out = STR("");
-  JSON_EACH(item, json_path(c->object, list)) {
-    struct str part = member ? json_get_string(item, member) : json_string(item);
-    out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "", STR_ARG(part));
-  }
-  return text(c, out.len ? out : str_of(none));
-}
-
-static struct json *label_map(cell c, const char *path) {
-  struct str out = STR("");
-  JSON_EACH(item, json_path(c->object, path))
-  out = arena_printf(c->arena, "%.*s%s%.*s=%.*s", STR_ARG(out), out.len ? "," : "",
-                     STR_ARG(item->key), STR_ARG(json_string(item)));
-  return text(c, out.len ? out : STR("<none>"));
-}
 
 // --- Pod
 
@@ -56,7 +14,7 @@ static struct json *pod_ready(cell c) {
   int64_t ready = 0;
   JSON_EACH(status, json_path(c->object, "status.containerStatuses"))
   ready += json_is_true(json_get(status, "ready"));
-  return fraction(c, ready, specs ? (int64_t)specs->count : 0);
+  return cell_fraction(c, ready, specs ? (int64_t)specs->count : 0);
 }
 
 // The reason a container is not running, as kubectl's printer picks it.
@@ -101,7 +59,7 @@ static struct json *pod_status(cell c) {
   }
   if (json_path(c->object, "metadata.deletionTimestamp"))
     reason = STR("Terminating");
-  return text(c, reason.len ? reason : STR("Unknown"));
+  return cell_text(c, reason.len ? reason : STR("Unknown"));
 }
 
 static struct json *pod_restarts(cell c) {
@@ -114,9 +72,9 @@ static struct json *pod_restarts(cell c) {
       last_ms = ended_ms;
   }
   if (!count || !last_ms)
-    return text(c, arena_printf(c->arena, "%lld", (long long)count));
+    return cell_text(c, arena_printf(c->arena, "%lld", (long long)count));
   struct str ago = table_age(c->arena, last_ms, c->now_ms);
-  return text(c, arena_printf(c->arena, "%lld (%.*s ago)", (long long)count, STR_ARG(ago)));
+  return cell_text(c, arena_printf(c->arena, "%lld (%.*s ago)", (long long)count, STR_ARG(ago)));
 }
 
 static const struct table_column pod_columns[] = {
@@ -124,7 +82,7 @@ static const struct table_column pod_columns[] = {
     {"Ready", "string", 0, pod_ready, NULL, "Ready containers of all"},
     {"Status", "string", 0, pod_status, NULL, "Phase, or why it is not running"},
     {"Restarts", "string", 0, pod_restarts, NULL, "Restarts of its containers"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
     {"IP", "string", 1, NULL, "status.podIP", "Address"},
     {"Node", "string", 1, NULL, "spec.nodeName", "Machine"},
     {"Nominated Node", "string", 1, NULL, "status.nominatedNodeName", ""},
@@ -134,32 +92,23 @@ static const struct table_column pod_columns[] = {
 // --- Deployment, ReplicaSet
 
 static struct json *deployment_ready(cell c) {
-  return fraction(c, number_at(c, "status.readyReplicas"),
-                  json_int(json_path(c->object, "spec.replicas"), 1));
+  return cell_fraction(c, cell_number_at(c, "status.readyReplicas"),
+                       json_int(json_path(c->object, "spec.replicas"), 1));
 }
 static struct json *updated(cell c) {
-  return json_new_int(c->arena, number_at(c, "status.updatedReplicas"));
+  return json_new_int(c->arena, cell_number_at(c, "status.updatedReplicas"));
 }
 static struct json *available(cell c) {
-  return json_new_int(c->arena, number_at(c, "status.availableReplicas"));
-}
-static struct json *container_names(cell c) {
-  return joined(c, "spec.template.spec.containers", "name", "<none>");
-}
-static struct json *container_images(cell c) {
-  return joined(c, "spec.template.spec.containers", "image", "<none>");
-}
-static struct json *match_labels(cell c) {
-  return label_map(c, "spec.selector.matchLabels");
+  return json_new_int(c->arena, cell_number_at(c, "status.availableReplicas"));
 }
 static struct json *desired(cell c) {
   return json_new_int(c->arena, json_int(json_path(c->object, "spec.replicas"), 1));
 }
 static struct json *current(cell c) {
-  return json_new_int(c->arena, number_at(c, "status.replicas"));
+  return json_new_int(c->arena, cell_number_at(c, "status.replicas"));
 }
 static struct json *ready(cell c) {
-  return json_new_int(c->arena, number_at(c, "status.readyReplicas"));
+  return json_new_int(c->arena, cell_number_at(c, "status.readyReplicas"));
 }
 
 static const struct table_column deployment_columns[] = {
@@ -167,10 +116,10 @@ static const struct table_column deployment_columns[] = {
     {"Ready", "string", 0, deployment_ready, NULL, "Ready pods of those asked for"},
     {"Up-to-date", "string", 0, updated, NULL, "Pods of the newest template"},
     {"Available", "string", 0, available, NULL, "Pods ready long enough"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
-    {"Containers", "string", 1, container_names, NULL, ""},
-    {"Images", "string", 1, container_images, NULL, ""},
-    {"Selector", "string", 1, match_labels, NULL, ""},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
+    {"Containers", "string", 1, cell_names, NULL, ""},
+    {"Images", "string", 1, cell_images, NULL, ""},
+    {"Selector", "string", 1, cell_selector, NULL, ""},
 };
 
 static const struct table_column replica_set_columns[] = {
@@ -178,36 +127,54 @@ static const struct table_column replica_set_columns[] = {
     {"Desired", "integer", 0, desired, NULL, "Pods asked for"},
     {"Current", "integer", 0, current, NULL, "Pods there are"},
     {"Ready", "integer", 0, ready, NULL, "Pods that are ready"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
-    {"Containers", "string", 1, container_names, NULL, ""},
-    {"Images", "string", 1, container_images, NULL, ""},
-    {"Selector", "string", 1, match_labels, NULL, ""},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
+    {"Containers", "string", 1, cell_names, NULL, ""},
+    {"Images", "string", 1, cell_images, NULL, ""},
+    {"Selector", "string", 1, cell_selector, NULL, ""},
 };
 
 // --- Service, Endpoints, EndpointSlice
 
 static struct json *service_ip(cell c) {
   struct str ip = json_path_string(c->object, "spec.clusterIP");
-  return text(c, ip.len ? ip : STR("<none>"));
+  return cell_text(c, ip.len ? ip : STR("<none>"));
+}
+// What a load balancer gave, then what the spec names.
+static struct json *service_balanced(cell c) {
+  struct str out = STR("");
+  JSON_EACH(point, json_path(c->object, "status.loadBalancer.ingress")) {
+    struct str ip = json_get_string(point, "ip");
+    out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "",
+                       STR_ARG(ip.len ? ip : json_get_string(point, "hostname")));
+  }
+  JSON_EACH(ip, json_path(c->object, "spec.externalIPs"))
+  out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "",
+                     STR_ARG(json_string(ip)));
+  return cell_text(c, out.len ? out : STR("<pending>"));
 }
 static struct json *service_external(cell c) {
   struct str name = json_path_string(c->object, "spec.externalName");
-  if (str_eq_z(json_path_string(c->object, "spec.type"), "ExternalName"))
-    return text(c, name);
-  return joined(c, "spec.externalIPs", NULL, "<none>");
+  struct str type = json_path_string(c->object, "spec.type");
+  if (str_eq_z(type, "ExternalName"))
+    return cell_text(c, name);
+  if (str_eq_z(type, "LoadBalancer"))
+    return service_balanced(c);
+  return cell_joined(c, "spec.externalIPs", NULL, "<none>");
 }
 static struct json *service_ports(cell c) {
   struct str out = STR("");
   JSON_EACH(port, json_path(c->object, "spec.ports")) {
     struct str protocol = json_get_string(port, "protocol");
-    out = arena_printf(c->arena, "%.*s%s%lld/%.*s", STR_ARG(out), out.len ? "," : "",
-                       (long long)json_int(json_get(port, "port"), 0),
+    int64_t node_port = json_int(json_get(port, "nodePort"), 0);
+    struct str node = node_port ? arena_printf(c->arena, ":%lld", (long long)node_port) : STR("");
+    out = arena_printf(c->arena, "%.*s%s%lld%.*s/%.*s", STR_ARG(out), out.len ? "," : "",
+                       (long long)json_int(json_get(port, "port"), 0), STR_ARG(node),
                        STR_ARG(protocol.len ? protocol : STR("TCP")));
   }
-  return text(c, out.len ? out : STR("<none>"));
+  return cell_text(c, out.len ? out : STR("<none>"));
 }
 static struct json *service_selector(cell c) {
-  return label_map(c, "spec.selector");
+  return cell_label_map(c, "spec.selector");
 }
 
 static const struct table_column service_columns[] = {
@@ -216,7 +183,7 @@ static const struct table_column service_columns[] = {
     {"Cluster-IP", "string", 0, service_ip, NULL, "Address of the service"},
     {"External-IP", "string", 0, service_external, NULL, "Addresses from outside"},
     {"Port(s)", "string", 0, service_ports, NULL, "Ports"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
     {"Selector", "string", 1, service_selector, NULL, ""},
 };
 
@@ -224,10 +191,18 @@ static const struct table_column service_columns[] = {
 
 static struct json *slice_ports(cell c) {
   struct str out = STR("");
-  JSON_EACH(port, json_path(c->object, "ports"))
-  out = arena_printf(c->arena, "%.*s%s%lld", STR_ARG(out), out.len ? "," : "",
-                     (long long)json_int(json_get(port, "port"), 0));
-  return text(c, out.len ? out : STR("<unset>"));
+  size_t count = 0;
+  JSON_EACH(port, json_path(c->object, "ports")) {
+    const struct json *number = json_get(port, "port"), *name = json_get(port, "name");
+    struct str one = number ? arena_printf(c->arena, "%lld", (long long)json_int(number, 0))
+                     : name ? json_string(name)
+                            : STR("*");
+    if (count++ < LISTED)
+      out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "", STR_ARG(one));
+  }
+  if (count > LISTED)
+    out = arena_printf(c->arena, "%.*s + %zu more...", STR_ARG(out), count - LISTED);
+  return cell_text(c, out.len ? out : STR("<unset>"));
 }
 static struct json *slice_endpoints(cell c) {
   struct str out = STR("");
@@ -241,14 +216,14 @@ static struct json *slice_endpoints(cell c) {
   }
   if (count > LISTED)
     out = arena_printf(c->arena, "%.*s + %zu more...", STR_ARG(out), count - LISTED);
-  return text(c, out.len ? out : STR("<unset>"));
+  return cell_text(c, out.len ? out : STR("<unset>"));
 }
 static const struct table_column slice_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the slice"},
     {"AddressType", "string", 0, NULL, "addressType", "Kind of address"},
     {"Ports", "string", 0, slice_ports, NULL, "Ports"},
     {"Endpoints", "string", 0, slice_endpoints, NULL, "Addresses"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
 };
 
 static struct json *endpoints_list(cell c) {
@@ -266,24 +241,28 @@ static struct json *endpoints_list(cell c) {
   }
   if (count > LISTED)
     out = arena_printf(c->arena, "%.*s + %zu more...", STR_ARG(out), count - LISTED);
-  return text(c, out.len ? out : STR("<none>"));
+  return cell_text(c, out.len ? out : STR("<none>"));
 }
 static const struct table_column endpoints_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the endpoints"},
     {"Endpoints", "string", 0, endpoints_list, NULL, "Addresses"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
 };
 
 // --- Event, Lease, ConfigMap, Secret, Namespace, CustomResourceDefinition
 
 static struct json *event_seen(cell c) {
-  static const char *const paths[] = {"series.lastObservedTime", "lastTimestamp", "eventTime",
-                                      "metadata.creationTimestamp"};
+  static const char *const paths[] = {"series.lastObservedTime", "lastTimestamp", "firstTimestamp",
+                                      "eventTime"};
   for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
     if (json_is(json_path(c->object, paths[i]), JSON_STRING))
-      return text(c, table_cell_age(c, paths[i]));
+      return cell_text(c, table_cell_age(c, paths[i]));
   }
-  return text(c, STR("<unknown>"));
+  return cell_text(c, STR("<unknown>"));
+}
+static struct json *event_first(cell c) {
+  bool has_first = json_is(json_path(c->object, "firstTimestamp"), JSON_STRING);
+  return cell_text(c, table_cell_age(c, has_first ? "firstTimestamp" : "eventTime"));
 }
 static struct json *event_object(cell c) {
   struct str kind = json_path_string(c->object, "involvedObject.kind");
@@ -291,14 +270,16 @@ static struct json *event_object(cell c) {
   char *lower = arena_alloc(c->arena, kind.len + 1);
   for (size_t i = 0; i < kind.len; i++)
     lower[i] = (char)(kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z' ? kind.ptr[i] + 32 : kind.ptr[i]);
-  return text(c, arena_printf(c->arena, "%s/%.*s", lower, STR_ARG(name)));
+  return cell_text(c,
+                   arena_printf(c->arena, "%s%s%.*s", lower, name.len ? "/" : "", STR_ARG(name)));
 }
 static struct json *event_source(cell c) {
   struct str from = json_path_string(c->object, "source.component");
-  return text(c, from.len ? from : json_path_string(c->object, "reportingComponent"));
+  return cell_text(c, from.len ? from : json_path_string(c->object, "reportingComponent"));
 }
 static struct json *event_count(cell c) {
-  return json_new_int(c->arena, json_int(json_path(c->object, "count"), 1));
+  int64_t count = json_int(json_path(c->object, "count"), 0);
+  return json_new_int(c->arena, json_int(json_path(c->object, "series.count"), count ? count : 1));
 }
 static const struct table_column event_columns[] = {
     {"Last Seen", "string", 0, event_seen, NULL, "Time since it happened last"},
@@ -308,7 +289,7 @@ static const struct table_column event_columns[] = {
     {"Subobject", "string", 1, NULL, "involvedObject.fieldPath", ""},
     {"Source", "string", 1, event_source, NULL, "Who says so"},
     {"Message", "string", 0, NULL, "message", "What happened, in words"},
-    {"First Seen", "string", 1, NULL, "firstTimestamp", ""},
+    {"First Seen", "string", 1, event_first, NULL, "Time since it happened first"},
     {"Count", "string", 1, event_count, NULL, ""},
     {"Name", "string", 1, NULL, "metadata.name", ""},
 };
@@ -316,7 +297,7 @@ static const struct table_column event_columns[] = {
 static const struct table_column lease_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the lease"},
     {"Holder", "string", 0, NULL, "spec.holderIdentity", "Who holds it"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
 };
 
 static struct json *config_map_data(cell c) {
@@ -327,29 +308,25 @@ static struct json *config_map_data(cell c) {
 static const struct table_column config_map_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the config map"},
     {"Data", "string", 0, config_map_data, NULL, "Number of entries"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
 };
 static const struct table_column secret_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the secret"},
     {"Type", "string", 0, NULL, "type", "What it is for"},
     {"Data", "string", 0, config_map_data, NULL, "Number of entries"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
 };
 static const struct table_column namespace_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the namespace"},
     {"Status", "string", 0, NULL, "status.phase", "Active or Terminating"},
-    {"Age", "string", 0, age, NULL, "Time since creation"},
+    {"Age", "string", 0, cell_age, NULL, "Time since creation"},
 };
 static const struct table_column definition_columns[] = {
     {"Name", "string", 0, NULL, "metadata.name", "Name of the definition"},
     {"Created At", "date", 0, NULL, "metadata.creationTimestamp", "When it was made"},
 };
 
-static const struct {
-  const char *kind;
-  const struct table_column *columns;
-  size_t count;
-} tables[] = {
+static const struct table_kind table_acted[] = {
     {"Pod", pod_columns, ARRAY_LEN(pod_columns)},
     {"Deployment", deployment_columns, ARRAY_LEN(deployment_columns)},
     {"ReplicaSet", replica_set_columns, ARRAY_LEN(replica_set_columns)},
@@ -365,10 +342,18 @@ static const struct {
 };
 
 const struct table_column *table_columns_of(const struct kind_desc *kind, size_t *ret_count) {
-  for (size_t i = 0; kind->builtin && i < ARRAY_LEN(tables); i++) {
-    if (strcmp(tables[i].kind, kind->kind) == 0) {
-      *ret_count = tables[i].count;
-      return tables[i].columns;
+  const struct {
+    const struct table_kind *rows;
+    size_t count;
+  } lists[] = {{table_acted, ARRAY_LEN(table_acted)},
+               {table_idle, table_idle_count},
+               {table_idle_workload, table_idle_workload_count}};
+  for (size_t l = 0; kind->builtin && l < ARRAY_LEN(lists); l++) {
+    for (size_t i = 0; i < lists[l].count; i++) {
+      if (strcmp(lists[l].rows[i].kind, kind->kind) == 0) {
+        *ret_count = lists[l].rows[i].count;
+        return lists[l].rows[i].columns;
+      }
     }
   }
   return NULL;
