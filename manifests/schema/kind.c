@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/schema/kind.h"
 
+#include <string.h>
+
+bool kind_is_same(const struct kind_desc *a, const struct kind_desc *b) {
+  return a == b || (strcmp(a->plural, b->plural) == 0 && strcmp(a->group, b->group) == 0);
+}
+
 bool kind_has_version(const struct kind_desc *kind, struct str version) {
   for (size_t i = 0; kind->versions[i]; i++)
     if (str_eq_z(version, kind->versions[i]))

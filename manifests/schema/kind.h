@@ -47,6 +47,8 @@ struct kind_desc {
   const char *doc; // opening paragraphs of the reference page
 };
 
+// Whether two descriptions are of one kind: a kind that a definition adds has one for each version.
+bool kind_is_same(const struct kind_desc *a, const struct kind_desc *b);
 // True when the kind has this version.
 bool kind_has_version(const struct kind_desc *kind, struct str version);
 // "apps/v1", "v1": the version `version` or, when it is empty, the stored one. A version with a

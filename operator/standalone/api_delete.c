@@ -29,7 +29,7 @@ static struct store_key key_of(struct cascade *c, const struct kind_desc *kind,
 // False when the object, or its kind in this build, is not there.
 static bool load(struct cascade *c, struct store_key key, const struct kind_desc **ret_kind,
                  struct json **ret_object) {
-  *ret_kind = api_kind_of(key.resource);
+  *ret_kind = api_kind_of(c->api->kinds, key.resource);
   return *ret_kind && api_load(c->api, c->call, key, ret_object, NULL) == RC_OK;
 }
 
@@ -129,7 +129,8 @@ static int tell_owners(struct cascade *c, const struct json *object) {
   int rc = RC_OK;
   JSON_EACH(reference, json_get(api_meta(object), "ownerReferences")) {
     const struct kind_desc *kind =
-        kind_find(json_get_string(reference, "apiVersion"), json_get_string(reference, "kind"));
+        api_kind_find(c->api->kinds, json_get_string(reference, "apiVersion"),
+                      json_get_string(reference, "kind"));
     struct json *owner;
     if (rc || !kind)
       continue;

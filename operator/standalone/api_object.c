@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_object.h"
 #include "manifests/base/bug.h"
-#include "manifests/kinds/registry.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -161,16 +160,6 @@ bool api_selectable_differs(const struct kind_desc *kind, const struct json *a,
       return true;
   }
   return false;
-}
-
-const struct kind_desc *api_kind_of(struct str resource) {
-  ptrdiff_t dot = str_find_char(resource, '.');
-  struct str plural = str_slice(resource, 0, dot < 0 ? resource.len : (size_t)dot);
-  struct str group = dot < 0 ? STR("") : str_slice(resource, (size_t)dot + 1, resource.len);
-  for (size_t i = 0; i < kind_count(); i++)
-    if (str_eq_z(plural, kind_at(i)->plural) && str_eq_z(group, kind_at(i)->group))
-      return kind_at(i);
-  return NULL;
 }
 
 static void random_bytes(void *to, size_t len) {

@@ -90,6 +90,7 @@ static int prepare_namespace(struct api *api, const char *name, struct err *err)
 }
 
 int api_prepare(struct api *api, struct err *err) {
+  api->kinds = api_kinds_new();
   int rc = prepare_namespace(api, API_NAMESPACE_DEFAULT, err);
   if (!rc)
     rc = prepare_namespace(api, API_NAMESPACE_SYSTEM, err);
@@ -98,4 +99,9 @@ int api_prepare(struct api *api, struct err *err) {
   if (!rc)
     watch_publish(api->hub);
   return rc;
+}
+
+void api_dispose(struct api *api) {
+  api_kinds_free(api->kinds);
+  api->kinds = NULL;
 }

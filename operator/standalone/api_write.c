@@ -3,7 +3,6 @@
 #include "manifests/base/bug.h"
 #include "manifests/kinds/custom_resource_definition.h"
 #include "manifests/kinds/namespace.h"
-#include "manifests/kinds/registry.h"
 #include "manifests/schema/decode.h"
 #include "manifests/schema/defaults.h"
 #include "manifests/schema/prune.h"
@@ -223,7 +222,7 @@ static int check_definition(struct job *job) {
   struct str group = json_path_string(job->object, "spec.group");
   struct str plural = json_path_string(job->object, "spec.names.plural");
   struct str full = arena_printf(job->call->arena, "%.*s.%.*s", STR_ARG(plural), STR_ARG(group));
-  if (api_kind_of(full))
+  if (api_kind_of(job->api->kinds, full))
     return RC_OK;
   return api_invalid(
       job->call, job->request->kind, api_meta_string(job->object, "name"), "spec.names",

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/rest.h"
 #include "manifests/base/bug.h"
-#include "manifests/kinds/registry.h"
 #include "operator/standalone/api_review.h"
 #include "operator/standalone/api_write.h"
 #include "operator/standalone/rest_body.h"
@@ -261,7 +260,7 @@ static int serve_resource(struct exchange *x) {
   const struct kind_desc *review = api_review_find(path->group, path->version, path->resource);
   if (review && !path->name.len)
     return serve_review(x, review);
-  x->kind = kind_find_plural(path->group, path->version, path->resource);
+  x->kind = api_kind_find_plural(x->api->kinds, path->group, path->version, path->resource);
   if (!x->kind || (path->namespaced && !x->kind->namespaced))
     return rest_no_such_path(x);
   if (x->kind->alias_of) {

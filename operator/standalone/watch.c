@@ -108,7 +108,7 @@ static void write_event(struct watch *watch, enum store_event_type type, struct 
 // What the watch's selectors make of an event.
 static void feed(struct watch *watch, struct event *event, struct arena *arena) {
   const struct watch_options *o = &watch->options;
-  if (event->kind != o->kind)
+  if (!kind_is_same(event->kind, o->kind))
     return;
   bool plain = o->include == TABLE_OFF && api_filter_is_empty(&o->filter) && o->filter.ns.len == 0;
   if (plain) {
