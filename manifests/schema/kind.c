@@ -16,7 +16,7 @@ bool kind_has_version(const struct kind_desc *kind, struct str version) {
 
 struct str kind_api_version(const struct kind_desc *kind, struct str version, struct arena *arena) {
   if (str_is_empty(version))
-    version = str_of(kind->versions[0]);
+    version = str_of(kind->stored ? kind->stored : kind->versions[0]);
   if (!kind->group[0] || str_find_char(version, '/') >= 0)
     return arena_str(arena, version);
   return arena_printf(arena, "%s/%.*s", kind->group, STR_ARG(version));

@@ -355,6 +355,7 @@ static void commit(struct api_http *http) {
     if (rc) {
       LOG(LOG_ERROR, "commit failed; its requests are answered with 500", LOG_Z("error", err.msg));
       watch_forget(api->hub, 0);
+      api->definitions_changed = true;
       for (struct request *request = http->waiting; request; request = request->next_waiting) {
         (void)api_fail(&request->call, 500, "InternalError", "%s", err.msg);
         rest_fault(&request->call, &request->reply);

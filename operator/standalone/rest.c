@@ -267,6 +267,8 @@ static int serve_resource(struct exchange *x) {
     x->path.version = kind_api_version(x->kind, path->version, x->call->arena);
     x->kind = x->kind->alias_of;
   }
+  if (x->kind->deprecated)
+    api_warn(x->call, "%s", x->kind->deprecated);
   bool everywhere = x->kind->namespaced && !path->namespaced;
   if (everywhere && (path->name.len || !rest_is_read(x)))
     return path->name.len ? rest_no_such_path(x) : rest_bad_method(x);
@@ -312,6 +314,7 @@ void rest_handle(struct api *api, struct api_call *call, const struct rest_reque
   *ret_reply = (struct rest_reply){.status = 500, .content_type = "application/json"};
   buf_init(&ret_reply->body, READ_LIST_BYTES + (1u << 20));
   int rc = RC_OK;
+  api_refresh(api);
   if (rest_path_parse(request->url, call->arena, &x.path, &err))
     rc = request->user ? api_bad_request(call, "%s", err.msg)
                        : api_fail(call, 401, "Unauthorized", "Unauthorized");

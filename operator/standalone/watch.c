@@ -359,3 +359,21 @@ void watch_end_all(struct watch_hub *hub) {
 size_t watch_count(const struct watch_hub *hub) {
   return hub->watch_count;
 }
+
+bool watch_uses(const struct watch_hub *hub, const struct kind_desc *kind) {
+  for (const struct watch *watch = hub->watches; watch; watch = watch->next)
+    if (watch->options.kind == kind)
+      return true;
+  for (size_t i = 0; i < hub->count; i++)
+    if (hub->events[i].kind == kind)
+      return true;
+  return false;
+}
+
+void watch_end_kind(struct watch_hub *hub, const struct kind_desc *kind) {
+  for (struct watch *watch = hub->watches, *next; watch; watch = next) {
+    next = watch->next;
+    if (watch->options.kind == kind && !watch->ended)
+      watch_end(watch);
+  }
+}
