@@ -9,7 +9,7 @@
 
 struct apiserver_cli {
   struct str data, log_level;
-  int64_t listen_fd, port;
+  int64_t listen_fd, port, rate, burst;
 };
 
 static const struct option_row rows[] = {
@@ -34,6 +34,22 @@ static const struct option_row rows[] = {
      .help = "The port on 127.0.0.1, without an inherited socket; 0 takes a free one.",
      .min = 0,
      .max = 65535},
+    {.name = "rate",
+     .type = OPTION_INT,
+     .offset = offsetof(struct apiserver_cli, rate),
+     .value = "N",
+     .fallback = "0",
+     .help = "Requests a second that one token may make; 0: 1000.",
+     .min = 0,
+     .max = 1000000},
+    {.name = "burst",
+     .type = OPTION_INT,
+     .offset = offsetof(struct apiserver_cli, burst),
+     .value = "N",
+     .fallback = "0",
+     .help = "How many of them at once, after a pause; 0: 10000.",
+     .min = 0,
+     .max = 1000000},
     {.name = "log-level",
      .type = OPTION_STRING,
      .offset = offsetof(struct apiserver_cli, log_level),
@@ -61,6 +77,8 @@ static int run(const void *given, const struct str *arguments, size_t count) {
   struct apiserver_options options = {.data = cli->data.ptr,
                                       .listen_fd = (int)cli->listen_fd,
                                       .port = (int)cli->port,
+                                      .rate = cli->rate,
+                                      .burst = cli->burst,
                                       .announce = cli->listen_fd < 0};
   if (apiserver_run(&options, &err)) {
     LOG(LOG_ERROR, "cannot serve", LOG_Z("error", err.msg));

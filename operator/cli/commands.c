@@ -28,6 +28,8 @@
   XX(proxy_config) \
   XX(backup) \
   XX(restore) \
+  XX(token) \
+  XX(certificates) \
   XX(completion) \
   XX(version) \
   XX(runtime) \

@@ -68,7 +68,26 @@ int http_daemon_listen(struct str text, int port, int backlog, struct err *err) 
   return -1;
 }
 
-bool http_daemon_open(struct http_daemon *daemon, uv_loop_t *loop, struct MHD_Daemon *mhd) {
+void http_daemon_on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode code) {
+  struct http_daemon *daemon = cls;
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    http_guard_remove(*context);
+    return;
+  }
+  int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  *context = http_guard_add(&daemon->guard, fd, HTTP_DAEMON_CLIENT_MS);
+}
+
+void http_daemon_progress(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  if (info && info->socket_context)
+    http_guard_expect(info->socket_context, HTTP_DAEMON_CLIENT_MS);
+}
+
+bool http_daemon_open(struct http_daemon *daemon, uv_loop_t *loop, struct MHD_Daemon *mhd,
+                      unsigned connections_max) {
   const union MHD_DaemonInfo *info =
       mhd ? MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
   if (!info)
@@ -76,7 +95,8 @@ bool http_daemon_open(struct http_daemon *daemon, uv_loop_t *loop, struct MHD_Da
   daemon->mhd = mhd;
   uv_poll_init(loop, &daemon->poll, info->epoll_fd);
   uv_timer_init(loop, &daemon->timer);
-  daemon->open_handles = 2;
+  http_guard_open(&daemon->guard, loop, connections_max / 4 * 3);
+  daemon->open_handles = 3;
   uv_poll_start(&daemon->poll, UV_READABLE, on_poll);
   run(daemon);
   return true;
@@ -91,7 +111,8 @@ int http_daemon_port(const struct http_daemon *daemon) {
   return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
-static void closed(struct http_daemon *daemon) {
+static void closed(void *data) {
+  struct http_daemon *daemon = data;
   if (--daemon->open_handles > 0)
     return;
   MHD_stop_daemon(daemon->mhd);
@@ -112,4 +133,5 @@ void http_daemon_close(struct http_daemon *daemon, void (*on_closed)(struct http
   daemon->on_closed = on_closed;
   uv_close((uv_handle_t *)&daemon->poll, on_poll_closed);
   uv_close((uv_handle_t *)&daemon->timer, on_timer_closed);
+  http_guard_close(&daemon->guard, closed, daemon);
 }

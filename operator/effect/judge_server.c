@@ -197,6 +197,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
   if (!request) {
     *state = request = XNEW(struct request);
     buf_init(&request->body, BODY_MAX);
+    http_daemon_progress(connection);
     return MHD_YES;
   }
   if (*upload_size) {
@@ -209,10 +210,11 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
-  (void)cls, (void)connection, (void)code;
+  (void)cls, (void)code;
   struct request *request = *state;
   if (!request)
     return;
+  http_daemon_progress(connection);
   buf_dispose(&request->body);
   xfree(request);
   *state = NULL;
@@ -231,8 +233,9 @@ int judge_server_open(const struct judge_server_options *options, struct judge_s
       MHD_USE_EPOLL, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
       MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
       CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-      MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-  if (!http_daemon_open(&server->daemon, options->loop, mhd)) {
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+      http_daemon_on_connection, &server->daemon, MHD_OPTION_END);
+  if (!http_daemon_open(&server->daemon, options->loop, mhd, CONNECTIONS_MAX)) {
     close(fd);
     xfree(server);
     return err_set(err, RC_IO, "the server cannot be started");

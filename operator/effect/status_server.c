@@ -66,6 +66,12 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
                STR("there are /metrics, /healthz and /readyz\n"));
 }
 
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code) {
+  (void)cls, (void)state, (void)code;
+  http_daemon_progress(connection);
+}
+
 int status_server_open(const struct status_server_options *options,
                        struct status_server **ret_server, struct err *err) {
   int fd =
@@ -74,11 +80,12 @@ int status_server_open(const struct status_server_options *options,
     return err && err->rc ? err->rc : RC_IO;
   struct status_server *server = XNEW(struct status_server);
   server->options = *options;
-  struct MHD_Daemon *mhd =
-      MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
-                       MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                       30u, MHD_OPTION_END);
-  if (!http_daemon_open(&server->daemon, options->loop, mhd)) {
+  struct MHD_Daemon *mhd = MHD_start_daemon(
+      MHD_USE_EPOLL, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
+      MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+      http_daemon_on_connection, &server->daemon, MHD_OPTION_END);
+  if (!http_daemon_open(&server->daemon, options->loop, mhd, CONNECTIONS_MAX)) {
     close(fd);
     xfree(server);
     return err_set(err, RC_IO, "the server for metrics cannot be started");

@@ -8,10 +8,15 @@
 #include "manifests/schema/kind.h"
 #include "manifests/text/json.h"
 
+struct auth_role;
+
 struct api_user {
   struct str name;
   const struct str *groups;
   size_t group_count;
+  const struct auth_role *role; // what it may do; NULL: nothing
+  struct str ns;                // the only namespace it may work in; empty: everywhere
+  uint64_t id;                  // of its token; never 0 behind a token
 };
 
 // What the Status object will say. code 0: nothing failed.

@@ -1,169 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/standalone/api_http.h"
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/limits.h"
 #include "manifests/base/log.h"
-#include "manifests/base/rng.h"
+#include "operator/standalone/api_http_state.h"
+#include "operator/standalone/tls_cert.h"
 
-#include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
-
-enum request_state {
-  REQUEST_READING,
-  REQUEST_WAITING, // suspended until the commit
-  REQUEST_READY,   // the reply may be queued
-  REQUEST_SENDING,
-};
-
-struct stream;
-
-struct request {
-  struct api_http *http;
-  struct MHD_Connection *connection;
-  enum request_state state;
-  struct arena arena;
-  struct api_call call;
-  struct str url;
-  bool started, too_large;
-  struct buf body;
-  struct rest_reply reply;
-  struct request *next_waiting;
-  struct watch *watch;
-  struct stream *stream;
-};
-
-// The libuv side of a watch or a followed log: its descriptor is polled, because a suspended
-// connection does not notice that its client left; the timer ends a watch, or looks at a log again.
-struct stream {
-  uv_poll_t poll;
-  uv_timer_t timer;
-  int open_handles;
-  struct request *request; // NULL once the connection is done
-  struct stream *next, **link;
-  bool suspended, gone;
-};
-
-struct api_http {
-  struct api *api;
-  const struct auth *auth;
-  struct MHD_Daemon *daemon;
-  uv_loop_t *loop;
-  uv_poll_t poll;
-  uv_timer_t timer;
-  int open_handles;
-  struct request *waiting; // for the commit
-  struct stream *streams;
-  size_t stream_count;
-  bool again; // something was resumed: MHD must run once more
-  bool running, closing;
-  struct rng rng;
-};
-
-static void run(struct api_http *http);
-
-// --- Streams
-
-static void resume(struct stream *stream) {
-  if (!stream->suspended)
-    return;
-  stream->suspended = false;
-  stream->request->http->again = true;
-  MHD_resume_connection(stream->request->connection);
-}
-
-static void stream_wake(void *data) {
-  struct request *request = data;
-  if (request->stream)
-    resume(request->stream);
-}
-
-static void on_hangup(uv_poll_t *poll, int status, int events) {
-  (void)status, (void)events; // an error is a hang-up, too
-  struct stream *stream = poll->data;
-  uv_poll_stop(poll);
-  if (!stream->request)
-    return;
-  struct api_http *http = stream->request->http;
-  stream->gone = true;
-  resume(stream);
-  run(http);
-}
-
-static void on_stream_timer(uv_timer_t *timer) {
-  struct stream *stream = timer->data;
-  if (!stream->request)
-    return;
-  struct api_http *http = stream->request->http;
-  if (stream->request->watch)
-    watch_end(stream->request->watch);
-  else
-    resume(stream);
-  run(http);
-}
-
-static void on_stream_closed(uv_handle_t *handle) {
-  struct stream *stream = handle->data;
-  if (--stream->open_handles == 0)
-    xfree(stream);
-}
-
-static void stream_close(struct stream *stream) {
-  stream->request->http->stream_count--;
-  *stream->link = stream->next;
-  if (stream->next)
-    stream->next->link = stream->link;
-  stream->request = NULL;
-  uv_close((uv_handle_t *)&stream->timer, on_stream_closed);
-  uv_close((uv_handle_t *)&stream->poll, on_stream_closed);
-}
-
-static int stream_open(struct request *request, int64_t first_ms, int64_t repeat_ms) {
-  struct api_http *http = request->http;
-  const union MHD_ConnectionInfo *info =
-      MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-  if (!info)
-    return RC_INTERNAL;
-  struct stream *stream = XNEW(struct stream);
-  if (uv_poll_init(http->loop, &stream->poll, info->connect_fd)) {
-    xfree(stream);
-    return RC_INTERNAL;
-  }
-  uv_timer_init(http->loop, &stream->timer);
-  stream->open_handles = 2;
-  stream->poll.data = stream->timer.data = stream;
-  stream->request = request;
-  request->stream = stream;
-  stream->next = http->streams;
-  stream->link = &http->streams;
-  if (stream->next)
-    stream->next->link = &stream->next;
-  http->streams = stream;
-  http->stream_count++;
-  uv_poll_start(&stream->poll, UV_DISCONNECT, on_hangup);
-  uv_timer_start(&stream->timer, on_stream_timer, (uint64_t)first_ms, (uint64_t)repeat_ms);
-  return RC_OK;
-}
-
-// Called by MHD when the connection can take more.
-static ssize_t read_stream(void *data, uint64_t position, char *to, size_t max) {
-  (void)position;
-  struct request *request = data;
-  struct stream *stream = request->stream;
-  if (stream->gone || request->http->closing)
-    return MHD_CONTENT_READER_END_WITH_ERROR;
-  ptrdiff_t got = request->watch ? watch_read(request->watch, to, max)
-                                 : api_log_read(request->reply.log, to, max);
-  if (got < 0)
-    return MHD_CONTENT_READER_END_OF_STREAM;
-  if (got == 0) {
-    stream->suspended = true;
-    MHD_suspend_connection(request->connection);
-  }
-  return got;
-}
 
 // --- Replies
 
@@ -172,8 +17,11 @@ static void add_headers(struct request *request, struct MHD_Response *response) 
   (void)MHD_add_response_header(response, "Content-Type", reply->content_type);
   (void)MHD_add_response_header(response, "Cache-Control",
                                 reply->cache_control ? reply->cache_control : "no-cache, private");
-  if (request->call.fault.retry_after)
-    (void)MHD_add_response_header(response, "Retry-After", "1");
+  if (request->call.fault.retry_after) {
+    char seconds[16];
+    (void)snprintf(seconds, sizeof seconds, "%d", request->call.fault.retry_after);
+    (void)MHD_add_response_header(response, "Retry-After", seconds);
+  }
   for (size_t i = 0; i < request->call.warning_count; i++) {
     struct str text = request->call.warnings[i].text;
     struct buf value;
@@ -186,10 +34,26 @@ static void add_headers(struct request *request, struct MHD_Response *response) 
   }
 }
 
+// Who changed what, and who was refused. Never a body, and no header but these.
+static void note(const struct request *request) {
+  const struct auth_role *role = request->user.role;
+  int status = request->reply.status;
+  bool refused = status == 401 || status == 403 || status == 429;
+  bool changes = !request->is_read && !(role && role->component);
+  if (!refused && !changes)
+    return;
+  LOG(refused ? LOG_WARN : LOG_INFO, "request", LOG_S("user", request->user.name),
+      LOG_S("method", request->rest.method), LOG_S("path", str_slice(request->url, 0, 300)),
+      LOG_I("status", status), LOG_S("agent", str_slice(request->rest.user_agent, 0, 100)));
+}
+
 static enum MHD_Result queue(struct request *request, struct MHD_Response *response) {
   if (!response)
     return MHD_NO;
   add_headers(request, response);
+  if (!request->unnoted)
+    note(request);
+  http_guard_expect(request->guarded, API_HTTP_SEND_MS);
   request->state = REQUEST_SENDING;
   enum MHD_Result result =
       MHD_queue_response(request->connection, (unsigned)request->reply.status, response);
@@ -217,9 +81,11 @@ static enum MHD_Result fail_stream(struct request *request) {
 static enum MHD_Result send_stream(struct request *request) {
   struct api_http *http = request->http;
   struct rest_reply *reply = &request->reply;
-  if (http->stream_count >= API_HTTP_STREAMS) {
+  bool component = request->user.role->component;
+  if (http->stream_count >= API_HTTP_STREAMS ||
+      (!component && api_stream_count(http) >= API_HTTP_STREAMS_USERS)) {
     (void)api_fail(&request->call, 429, "TooManyRequests", "more than %u watches",
-                   API_HTTP_STREAMS);
+                   component ? API_HTTP_STREAMS : API_HTTP_STREAMS_USERS);
     request->call.fault.retry_after = 1;
     return fail_stream(request);
   }
@@ -228,14 +94,14 @@ static enum MHD_Result send_stream(struct request *request) {
   if (reply->kind == REST_REPLY_WATCH) {
     if (reply->timeout_ms)
       life_ms = reply->timeout_ms;
-    if (watch_open(http->api->hub, &request->call, &reply->watch, stream_wake, request,
+    if (watch_open(http->api->hub, &request->call, &reply->watch, api_stream_wake, request,
                    &request->watch) ||
-        stream_open(request, life_ms, 0))
+        api_stream_open(request, life_ms, 0))
       return fail_stream(request);
-  } else if (stream_open(request, API_LOG_POLL_MS, API_LOG_POLL_MS)) {
+  } else if (api_stream_open(request, API_LOG_POLL_MS, API_LOG_POLL_MS)) {
     return fail_stream(request);
   }
-  return queue(request, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, read_stream,
+  return queue(request, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, api_stream_read,
                                                           request, NULL));
 }
 
@@ -250,29 +116,101 @@ static struct str header(struct request *request, const char *name) {
   return value ? arena_strz(&request->arena, value) : STR("");
 }
 
-static void handle(struct request *request, const char *method) {
-  struct api_http *http = request->http;
-  struct rest_request rest = {.method = str_of(method),
-                              .url = request->url,
-                              .accept = header(request, "Accept"),
-                              .content_type = header(request, "Content-Type"),
-                              .user_agent = header(request, "User-Agent"),
-                              .body = buf_str(&request->body)};
-  rest.user = auth_check(http->auth, header(request, "Authorization"));
+static void begin_call(struct request *request) {
   request->call = (struct api_call){.arena = &request->arena,
-                                    .user = rest.user,
-                                    .user_agent = rest.user_agent,
+                                    .user = request->rest.user,
+                                    .user_agent = request->rest.user_agent,
                                     .now_ms = clock_wall_ms()};
-  if (request->too_large) {
-    (void)api_fail(&request->call, 413, "RequestEntityTooLarge", "the body is larger than %u bytes",
-                   LIMIT_HTTP_BODY_BYTES);
-    request->reply = (struct rest_reply){0};
-    buf_init(&request->reply.body, 1u << 16);
-    rest_fault(&request->call, &request->reply);
-  } else {
-    rest_handle(http->api, &request->call, &rest, &request->reply);
+}
+
+// The head is complete: who asks is known before anything of the body is read.
+static void begin(struct request *request, struct MHD_Connection *connection, const char *method) {
+  struct api_http *http = request->http;
+  request->started = true;
+  request->connection = connection;
+  request->guarded =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+  request->rest = (struct rest_request){.method = arena_strz(&request->arena, method),
+                                        .url = request->url,
+                                        .accept = header(request, "Accept"),
+                                        .content_type = header(request, "Content-Type"),
+                                        .user_agent = header(request, "User-Agent")};
+  request->is_read =
+      str_eq_z(request->rest.method, "GET") || str_eq_z(request->rest.method, "HEAD");
+  const struct api_user *user =
+      auth_check(http->auth, header(request, "Authorization"), clock_wall_ms());
+  if (user) {
+    request->user = *user;
+    request->user.name = arena_str(&request->arena, user->name);
+    request->user.ns = arena_str(&request->arena, user->ns);
+    request->user.groups =
+        arena_dup(&request->arena, user->groups, user->group_count * sizeof *user->groups);
+    for (size_t i = 0; i < user->group_count; i++)
+      ((struct str *)(uintptr_t)request->user.groups)[i] =
+          arena_str(&request->arena, user->groups[i]);
+    request->rest.user = &request->user;
+    http_guard_trust(request->guarded);
   }
+  begin_call(request);
+  http_guard_expect(request->guarded, API_HTTP_BODY_MS);
+}
+
+static void refuse(struct request *request) {
+  buf_dispose(&request->reply.body);
+  request->reply = (struct rest_reply){0};
+  buf_init(&request->reply.body, 1u << 16);
+  rest_fault(&request->call, &request->reply);
+}
+
+// Components are never kept waiting; watches do not use up what other requests have.
+static bool is_too_fast(struct request *request) {
+  struct api_http *http = request->http;
+  const struct api_user *user = request->rest.user;
+  int64_t now_ms = clock_mono_ms(), wait_ms = 0;
+  if (user && !user->role->component) {
+    bool watch = request->is_read && str_contains(request->url, STR("watch="));
+    wait_ms = rate_limit_take(&http->rate, watch ? user->id ^ (1ull << 63) : user->id, now_ms);
+  } else if (!user && request->reply.status == 401) {
+    wait_ms = rate_limit_take(&http->denied, 1, now_ms);
+    request->unnoted = wait_ms > 0; // a flood must not fill the log
+  }
+  if (wait_ms == 0)
+    return false;
+  (void)api_fail(&request->call, 429, "TooManyRequests",
+                 "Too many requests, please try again later.");
+  request->call.fault.retry_after = (int)((wait_ms + 999) / 1000);
+  return true;
+}
+
+static void handle(struct request *request) {
+  struct api_http *http = request->http;
+  if (request->rest.user && is_too_fast(request)) {
+    refuse(request);
+  } else if (request->too_large && request->rest.user) {
+    (void)api_fail(&request->call, 413, "RequestEntityTooLarge",
+                   "Request entity too large: limit is %u", LIMIT_HTTP_BODY_BYTES);
+    refuse(request);
+  } else {
+    request->rest.body = buf_str(&request->body);
+    rest_handle(http->api, &request->call, &request->rest, &request->reply);
+    request->rest.body = STR_NULL;
+  }
+  if (!request->rest.user && is_too_fast(request))
+    refuse(request);
   buf_dispose(&request->body);
+}
+
+// A large body that nobody will look at is not read: the answer comes first, and the connection
+// closes. A small one is: a client that still sends may not notice an answer.
+static bool is_hopeless(struct request *request) {
+  uint64_t length = 0;
+  struct str text = header(request, "Content-Length");
+  bool user = request->rest.user;
+  if (text.len && !str_to_u64(text, &length))
+    length = UINT64_MAX;
+  if (length > LIMIT_HTTP_BODY_BYTES || !user)
+    request->body.max = 0; // what comes is thrown away
+  return length > (user ? API_HTTP_DRAIN_BYTES : API_HTTP_POOL_BYTES);
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
@@ -283,10 +221,13 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
   (void)url, (void)version;
   if (!request)
     return MHD_NO;
-  if (!request->started) { // the headers are complete
-    request->started = true;
-    request->connection = connection;
-    return MHD_YES;
+  if (!request->started) {
+    begin(request, connection, method);
+    if (!is_hopeless(request))
+      return MHD_YES;
+    request->too_large = true;
+    handle(request);
+    return send_reply(request);
   }
   if (*upload_len) {
     if (buf_add(&request->body, upload, *upload_len))
@@ -298,7 +239,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
     return send_reply(request);
   if (request->state != REQUEST_READING)
     return MHD_YES;
-  handle(request, method);
+  handle(request);
   // What was written, or read of what was written, is not told before the commit.
   if (!store_is_dirty(http->api->store))
     return send_reply(request);
@@ -319,6 +260,17 @@ static void *on_uri(void *data, const char *uri, struct MHD_Connection *connecti
   return request;
 }
 
+static void on_connection(void *data, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+  struct api_http *http = data;
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    http_guard_remove(*context);
+    return;
+  }
+  int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  *context = http_guard_add(&http->guard, fd, API_HTTP_HEAD_MS);
+}
+
 static void on_completed(void *data, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
   struct api_http *http = data;
@@ -334,16 +286,37 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     }
   }
   if (request->stream)
-    stream_close(request->stream);
+    api_stream_close(request->stream);
   watch_close(request->watch);
   api_log_close(request->reply.log);
   buf_dispose(&request->reply.body);
   buf_dispose(&request->body);
+  if (request->guarded)
+    http_guard_expect(request->guarded, request->rest.user ? API_HTTP_IDLE_MS : API_HTTP_HEAD_MS);
   arena_dispose(&request->arena);
   xfree(request);
 }
 
 // --- The turn
+
+// All writes of the turn are gone, and whoever read has read what never was: reads are made again.
+static void undo_turn(struct api_http *http, const struct err *err) {
+  LOG(LOG_ERROR, "nothing could be stored; the writes are answered with 500",
+      LOG_Z("error", err->msg));
+  watch_forget(http->api->hub, 0);
+  for (struct request *request = http->waiting; request; request = request->next_waiting) {
+    api_log_close(request->reply.log);
+    request->reply.log = NULL;
+    if (request->is_read) {
+      buf_dispose(&request->reply.body);
+      begin_call(request);
+      rest_handle(http->api, &request->call, &request->rest, &request->reply);
+    } else {
+      (void)api_fail(&request->call, 500, "InternalError", "%s", err->msg);
+      refuse(request);
+    }
+  }
+}
 
 static void commit(struct api_http *http) {
   struct api *api = http->api;
@@ -352,17 +325,12 @@ static void commit(struct api_http *http) {
     int rc = store_compact(api->store, STORE_HISTORY, &err);
     if (!rc)
       rc = store_commit(api->store, &err);
-    if (rc) {
-      LOG(LOG_ERROR, "commit failed; its requests are answered with 500", LOG_Z("error", err.msg));
-      watch_forget(api->hub, 0);
-      api->definitions_changed = true;
-      for (struct request *request = http->waiting; request; request = request->next_waiting) {
-        (void)api_fail(&request->call, 500, "InternalError", "%s", err.msg);
-        rest_fault(&request->call, &request->reply);
-      }
-    } else {
+    else
+      store_rollback(api->store);
+    if (rc)
+      undo_turn(http, &err);
+    else
       watch_publish(api->hub);
-    }
   }
   while (http->waiting) {
     struct request *request = http->waiting;
@@ -374,15 +342,15 @@ static void commit(struct api_http *http) {
 }
 
 static void on_timeout(uv_timer_t *timer) {
-  run(timer->data);
+  api_http_run(timer->data);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
   (void)status, (void)events;
-  run(poll->data);
+  api_http_run(poll->data);
 }
 
-static void run(struct api_http *http) {
+void api_http_run(struct api_http *http) {
   if (http->running || http->closing)
     return;
   http->running = true;
@@ -405,7 +373,7 @@ static void run(struct api_http *http) {
 }
 
 void api_http_turn(struct api_http *http) {
-  run(http);
+  api_http_run(http);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *data, const char *format,
@@ -417,22 +385,30 @@ __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *data, const c
     LOG(LOG_DEBUG, "http", LOG_S("text", str_trim(str_of(line))));
 }
 
-int api_http_open(uv_loop_t *loop, struct api *api, const struct auth *auth, const struct pki *pki,
-                  int listen_fd, struct api_http **ret_http, struct err *err) {
+static struct MHD_Daemon *start(struct api_http *http, int listen_fd) {
+  return MHD_start_daemon(
+      MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+      on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+      listen_fd, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_cert_callback(), MHD_OPTION_HTTPS_PRIORITIES,
+      tls_priorities, MHD_OPTION_CONNECTION_LIMIT, API_HTTP_CONNECTIONS,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_HTTP_POOL_BYTES,
+      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(API_HTTP_IDLE_MS / 1000 + 60),
+      MHD_OPTION_URI_LOG_CALLBACK, on_uri, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+      MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+}
+
+int api_http_open(uv_loop_t *loop, struct api *api, const struct auth *auth,
+                  const struct api_http_options *options, int listen_fd, struct api_http **ret_http,
+                  struct err *err) {
   struct api_http *http = XNEW(struct api_http);
   http->api = api;
   http->auth = auth;
   http->loop = loop;
   rng_init(&http->rng, (uint64_t)clock_mono_us());
-  http->daemon = MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-      on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-      listen_fd, MHD_OPTION_HTTPS_MEM_KEY, pki->key_pem.ptr, MHD_OPTION_HTTPS_MEM_CERT,
-      pki->cert_pem.ptr, MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
-      MHD_OPTION_CONNECTION_LIMIT, API_HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-      (size_t)API_HTTP_POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, API_HTTP_IDLE_S,
-      MHD_OPTION_URI_LOG_CALLBACK, on_uri, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-      MHD_OPTION_END);
+  rate_limit_init(&http->rate, options->rate ? options->rate : API_HTTP_RATE,
+                  options->burst ? options->burst : API_HTTP_BURST);
+  rate_limit_init(&http->denied, API_HTTP_DENIED_RATE, API_HTTP_DENIED_BURST);
+  http->daemon = start(http, listen_fd);
   const union MHD_DaemonInfo *info =
       http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
   if (!info) {
@@ -441,20 +417,25 @@ int api_http_open(uv_loop_t *loop, struct api *api, const struct auth *auth, con
     xfree(http);
     return err_set(err, RC_INTERNAL, "cannot start the HTTPS server (log level debug says more)");
   }
+  http_guard_open(&http->guard, loop, API_HTTP_UNTRUSTED);
   uv_poll_init(loop, &http->poll, info->epoll_fd);
   uv_timer_init(loop, &http->timer);
   http->poll.data = http->timer.data = http;
-  http->open_handles = 2;
+  http->open_handles = 3;
   uv_poll_start(&http->poll, UV_READABLE, on_readable);
-  run(http);
+  api_http_run(http);
   *ret_http = http;
   return RC_OK;
 }
 
-static void on_closed(uv_handle_t *handle) {
-  struct api_http *http = handle->data;
+static void on_part_closed(void *data) {
+  struct api_http *http = data;
   if (--http->open_handles == 0)
     xfree(http);
+}
+
+static void on_closed(uv_handle_t *handle) {
+  on_part_closed(handle->data);
 }
 
 void api_http_close(struct api_http *http) {
@@ -463,14 +444,15 @@ void api_http_close(struct api_http *http) {
   // Requests that wait for a commit get it; streams are told to end. Suspended connections must not
   // be left: MHD refuses to stop with them.
   watch_end_all(http->api->hub);
-  run(http);
+  api_http_run(http);
   http->closing = true;
   for (struct stream *stream = http->streams; stream; stream = stream->next)
-    resume(stream);
+    api_stream_resume(stream);
   for (int round = 0; round < 3; round++)
     (void)MHD_run(http->daemon);
   uv_poll_stop(&http->poll);
   uv_close((uv_handle_t *)&http->poll, on_closed);
   uv_close((uv_handle_t *)&http->timer, on_closed);
   MHD_stop_daemon(http->daemon);
+  http_guard_close(&http->guard, on_part_closed, http);
 }

@@ -4,7 +4,9 @@
 #include "manifests/base/log.h"
 #include "operator/standalone/api_delete.h"
 #include "operator/standalone/api_http.h"
+#include "operator/standalone/pki.h"
 #include "operator/standalone/store_file.h"
+#include "operator/standalone/tls_cert.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,11 +21,15 @@
 #include <unistd.h>
 
 #define TICK_MS 30000
+#define FILES (API_HTTP_CONNECTIONS + 64u) // descriptors: connections and our own
+#define RELOAD_MS 50                       // after a change, for the files that are changed with it
 
 struct apiserver {
   uv_loop_t loop;
   uv_signal_t term, interrupt;
-  uv_timer_t tick;
+  uv_timer_t tick, reload;
+  uv_fs_event_t access_changes, pki_changes;
+  const char *data;
   int64_t ticks, swept_revision;
   int lock_fd, port;
   struct arena arena;
@@ -75,6 +81,9 @@ static void close_all(struct apiserver *server) {
   uv_close((uv_handle_t *)&server->term, NULL);
   uv_close((uv_handle_t *)&server->interrupt, NULL);
   uv_close((uv_handle_t *)&server->tick, NULL);
+  uv_close((uv_handle_t *)&server->reload, NULL);
+  uv_close((uv_handle_t *)&server->access_changes, NULL);
+  uv_close((uv_handle_t *)&server->pki_changes, NULL);
 }
 
 static void on_signal(uv_signal_t *handle, int signum) {
@@ -98,6 +107,66 @@ static void sweep(struct apiserver *server) {
   server->swept_revision = store_revision(server->api.store);
 }
 
+// --- Tokens and certificates, again
+
+static int load_tokens(struct apiserver *server, struct err *err) {
+  struct auth fresh;
+  int rc = auth_open(server->data, &fresh, err);
+  if (rc)
+    return rc;
+  auth_close(&server->auth);
+  server->auth = fresh;
+  server->api.user = *fresh.owner;
+  return RC_OK;
+}
+
+static int load_certificates(struct apiserver *server, struct err *err) {
+  struct pki fresh;
+  int rc = pki_open(server->data, clock_wall_ms(), &fresh, err);
+  if (rc)
+    return rc;
+  bool same = str_eq(fresh.cert_pem, server->pki.cert_pem);
+  if (!same)
+    rc = tls_cert_set(fresh.cert_pem, fresh.key_pem, err);
+  if (rc) {
+    pki_close(&fresh);
+    return rc;
+  }
+  if (!same && server->pki.cert_pem.len)
+    LOG(LOG_INFO, "a new certificate is shown from now on");
+  pki_close(&server->pki);
+  server->pki = fresh;
+  return RC_OK;
+}
+
+// What cannot be read leaves all as it was: a typo in a file must not lock everybody out.
+static void on_reload(uv_timer_t *timer) {
+  struct apiserver *server = timer->data;
+  struct err err;
+  if (!server->http)
+    return;
+  if (load_certificates(server, &err))
+    LOG(LOG_ERROR, "the certificates stay as they were", LOG_Z("error", err.msg));
+  if (load_tokens(server, &err))
+    LOG(LOG_ERROR, "the tokens stay as they were", LOG_Z("error", err.msg));
+  if (auth_write_kubeconfigs(server->data, server->port, server->pki.ca_pem, &err))
+    LOG(LOG_ERROR, "the kubeconfigs stay as they were", LOG_Z("error", err.msg));
+  api_http_check_streams(server->http);
+}
+
+static void on_change(uv_fs_event_t *handle, const char *name, int events, int status) {
+  struct apiserver *server = handle->data;
+  (void)name, (void)events, (void)status;
+  uv_timer_start(&server->reload, on_reload, RELOAD_MS, 0);
+}
+
+static void watch_files(struct apiserver *server) {
+  uv_fs_event_start(&server->access_changes, on_change,
+                    arena_printf(&server->arena, "%s/access", server->data).ptr, 0);
+  uv_fs_event_start(&server->pki_changes, on_change,
+                    arena_printf(&server->arena, "%s/pki", server->data).ptr, 0);
+}
+
 static void on_tick(uv_timer_t *timer) {
   struct apiserver *server = timer->data;
   server->ticks++;
@@ -106,12 +175,11 @@ static void on_tick(uv_timer_t *timer) {
     watch_bookmark_all(server->api.hub);
     api_http_turn(server->http);
   }
+  api_http_check_streams(server->http); // tokens expire
   if (server->ticks % 120 == 0)
     (void)malloc_trim(0);
-  if (server->ticks % 2880 == 0 && pki_is_due(&server->pki, clock_wall_ms())) {
-    LOG(LOG_INFO, "the certificate is about to expire: restarting with a new one");
-    close_all(server);
-  }
+  if (pki_is_due(&server->pki, clock_wall_ms()))
+    on_reload(&server->reload);
 }
 
 static int open_parts(struct apiserver *server, const struct apiserver_options *options,
@@ -119,17 +187,17 @@ static int open_parts(struct apiserver *server, const struct apiserver_options *
   const char *data = options->data;
   struct arena *arena = &server->arena;
   int port = 0;
+  server->data = data;
   int rc = lock(data, &server->lock_fd, err);
   if (!rc)
-    rc = auth_open(data, &server->auth, err);
+    rc = load_tokens(server, err);
   if (!rc)
-    rc = pki_open(data, clock_wall_ms(), &server->pki, err);
+    rc = load_certificates(server, err);
   if (!rc)
     rc = store_open(arena_printf(arena, "%s/store.db", data).ptr, &server->api.store, err);
   if (rc)
     return rc;
   server->api.hub = watch_hub_new(server->api.store);
-  server->api.user = server->auth.user;
   server->api.data = data;
   rc = api_prepare(&server->api, err);
   *ret_fd = options->listen_fd;
@@ -138,7 +206,7 @@ static int open_parts(struct apiserver *server, const struct apiserver_options *
   if (!rc)
     rc = port_of(*ret_fd, &port, err);
   if (!rc)
-    rc = auth_write_kubeconfig(&server->auth, data, port, server->pki.ca_pem, err);
+    rc = auth_write_kubeconfigs(data, port, server->pki.ca_pem, err);
   server->port = port;
   return rc;
 }
@@ -154,9 +222,9 @@ static void announce(struct apiserver *server, const struct apiserver_options *o
 
 static void dispose(struct apiserver *server) {
   watch_hub_free(server->api.hub);
-  api_dispose(&server->api);
   store_close(server->api.store);
   pki_close(&server->pki);
+  tls_cert_forget();
   auth_close(&server->auth);
   if (server->lock_fd >= 0)
     close(server->lock_fd);
@@ -166,7 +234,7 @@ static void dispose(struct apiserver *server) {
 static void raise_file_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    limit.rlim_cur = limit.rlim_max < FILES ? limit.rlim_max : FILES;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
   }
 }
@@ -191,14 +259,20 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
   uv_signal_init(&server.loop, &server.term);
   uv_signal_init(&server.loop, &server.interrupt);
   uv_timer_init(&server.loop, &server.tick);
-  server.term.data = server.interrupt.data = server.tick.data = &server;
-  rc = api_http_open(&server.loop, &server.api, &server.auth, &server.pki, fd, &server.http, err);
+  uv_timer_init(&server.loop, &server.reload);
+  uv_fs_event_init(&server.loop, &server.access_changes);
+  uv_fs_event_init(&server.loop, &server.pki_changes);
+  server.term.data = server.interrupt.data = server.tick.data = server.reload.data = &server;
+  server.access_changes.data = server.pki_changes.data = &server;
+  struct api_http_options http = {.rate = options->rate, .burst = options->burst};
+  rc = api_http_open(&server.loop, &server.api, &server.auth, &http, fd, &server.http, err);
   if (rc) {
     close_all(&server);
   } else {
     uv_signal_start(&server.term, on_signal, SIGTERM);
     uv_signal_start(&server.interrupt, on_signal, SIGINT);
     uv_timer_start(&server.tick, on_tick, TICK_MS, TICK_MS);
+    watch_files(&server);
     announce(&server, options);
   }
   uv_run(&server.loop, UV_RUN_DEFAULT);

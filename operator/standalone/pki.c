@@ -1,118 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/pki.h"
+#include "operator/standalone/pki_cert.h"
 #include "operator/standalone/private_file.h"
 
 #include <errno.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PEM_MAX 65536u
-#define DAY_S (24 * 60 * 60L)
-
-static int fail(struct err *err, const char *what) {
-  char reason[256];
-  ERR_error_string_n(ERR_get_error(), reason, sizeof(reason));
-  return err_set(err, RC_INTERNAL, "certificates: %s: %s", what, reason);
-}
-
-static X509 *cert_from(struct str pem) {
-  BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-  X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-  BIO_free(bio);
-  return cert;
-}
-
-static EVP_PKEY *key_from(struct str pem) {
-  BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-  EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
-  BIO_free(bio);
-  return key;
-}
-
-static struct str text_of(BIO *bio, struct arena *arena) {
-  char *ptr = NULL;
-  long len = BIO_get_mem_data(bio, &ptr);
-  return arena_str(arena, (struct str){ptr, len > 0 ? (size_t)len : 0});
-}
-
-static int to_pem(X509 *cert, EVP_PKEY *key, struct arena *arena, struct str *ret_cert,
-                  struct str *ret_key, struct err *err) {
-  BIO *a = BIO_new(BIO_s_mem()), *b = BIO_new(BIO_s_mem());
-  int rc = RC_OK;
-  if (!a || !b || !PEM_write_bio_X509(a, cert) ||
-      !PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL))
-    rc = fail(err, "cannot write");
-  if (!rc) {
-    *ret_cert = text_of(a, arena);
-    *ret_key = text_of(b, arena);
-  }
-  BIO_free(a);
-  BIO_free(b);
-  return rc;
-}
-
-static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value) {
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, issuer, cert, NULL, NULL, 0);
-  X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-  bool ok = extension && X509_add_ext(cert, extension, -1);
-  X509_EXTENSION_free(extension);
-  return ok;
-}
-
-static bool add_name(X509_NAME *name, const char *common) {
-  return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"Serin", -1,
-                                    -1, 0) &&
-         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common, -1,
-                                    -1, 0);
-}
-
-static bool random_serial(X509 *cert) {
-  BIGNUM *number = BN_new();
-  bool ok = number && BN_rand(number, 126, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) &&
-            BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
-  BN_free(number);
-  return ok;
-}
-
-// issuer NULL: self-signed, an authority.
-static X509 *make_cert(EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, int64_t now_ms) {
-  X509 *cert = X509_new();
-  time_t now = (time_t)(now_ms / 1000);
-  long days = issuer ? PKI_CERT_DAYS : PKI_CA_DAYS;
-  // An hour back, for clocks that differ a little (virtual machines after a pause).
-  bool ok = cert && X509_set_version(cert, 2) && random_serial(cert) &&
-            X509_time_adj_ex(X509_getm_notBefore(cert), 0, -3600, &now) &&
-            X509_time_adj_ex(X509_getm_notAfter(cert), (int)days, 0, &now) &&
-            X509_set_pubkey(cert, key) &&
-            add_name(X509_get_subject_name(cert), issuer ? "serin-apiserver" : "serin-ca") &&
-            X509_set_issuer_name(cert, X509_get_subject_name(issuer ? issuer : cert)) &&
-            add_extension(cert, cert, NID_subject_key_identifier, "hash");
-  if (ok && issuer)
-    ok = add_extension(cert, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
-         add_extension(cert, issuer, NID_key_usage, "critical,digitalSignature") &&
-         add_extension(cert, issuer, NID_ext_key_usage, "serverAuth") &&
-         add_extension(cert, issuer, NID_authority_key_identifier, "keyid") &&
-         add_extension(cert, issuer, NID_subject_alt_name,
-                       "IP:127.0.0.1,IP:0:0:0:0:0:0:0:1,DNS:localhost");
-  else if (ok)
-    ok = add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
-         add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign");
-  if (ok && X509_sign(cert, issuer ? issuer_key : key, EVP_sha256()))
-    return cert;
-  X509_free(cert);
-  return NULL;
-}
-
-static bool is_fresh(X509 *cert, int64_t now_ms) {
-  time_t limit = (time_t)(now_ms / 1000) + PKI_RENEW_DAYS * DAY_S;
-  return cert && X509_cmp_time(X509_get0_notAfter(cert), &limit) > 0;
-}
 
 static int read_pair(const char *data, const char *name, struct arena *arena, struct str *ret_cert,
                      struct str *ret_key) {
@@ -123,80 +18,101 @@ static int read_pair(const char *data, const char *name, struct arena *arena, st
 }
 
 // The key first: a certificate without its key is never left behind.
-static int write_pair(const char *data, const char *name, struct arena *arena, struct str cert,
-                      struct str key, struct err *err) {
+static int write_pair(const char *data, const char *name, struct arena *arena,
+                      const struct pki_pair *pair, struct err *err) {
   struct str cert_path = arena_printf(arena, "%s/pki/%s.crt", data, name);
   struct str key_path = arena_printf(arena, "%s/pki/%s.key", data, name);
-  int rc = private_file_write(key_path.ptr, key, err);
-  return rc ? rc : private_file_write(cert_path.ptr, cert, err);
+  int rc = private_file_write(key_path.ptr, pair->key_pem, err);
+  return rc ? rc : private_file_write(cert_path.ptr, pair->cert_pem, err);
 }
 
-struct pair {
-  X509 *cert;
-  EVP_PKEY *key;
-  struct str cert_pem, key_pem;
+// The pair of `name` from the files when it is good, else a new one.
+static int open_pair(const char *data, const char *name, const struct pki_pair *issuer,
+                     int64_t now_ms, struct arena *arena, struct pki_pair *ret_pair,
+                     struct err *err) {
+  struct str cert, key;
+  if (read_pair(data, name, arena, &cert, &key) == RC_OK &&
+      pki_pair_read(cert, key, issuer, now_ms, ret_pair))
+    return RC_OK;
+  int rc = pki_pair_make(issuer, now_ms, arena, ret_pair, err);
+  if (!rc)
+    rc = write_pair(data, name, arena, ret_pair, err);
+  if (rc)
+    pki_pair_free(ret_pair);
+  return rc;
+}
+
+// --- The next authority
+
+struct next {
+  struct pki_pair pair; // cert NULL: there is none
+  int64_t switch_ms;
+  struct str pem_path, at_path;
 };
 
-static void pair_free(struct pair *pair) {
-  X509_free(pair->cert);
-  EVP_PKEY_free(pair->key);
+static void read_next(const char *data, int64_t now_ms, struct arena *arena, struct next *next) {
+  struct str pem, at;
+  *next = (struct next){.pem_path = arena_printf(arena, "%s/pki/next.pem", data),
+                        .at_path = arena_printf(arena, "%s/pki/next.at", data)};
+  if (private_file_read(next->pem_path.ptr, PEM_MAX, arena, &pem, NULL) ||
+      private_file_read(next->at_path.ptr, 64, arena, &at, NULL) ||
+      !str_to_i64(str_trim(at), &next->switch_ms))
+    return;
+  // One file with both, so that the take-over can be done again after a crash in its middle.
+  static const struct str mark = {"-----BEGIN CERTIFICATE-----", 27};
+  size_t split = 0;
+  while (split < pem.len && !str_starts(str_slice(pem, split, pem.len), mark))
+    split++;
+  (void)pki_pair_read(arena_str(arena, str_slice(pem, split, pem.len)),
+                      arena_str(arena, str_slice(pem, 0, split)), NULL, now_ms, &next->pair);
 }
 
-// The pair of `name` from the files when it is whole, fresh and signed by `issuer` (itself when
-// NULL), else a new one.
-static int open_pair(const char *data, const char *name, struct pair *issuer, int64_t now_ms,
-                     struct arena *arena, struct pair *ret_pair, struct err *err) {
-  struct pair pair = {0};
-  if (read_pair(data, name, arena, &pair.cert_pem, &pair.key_pem) == RC_OK) {
-    pair.cert = cert_from(pair.cert_pem);
-    pair.key = key_from(pair.key_pem);
-    EVP_PKEY *signer = issuer ? issuer->key : pair.key;
-    if (pair.cert && pair.key && is_fresh(pair.cert, now_ms) &&
-        X509_check_private_key(pair.cert, pair.key) == 1 && X509_verify(pair.cert, signer) == 1) {
-      *ret_pair = pair;
-      return RC_OK;
-    }
-    pair_free(&pair);
-    ERR_clear_error();
-  }
-  pair = (struct pair){.key = EVP_EC_gen("P-256")};
-  if (pair.key)
-    pair.cert =
-        make_cert(pair.key, issuer ? issuer->cert : NULL, issuer ? issuer->key : NULL, now_ms);
-  int rc = pair.cert ? RC_OK : fail(err, "cannot make one");
-  if (!rc)
-    rc = to_pem(pair.cert, pair.key, arena, &pair.cert_pem, &pair.key_pem, err);
-  if (!rc)
-    rc = write_pair(data, name, arena, pair.cert_pem, pair.key_pem, err);
+static int take_over(const char *data, struct next *next, struct arena *arena, struct err *err) {
+  int rc = write_pair(data, "ca", arena, &next->pair, err);
   if (rc)
-    pair_free(&pair);
-  else
-    *ret_pair = pair;
-  return rc;
+    return rc;
+  (void)unlink(next->pem_path.ptr);
+  (void)unlink(next->at_path.ptr);
+  pki_pair_free(&next->pair);
+  return RC_OK;
+}
+
+static int make_folder(const char *data, struct arena *arena, struct err *err) {
+  struct str folder = arena_printf(arena, "%s/pki", data);
+  if (mkdir(folder.ptr, 0700) && errno != EEXIST)
+    return err_errno(err, "cannot make %s", folder.ptr);
+  return RC_OK;
 }
 
 int pki_open(const char *data, int64_t now_ms, struct pki *ret_pki, struct err *err) {
   struct pki pki = {0};
-  struct pair ca = {0}, server = {0};
+  struct pki_pair ca = {0}, server = {0};
+  struct next next = {0};
   arena_init(&pki.arena);
-  struct str folder = arena_printf(&pki.arena, "%s/pki", data);
-  int rc = RC_OK;
-  if (mkdir(folder.ptr, 0700) && errno != EEXIST)
-    rc = err_errno(err, "cannot make %s", folder.ptr);
+  int rc = make_folder(data, &pki.arena, err);
+  if (!rc) {
+    read_next(data, now_ms, &pki.arena, &next);
+    if (next.pair.cert && next.switch_ms <= now_ms)
+      rc = take_over(data, &next, &pki.arena, err);
+  }
   if (!rc)
     rc = open_pair(data, "ca", NULL, now_ms, &pki.arena, &ca, err);
   if (!rc)
     rc = open_pair(data, "server", &ca, now_ms, &pki.arena, &server, err);
   if (!rc) {
-    pki.ca_pem = ca.cert_pem;
+    pki.ca_pem = next.pair.cert ? arena_printf(&pki.arena, "%.*s%.*s", STR_ARG(ca.cert_pem),
+                                               STR_ARG(next.pair.cert_pem))
+                                : ca.cert_pem;
+    pki.switch_ms = next.pair.cert ? next.switch_ms : 0;
     pki.cert_pem = server.cert_pem;
     pki.key_pem = server.key_pem;
     *ret_pki = pki;
   } else {
     arena_dispose(&pki.arena);
   }
-  pair_free(&ca);
-  pair_free(&server);
+  pki_pair_free(&ca);
+  pki_pair_free(&server);
+  pki_pair_free(&next.pair);
   return rc;
 }
 
@@ -205,9 +121,83 @@ void pki_close(struct pki *pki) {
 }
 
 bool pki_is_due(const struct pki *pki, int64_t now_ms) {
-  X509 *cert = cert_from(pki->cert_pem), *ca = cert_from(pki->ca_pem);
-  bool due = !is_fresh(cert, now_ms) || !is_fresh(ca, now_ms);
+  X509 *cert = pki_cert_from(pki->cert_pem), *ca = pki_cert_from(pki->ca_pem);
+  bool due = !pki_cert_is_fresh(cert, now_ms) || !pki_cert_is_fresh(ca, now_ms) ||
+             (pki->switch_ms && pki->switch_ms <= now_ms);
   X509_free(cert);
   X509_free(ca);
   return due;
+}
+
+// --- Commands
+
+static int write_next(const struct pki_pair *pair, const struct next *next, int64_t switch_ms,
+                      struct arena *arena, struct err *err) {
+  struct str at = arena_printf(arena, "%lld\n", (long long)switch_ms);
+  struct str pem =
+      pair ? arena_printf(arena, "%.*s%.*s", STR_ARG(pair->key_pem), STR_ARG(pair->cert_pem))
+           : STR_NULL;
+  int rc = private_file_write(next->at_path.ptr, at, err);
+  return rc || !pair ? rc : private_file_write(next->pem_path.ptr, pem, err);
+}
+
+int pki_rotate(const char *data, int64_t now_ms, int64_t overlap_ms, struct err *err) {
+  struct arena arena;
+  struct next next;
+  struct pki_pair fresh = {0};
+  arena_init(&arena);
+  int rc = make_folder(data, &arena, err);
+  read_next(data, now_ms, &arena, &next);
+  bool under_way = next.pair.cert;
+  if (!rc && under_way && overlap_ms > 0)
+    rc = err_set(err, RC_EXISTS,
+                 "an exchange of the authority is under way already; --overlap 0 "
+                 "ends it now");
+  if (!rc && !under_way)
+    rc = pki_pair_make(NULL, now_ms, &arena, &fresh, err);
+  if (!rc)
+    rc = write_next(under_way ? NULL : &fresh, &next, now_ms + overlap_ms, &arena, err);
+  pki_pair_free(&fresh);
+  pki_pair_free(&next.pair);
+  arena_dispose(&arena);
+  return rc;
+}
+
+int pki_renew_server(const char *data, struct err *err) {
+  struct arena arena;
+  arena_init(&arena);
+  struct str path = arena_printf(&arena, "%s/pki/server.crt", data);
+  int rc =
+      unlink(path.ptr) && errno != ENOENT ? err_errno(err, "cannot remove %s", path.ptr) : RC_OK;
+  arena_dispose(&arena);
+  return rc;
+}
+
+static int64_t end_of(struct str pem) {
+  X509 *cert = pki_cert_from(pem);
+  int64_t end_ms = pki_cert_end_ms(cert);
+  X509_free(cert);
+  return end_ms;
+}
+
+int pki_describe(const char *data, struct pki_info *ret_info, struct err *err) {
+  struct arena arena;
+  struct str cert, key;
+  struct next next;
+  *ret_info = (struct pki_info){0};
+  if (access(data, F_OK))
+    return err_errno(err, "%s", data);
+  arena_init(&arena);
+  if (read_pair(data, "ca", &arena, &cert, &key) == RC_OK)
+    ret_info->ca_end_ms = end_of(cert);
+  if (read_pair(data, "server", &arena, &cert, &key) == RC_OK)
+    ret_info->cert_end_ms = end_of(cert);
+  read_next(data, 0, &arena, &next);
+  if (next.pair.cert) {
+    ret_info->next_end_ms = pki_cert_end_ms(next.pair.cert);
+    ret_info->switch_ms = next.switch_ms;
+  }
+  pki_pair_free(&next.pair);
+  arena_dispose(&arena);
+  return RC_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/rest.h"
 #include "manifests/base/bug.h"
+#include "manifests/kinds/registry.h"
 #include "operator/standalone/api_review.h"
 #include "operator/standalone/api_write.h"
 #include "operator/standalone/rest_body.h"
@@ -208,6 +209,8 @@ static int serve_write(struct exchange *x, enum write_part part) {
     rc = api_bad_request(x->call, "the request has no body");
   if (rc)
     return rc;
+  if (write.verb == WRITE_APPLY && (rc = rest_authorize_apply(x)))
+    return rc;
   write.body = body;
   struct write_result result;
   rc = write_run(x->api, x->call, &write, &result);
@@ -260,15 +263,13 @@ static int serve_resource(struct exchange *x) {
   const struct kind_desc *review = api_review_find(path->group, path->version, path->resource);
   if (review && !path->name.len)
     return serve_review(x, review);
-  x->kind = api_kind_find_plural(x->api->kinds, path->group, path->version, path->resource);
+  x->kind = kind_find_plural(path->group, path->version, path->resource);
   if (!x->kind || (path->namespaced && !x->kind->namespaced))
     return rest_no_such_path(x);
   if (x->kind->alias_of) {
     x->path.version = kind_api_version(x->kind, path->version, x->call->arena);
     x->kind = x->kind->alias_of;
   }
-  if (x->kind->deprecated)
-    api_warn(x->call, "%s", x->kind->deprecated);
   bool everywhere = x->kind->namespaced && !path->namespaced;
   if (everywhere && (path->name.len || !rest_is_read(x)))
     return path->name.len ? rest_no_such_path(x) : rest_bad_method(x);
@@ -286,6 +287,9 @@ static int serve(struct exchange *x) {
   bool open = place == REST_LIVEZ || place == REST_VERSION; // to everybody
   if (!open && !x->request->user)
     return api_fail(x->call, 401, "Unauthorized", "Unauthorized");
+  int rc = open ? RC_OK : rest_authorize(x);
+  if (rc)
+    return rc;
   if (place != REST_RESOURCE && place != REST_UNKNOWN && !rest_is_read(x))
     return rest_bad_method(x);
   switch (place) {
@@ -314,7 +318,6 @@ void rest_handle(struct api *api, struct api_call *call, const struct rest_reque
   *ret_reply = (struct rest_reply){.status = 500, .content_type = "application/json"};
   buf_init(&ret_reply->body, READ_LIST_BYTES + (1u << 20));
   int rc = RC_OK;
-  api_refresh(api);
   if (rest_path_parse(request->url, call->arena, &x.path, &err))
     rc = request->user ? api_bad_request(call, "%s", err.msg)
                        : api_fail(call, 401, "Unauthorized", "Unauthorized");

@@ -23,6 +23,11 @@ int rest_bad_method(struct exchange *x);     // 405
 int rest_dry_run(struct exchange *x, struct str text, bool *ret_dry_run);
 struct read_request rest_as_read(struct exchange *x); // how the client wants objects
 
+// rest_access.c: 403 unless the user's role allows it. call->user is set.
+int rest_authorize(struct exchange *x);
+// A server-side apply that would create its object needs that verb, too.
+int rest_authorize_apply(struct exchange *x);
+
 // rest_about.c: what is not a resource.
 int rest_version(struct exchange *x);
 int rest_discovery(struct exchange *x);

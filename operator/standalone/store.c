@@ -256,6 +256,11 @@ static void rollback(struct store *store) {
   store->compacted = store->committed_compacted;
 }
 
+void store_rollback(struct store *store) {
+  if (store->open)
+    rollback(store);
+}
+
 static int put_owners(struct store *store, const struct store_write *write, struct err *err) {
   sqlite3_stmt *stmt = statement(store, SQL_DISOWN);
   if (!stmt)

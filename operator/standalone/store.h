@@ -67,6 +67,7 @@ int store_keep(struct store *store, struct err *err);
 void store_undo(struct store *store);
 // Makes all writes durable. On failure all of them are gone and the revision is back.
 int store_commit(struct store *store, struct err *err);
+void store_rollback(struct store *store); // takes back all since the last commit
 
 // The row, in the arena; RC_NOT_FOUND when absent.
 int store_get(struct store *store, struct store_key key, struct arena *arena,

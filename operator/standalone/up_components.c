@@ -44,6 +44,11 @@ static struct component *begin_component(struct up *up, struct words *words, con
   return supervisor_add(&up->supervisor, name);
 }
 
+// Each component has a token of its own, with no more rights than it needs.
+static const char *kubeconfig_of(struct up *up, const char *component) {
+  return arena_printf(&up->arena, "%s/access/%s.kubeconfig", up->data, component).ptr;
+}
+
 static void describe_ours(struct up *up) {
   const struct up_options *options = up->options;
   struct words words;
@@ -53,14 +58,14 @@ static void describe_ours(struct up *up) {
   api->argv = words.items;
   struct component *runtime = begin_component(up, &words, "runtime");
   add_pair(up, &words, "--data", up->data);
-  add_pair(up, &words, "--kubeconfig", up->kubeconfig);
+  add_pair(up, &words, "--kubeconfig", kubeconfig_of(up, "runtime"));
   for (size_t i = 0; i < options->image_count; i++)
     add_pair(up, &words, "--image", options->images[i].ptr);
   add_fd(up, &words, runtime, "--ready-fd", up->ready[1]);
   runtime->argv = words.items;
   if (options->has_operator) {
     struct component *op = begin_component(up, &words, "operator");
-    add_pair(up, &words, "--kubeconfig", up->kubeconfig);
+    add_pair(up, &words, "--kubeconfig", kubeconfig_of(up, "operator"));
     if (!str_is_empty(up->prometheus_url))
       add_pair(up, &words, "--prometheus", up->prometheus_url.ptr);
     if (up->prometheus_binary)
@@ -71,7 +76,7 @@ static void describe_ours(struct up *up) {
   }
   if (options->has_proxy) {
     struct component *proxy = begin_component(up, &words, "proxy");
-    add_pair(up, &words, "--kubeconfig", up->kubeconfig);
+    add_pair(up, &words, "--kubeconfig", kubeconfig_of(up, "proxy"));
     for (size_t i = 0; i < up->ports.worker_count; i++)
       add_fd(up, &words, proxy, "--listen-fd", up->ports.workers[i]);
     add_fd(up, &words, proxy, "--admin-fd", up->ports.fds[PORT_ADMIN]);

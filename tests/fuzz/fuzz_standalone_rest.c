@@ -4,6 +4,7 @@
 // opened, and what is stored is JSON that a list gives back.
 #include "manifests/base/bug.h"
 #include "operator/standalone/api.h"
+#include "operator/standalone/auth_role.h"
 #include "operator/standalone/rest.h"
 
 #include <stdio.h>
@@ -78,7 +79,10 @@ static void ask(struct api *api, struct str text, bool json_answer) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const struct str groups[] = {{"system:masters", 14}};
-  struct api api = {.user = {.name = STR("fuzz"), .groups = groups, .group_count = 1},
+  struct api api = {.user = {.name = STR("fuzz"),
+                             .groups = groups,
+                             .group_count = 1,
+                             .role = auth_role_find(STR("admin"))},
                     .data = "/nonexistent"};
   struct str all = {(const char *)data, size}, one;
   prepare_path();
@@ -90,7 +94,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ask(&api, STR("GET /api/v1/namespaces/default/configmaps"), true);
   ask(&api, STR("GET /apis/apps/v1/deployments"), true);
   watch_hub_free(api.hub);
-  api_dispose(&api);
   store_close(api.store); // nothing was committed: the next input starts afresh
   return 0;
 }

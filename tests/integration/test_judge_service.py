@@ -188,6 +188,25 @@ def test_slow_clients_keep_nobody_out(judge):
             one.close()
 
 
+def test_a_trickling_client_is_cut(judge):
+    """A byte now and then is silence: a head has 15 s, however it comes."""
+    if not os.environ.get("SERIN_LONG"):
+        return
+    with socket.create_connection(("127.0.0.1", judge.port), timeout=10) as slow:
+        slow.sendall(b"POST /v1/argo HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        slow.settimeout(0.5)
+
+        def is_cut():
+            try:
+                slow.sendall(b"a")
+                return slow.recv(1) == b""
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+        wait_for("the client to be cut", is_cut, 25)
+
+
 def test_runs_are_bounded_and_expire(traffic):
     judge = Judge(traffic.prometheus.url, "--max-runs", "2", "--expire", "1500ms")
     try:

@@ -141,15 +141,16 @@ class Rest:
 
 
 class Server(Rest):
-    def __init__(self, data=None):
+    def __init__(self, data=None, options=()):
         self.own = data is None
+        self.options = list(options)
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="serin-apiserver-"))
         self.cache = self.data / "kubectl-cache"
         self.process = None
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([BIN, "apiserver", "--data", str(self.data)], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([BIN, "apiserver", "--data", str(self.data), *self.options], stdout=subprocess.PIPE,
                                         stderr=open(self.data / "stderr", "ab"), text=True, preexec_fn=die_with_parent)
         line = self.process.stdout.readline()
         if not line.startswith("ready https://"):

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Certificates, token and kubeconfig on disk.
+// Certificates on disk.
 #include "manifests/base/clock.h"
-#include "operator/standalone/auth.h"
 #include "operator/standalone/pki.h"
 #include "operator/standalone/private_file.h"
 
@@ -11,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -25,8 +23,8 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
-  static const char *const names[] = {"pki/ca.crt",     "pki/ca.key", "pki/server.crt",
-                                      "pki/server.key", "token",      "kubeconfig"};
+  static const char *const names[] = {"pki/ca.crt", "pki/ca.key", "pki/server.crt",
+                                      "pki/server.key"};
   char path[128];
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     snprintf(path, sizeof(path), "%s/%s", (char *)*state, names[i]);
@@ -77,51 +75,67 @@ static void a_foreign_or_broken_pair_is_made_anew(void **state) {
   pki_close(&second);
 }
 
-static void only_the_token_opens(void **state) {
+static struct str ca_of(const char *dir, int64_t now_ms, struct arena *arena,
+                        struct str *ret_cert) {
+  struct pki pki;
+  assert_int_equal(pki_open(dir, now_ms, &pki, NULL), 0);
+  struct str ca = arena_str(arena, pki.ca_pem);
+  *ret_cert = arena_str(arena, pki.cert_pem);
+  pki_close(&pki);
+  return ca;
+}
+
+static void an_authority_is_exchanged_with_an_overlap(void **state) {
   const char *dir = *state;
-  struct auth auth, again;
   struct arena arena;
+  struct err err = {.msg = ""};
+  struct str first_cert, cert;
+  int64_t now_ms = clock_wall_ms();
   arena_init(&arena);
-  assert_int_equal(auth_open(dir, &auth, NULL), 0);
-  struct str good = arena_printf(&arena, "Bearer %.*s", STR_ARG(auth.token));
-  assert_non_null(auth_check(&auth, good));
-  assert_true(auth_check(&auth, good)->name.len > 0);
-  assert_null(auth_check(&auth, auth.token));
-  assert_null(auth_check(&auth, STR("")));
-  assert_null(auth_check(&auth, STR("Bearer ")));
-  assert_null(auth_check(&auth, str_slice(good, 0, good.len - 1)));
-  assert_null(auth_check(&auth, arena_printf(&arena, "%.*sx", STR_ARG(good))));
-  assert_int_equal(auth_open(dir, &again, NULL), 0);
-  assert_true(str_eq(auth.token, again.token));
-  auth_close(&again);
-  auth_close(&auth);
+  struct str first = ca_of(dir, now_ms, &arena, &first_cert);
+  assert_int_equal(pki_rotate(dir, now_ms, DAY_MS, NULL), 0);
+  struct str both = ca_of(dir, now_ms + 1, &arena, &cert);
+  assert_true(str_starts(both, first) && both.len > first.len);
+  assert_true(str_eq(cert, first_cert)); // clients with the old kubeconfig go on
+  assert_int_equal(pki_rotate(dir, now_ms, DAY_MS, &err), RC_EXISTS);
+  struct str second = ca_of(dir, now_ms + DAY_MS, &arena, &cert);
+  assert_true(str_ends(both, second) && second.len < both.len);
+  assert_false(str_eq(cert, first_cert));
+  assert_true(str_eq(second, ca_of(dir, now_ms + DAY_MS, &arena, &first_cert)));
+  assert_true(str_eq(cert, first_cert));
   arena_dispose(&arena);
 }
 
-static void a_short_token_is_refused(void **state) {
+static void an_overlap_can_be_ended(void **state) {
   const char *dir = *state;
-  struct auth auth;
-  struct err err = {.msg = ""};
-  char path[128];
-  snprintf(path, sizeof(path), "%s/token", dir);
-  assert_int_equal(private_file_write(path, STR("short"), NULL), 0);
-  assert_int_equal(auth_open(dir, &auth, &err), RC_INVALID);
-  assert_non_null(strstr(err.msg, "16 characters"));
+  struct arena arena;
+  struct str cert;
+  int64_t now_ms = clock_wall_ms();
+  arena_init(&arena);
+  struct str first = ca_of(dir, now_ms, &arena, &cert);
+  assert_int_equal(pki_rotate(dir, now_ms, DAY_MS, NULL), 0);
+  struct str both = ca_of(dir, now_ms, &arena, &cert);
+  assert_int_equal(pki_rotate(dir, now_ms, 0, NULL), 0);
+  struct str second = ca_of(dir, now_ms, &arena, &cert);
+  assert_true(str_ends(both, second) && !str_eq(first, second));
+  arena_dispose(&arena);
 }
 
-static void private_files_are_private(void **state) {
+static void only_the_servers_certificate_is_renewed(void **state) {
   const char *dir = *state;
-  struct auth auth;
-  char path[128];
-  struct stat info;
-  assert_int_equal(auth_open(dir, &auth, NULL), 0);
-  assert_int_equal(auth_write_kubeconfig(&auth, dir, 1234, STR("pem"), NULL), 0);
-  snprintf(path, sizeof(path), "%s/kubeconfig", dir);
-  assert_int_equal(chmod(path, 0644), 0);
-  assert_int_equal(auth_write_kubeconfig(&auth, dir, 1234, STR("pem"), NULL), 0);
-  assert_int_equal(stat(path, &info), 0);
-  assert_int_equal(info.st_mode & 0777, 0600);
-  auth_close(&auth);
+  struct arena arena;
+  struct str before, after;
+  int64_t now_ms = clock_wall_ms();
+  arena_init(&arena);
+  struct str ca = ca_of(dir, now_ms, &arena, &before);
+  assert_int_equal(pki_renew_server(dir, NULL), 0);
+  assert_true(str_eq(ca, ca_of(dir, now_ms, &arena, &after)));
+  assert_false(str_eq(before, after));
+  struct pki_info info;
+  assert_int_equal(pki_describe(dir, &info, NULL), 0);
+  assert_true(info.ca_end_ms > info.cert_end_ms && info.cert_end_ms > now_ms);
+  assert_int_equal(info.switch_ms, 0);
+  arena_dispose(&arena);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -130,9 +144,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(certificates_are_kept_until_they_near_their_end),
       TEST(a_foreign_or_broken_pair_is_made_anew),
-      TEST(only_the_token_opens),
-      TEST(a_short_token_is_refused),
-      TEST(private_files_are_private),
+      TEST(an_authority_is_exchanged_with_an_overlap),
+      TEST(an_overlap_can_be_ended),
+      TEST(only_the_servers_certificate_is_renewed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

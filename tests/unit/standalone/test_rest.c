@@ -2,6 +2,7 @@
 // The API server without sockets: requests in, replies and watch events out, on a store in a
 // temporary folder.
 #include "operator/standalone/api.h"
+#include "operator/standalone/auth_role.h"
 #include "operator/standalone/rest.h"
 
 #include <setjmp.h>
@@ -30,7 +31,10 @@ static int setup(void **state) {
     return -1;
   snprintf(f.path, sizeof(f.path), "%s/store.db", f.dir);
   arena_init(&f.arena);
-  f.api.user = (struct api_user){.name = STR("alice"), .groups = groups, .group_count = 1};
+  f.api.user = (struct api_user){.name = STR("alice"),
+                                 .groups = groups,
+                                 .group_count = 1,
+                                 .role = auth_role_find(STR("admin"))};
   f.api.data = f.dir;
   *state = &f;
   if (store_open(f.path, &f.api.store, NULL))
@@ -44,7 +48,6 @@ static int teardown(void **state) {
   static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm"};
   char path[128];
   watch_hub_free(f->api.hub);
-  api_dispose(&f->api);
   store_close(f->api.store);
   arena_dispose(&f->arena);
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -101,9 +104,8 @@ static void wake(void *data) {
 static struct watch *watch_from(struct fixture *f, int64_t revision, const char *labels,
                                 int *woken) {
   struct api_call call = {.arena = &f->arena, .user = &f->api.user};
-  struct watch_options options = {.kind = api_kind_of(f->api.kinds, STR("configmaps")),
-                                  .version = STR("v1"),
-                                  .revision = revision};
+  struct watch_options options = {
+      .kind = api_kind_of(STR("configmaps")), .version = STR("v1"), .revision = revision};
   struct watch *watch = NULL;
   assert_int_equal(selector_parse_labels(str_of(labels), &f->arena, &options.filter.labels, NULL),
                    0);
