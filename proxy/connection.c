@@ -6,6 +6,7 @@
 #include "proxy/connection_end.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
+#include "proxy/worker_poll.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -77,14 +78,7 @@ static uint64_t due_ms(const struct connection *c) {
 }
 
 static void update_poll(struct connection *c) {
-  int events = wanted_events(c);
-  if (events == c->polled)
-    return;
-  c->polled = events;
-  if (events)
-    (void)uv_poll_start(&c->poll, events, on_event);
-  else
-    (void)uv_poll_stop(&c->poll);
+  worker_poll_set(c->poll, wanted_events(c), on_event);
 }
 
 // Makes room behind the kept body for further bytes.
@@ -125,12 +119,21 @@ static void to_front(struct connection_work *work) {
   body_copy_clear(work->run.worker, &work->copy);
 }
 
+// The client said that this was its last request, all of it was read and all of the answer is with
+// the kernel: nothing can come that closing at once would answer with a reset.
+static bool is_farewell(const struct connection_work *work) {
+  return !work->run.request.keep_alive && work->request_complete && work->at == work->len &&
+         pump_kept(&work->out) == 0;
+}
+
 static void next_request(struct connection *c) {
   struct connection_work *work = c->work;
   if (c->close || c->eof || !work->request_complete) {
     if (work->run.cut_hard && work->run.exchange.cut)
       connection_end_now(c, true);
     else if (work->run.exchange.status == 0 || (work->run.exchange.flags & EXCHANGE_DC))
+      connection_end_now(c, false);
+    else if (is_farewell(work))
       connection_end_now(c, false);
     else
       connection_end_linger(c);
@@ -339,11 +342,9 @@ static void on_readable(struct connection *c) {
 }
 
 static void on_event(uv_poll_t *handle, int status, int events) {
-  struct connection *c = container_of(handle, struct connection, poll);
-  if (status < 0) { // libuv has stopped the handle on an error of the socket
-    c->polled = 0;
+  struct connection *c = worker_poll_owner(handle, status);
+  if (status < 0)
     events = UV_READABLE;
-  }
   if ((events & UV_READABLE) && !c->eof)
     on_readable(c);
   if (c->state == CONNECTION_LINGER && (events & UV_WRITABLE)) {
@@ -394,7 +395,6 @@ struct connection *connection_open(struct worker *worker, int fd, const struct s
   c->worker = worker;
   c->work = NULL;
   c->fd = fd;
-  c->polled = 0;
   c->port = port;
   c->listener = listener;
   c->listener_stats = NULL;
@@ -413,9 +413,8 @@ struct connection *connection_open(struct worker *worker, int fd, const struct s
   worker->connection_count++;
   stats_add(&worker->stats->downstream_cx_active, 1);
   stats_add(&worker->stats->downstream_cx_total, 1);
-  (void)uv_poll_init(&worker->loop, &c->poll, fd);
+  c->poll = worker_poll_take(worker, fd, c);
   worker_timer_init(&c->timer, &worker->loop, on_timer);
-  c->open_handles = 2;
   c->state = CONNECTION_IDLE;
   connection_update(c);
   return c;

@@ -27,11 +27,10 @@ struct connection {
   struct connection *next, *prev;
   struct connection_work
       *work; // NULL while it waits for a request, and in a farewell without bytes
-  uv_poll_t poll;
+  struct worker_poll *poll;
   struct worker_timer timer;
-  int fd, polled;
+  int fd;
   enum connection_state state;
-  unsigned open_handles;
   struct stats_listener *listener_stats; // NULL: it came from no listener
   struct table_slot listener;            // where it came in
   uint16_t port;                         // of the listener

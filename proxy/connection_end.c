@@ -8,15 +8,15 @@
 #include "proxy/exchange_send.h"
 #include "proxy/http1_write.h"
 #include "proxy/worker.h"
+#include "proxy/worker_poll.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define FREE_KEPT 256u
 
-static void on_handle_closed(struct connection *c) {
-  if (--c->open_handles > 0)
-    return;
+static void on_timer_closed(uv_handle_t *handle) {
+  struct connection *c = container_of(handle, struct connection, timer.timer);
   struct worker *worker = c->worker;
   if (worker->free_connection_count >= FREE_KEPT) {
     xfree(c);
@@ -25,14 +25,6 @@ static void on_handle_closed(struct connection *c) {
   c->next = worker->free_connections;
   worker->free_connections = c;
   worker->free_connection_count++;
-}
-
-static void on_poll_closed(uv_handle_t *handle) {
-  on_handle_closed(container_of(handle, struct connection, poll));
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-  on_handle_closed(container_of(handle, struct connection, timer.timer));
 }
 
 void connection_end_now(struct connection *c, bool reset) {
@@ -59,7 +51,7 @@ void connection_end_now(struct connection *c, bool reset) {
     struct linger now = {.l_onoff = 1};
     (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   }
-  uv_close((uv_handle_t *)&c->poll, on_poll_closed);
+  worker_poll_give(c->poll);
   worker_timer_close(&c->timer, on_timer_closed);
   (void)close(c->fd);
   worker_check_drained(worker);

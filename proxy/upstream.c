@@ -6,6 +6,7 @@
 #include "proxy/upstream_pool.h"
 #include "proxy/upstream_sent.h"
 #include "proxy/worker.h"
+#include "proxy/worker_poll.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,9 +18,8 @@
 
 #define FREE_KEPT 128u
 
-static void on_handle_closed(struct upstream *u) {
-  if (--u->open_handles > 0)
-    return;
+static void on_timer_closed(uv_handle_t *handle) {
+  struct upstream *u = container_of(handle, struct upstream, timer.timer);
   struct worker *worker = u->worker;
   if (worker->free_upstream_count >= FREE_KEPT) {
     http1_decoder_dispose(&u->decoder);
@@ -29,14 +29,6 @@ static void on_handle_closed(struct upstream *u) {
   u->next = worker->free_upstreams;
   worker->free_upstreams = u;
   worker->free_upstream_count++;
-}
-
-static void on_poll_closed(uv_handle_t *handle) {
-  on_handle_closed(container_of(handle, struct upstream, poll));
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-  on_handle_closed(container_of(handle, struct upstream, timer.timer));
 }
 
 static void count_closed(struct upstream *u) {
@@ -83,7 +75,7 @@ void upstream_reset(struct upstream *u) {
     u->next->prev = u->prev;
   int fd = u->out.fd;
   pump_dispose(&u->out);
-  uv_close((uv_handle_t *)&u->poll, on_poll_closed); // takes the descriptor out of epoll at once
+  worker_poll_give(u->poll);
   worker_timer_close(&u->timer, on_timer_closed);
   (void)close(fd);
   upstream_pool_closed(u);
@@ -113,13 +105,7 @@ void upstream_update(struct upstream *u) {
     break;
   case UPSTREAM_CLOSED: return;
   }
-  if (events == u->polled)
-    return;
-  u->polled = events;
-  if (events)
-    (void)uv_poll_start(&u->poll, events, on_event);
-  else
-    (void)uv_poll_stop(&u->poll);
+  worker_poll_set(u->poll, events, on_event);
 }
 
 static void count_connected(struct upstream *u) {
@@ -266,13 +252,11 @@ static void on_readable(struct upstream *u) {
 }
 
 static void on_event(uv_poll_t *handle, int status, int events) {
-  struct upstream *u = container_of(handle, struct upstream, poll);
+  struct upstream *u = worker_poll_owner(handle, status);
   struct upstream_user *user = u->user;
   struct upstream_pool *pool = u->pool;
-  if (status < 0) { // libuv has stopped the handle on an error of the socket
-    u->polled = 0;
+  if (status < 0)
     events = UV_READABLE | UV_WRITABLE;
-  }
   if (u->state == UPSTREAM_CONNECTING) {
     int error = 0;
     socklen_t len = sizeof(error);
@@ -392,9 +376,8 @@ struct upstream *upstream_open(struct upstream_pool *pool, const struct upstream
   pump_init(&u->out, fd);
   u->counted = 0;
   u->local[0] = '\0';
-  (void)uv_poll_init(&worker->loop, &u->poll, fd);
+  u->poll = worker_poll_take(worker, fd, u);
   worker_timer_init(&u->timer, &worker->loop, on_timer);
-  u->open_handles = 2;
   u->state = UPSTREAM_CONNECTING;
   worker_timer_set(&u->timer, now + (uint64_t)cluster->connect_timeout_ms);
   upstream_update(u);

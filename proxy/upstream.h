@@ -55,9 +55,7 @@ struct upstream {
   struct upstream *idle_next, *idle_prev; // of the pool
   struct upstream_pool *pool;
   enum upstream_state state;
-  unsigned open_handles;
-  uv_poll_t poll;
-  int polled; // events asked for
+  struct worker_poll *poll;
   struct worker_timer timer;
   struct upstream_user *user; // while ACTIVE
   struct stats_cluster *cluster_stats;

@@ -13,6 +13,7 @@
 #include "proxy/mirror.h"
 #include "proxy/pick.h"
 #include "proxy/upstream_pool.h"
+#include "proxy/worker_poll.h"
 
 #include <string.h>
 #include <time.h>
@@ -273,6 +274,7 @@ void worker_free(struct worker *worker) {
   route_worker_dispose(&worker->router);
   stats_free(worker->stats);
   worker_spare_free_all(&worker->blocks);
+  worker_poll_free_all(worker);
   for (uint32_t i = 0; i < worker->pick_count; i++)
     pick_state_dispose(&worker->picks[i]);
   xfree(worker->picks);

@@ -27,6 +27,7 @@ struct outlier_set;
 struct pick_state;
 struct upstream;
 struct upstream_pool;
+struct worker_poll;
 
 // One block holds a request head, what is kept of its body, and bytes just read.
 #define WORKER_BLOCK (80u * 1024)
@@ -114,6 +115,8 @@ struct worker {
   uint64_t local_base_version;
   const char *local_base_service;
   struct worker_spare blocks, works; // free ones
+  struct worker_poll **polls;        // by descriptor
+  size_t poll_count;
   unsigned blocks_used;
   char *request_text, *response_text; // heads of this turn, HTTP1_HEAD_ROOM each
   char date[32];
