@@ -29,6 +29,8 @@ struct kube_election {
   uv_timer_t timer;
   enum election_step step;
   bool leading, closing, timer_open;
+  bool failed;            // the last request
+  int64_t retry_after_ms; // what the server asked for then
   struct rng rng;
   void (*closed)(void *data);
   void *closed_data;
@@ -123,9 +125,14 @@ static void wait_turn(struct kube_election *election) {
   if (election->closing)
     return;
   int64_t ms = election->options.retry_ms;
+  bool waits_for_it = !election->leading && !election->failed;
+  if (waits_for_it)
+    ms = ms / 4 + 1;
   if (!election->leading) // spread those who wait, as client-go does
     ms += (int64_t)(rng_double(&election->rng) * 1.2 * (double)ms);
-  else if (ms > lead_left_ms(election))
+  if (ms < election->retry_after_ms)
+    ms = election->retry_after_ms;
+  if (election->leading && ms > lead_left_ms(election))
     ms = lead_left_ms(election);
   uv_timer_start(&election->timer, on_timer, (uint64_t)ms, 0);
 }
@@ -138,11 +145,17 @@ static int64_t deadline_ms(const struct kube_election *election) {
   return ms > 0 ? ms : 1;
 }
 
+static void note_result(struct kube_election *election, const struct kube_reply *reply) {
+  election->failed = rc_is_retryable(reply->rc) && reply->rc != RC_CONFLICT;
+  election->retry_after_ms = election->failed ? reply->retry_after_ms : 0;
+}
+
 static void maybe_free(struct kube_election *election);
 static void release(struct kube_election *election);
 
 static void on_written(struct kube_op *op, const struct kube_reply *reply) {
   struct kube_election *election = container_of(op, struct kube_election, op);
+  note_result(election, reply);
   if (reply->rc == RC_OK) {
     election->renewed_ms = election->write_began_ms;
     take_record(election, reply);
@@ -177,6 +190,7 @@ static void write_record(struct kube_election *election) {
 
 static void on_read(struct kube_op *op, const struct kube_reply *reply) {
   struct kube_election *election = container_of(op, struct kube_election, op);
+  note_result(election, reply);
   if (election->closing) {
     release(election);
     return;
@@ -222,10 +236,34 @@ static void look(struct kube_election *election) {
 
 // ---- opening and closing ----
 
-int kube_election_open(struct kube_client *client, const struct kube_election_options *options,
-                       struct kube_election **ret_election, struct err *err) {
+static int64_t or_else(int64_t value, int64_t fallback) {
+  return value > 0 ? value : fallback;
+}
+
+static int check_options(const struct kube_election_options *options, struct err *err) {
   if (!options->ns.len || !options->name.len || !options->identity.len)
     return err_set(err, RC_USAGE, "an election needs a namespace, a name and an identity");
+  if (options->lease_ms <= options->renew_deadline_ms)
+    return err_set(err, RC_USAGE,
+                   "the lease (%lld ms) must be longer than the deadline to renew it (%lld ms)",
+                   (long long)options->lease_ms, (long long)options->renew_deadline_ms);
+  if (options->renew_deadline_ms * 10 <= options->retry_ms * 12)
+    return err_set(err, RC_USAGE,
+                   "the deadline to renew a lease (%lld ms) must be over 1.2 times the period of "
+                   "the tries (%lld ms)",
+                   (long long)options->renew_deadline_ms, (long long)options->retry_ms);
+  return RC_OK;
+}
+
+int kube_election_open(struct kube_client *client, const struct kube_election_options *given,
+                       struct kube_election **ret_election, struct err *err) {
+  struct kube_election_options filled = *given, *options = &filled;
+  filled.lease_ms = or_else(given->lease_ms, 15000);
+  filled.renew_deadline_ms = or_else(given->renew_deadline_ms, 10000);
+  filled.retry_ms = or_else(given->retry_ms, 2000);
+  int rc = check_options(options, err);
+  if (rc)
+    return rc;
   struct kube_election *election = XNEW(struct kube_election);
   struct kube_election_options *own = &election->options;
   election->client = client;
@@ -233,9 +271,6 @@ int kube_election_open(struct kube_client *client, const struct kube_election_op
   own->ns = arena_str(&election->arena, options->ns);
   own->name = arena_str(&election->arena, options->name);
   own->identity = arena_str(&election->arena, options->identity);
-  own->lease_ms = options->lease_ms > 0 ? options->lease_ms : 15000;
-  own->renew_deadline_ms = options->renew_deadline_ms > 0 ? options->renew_deadline_ms : 10000;
-  own->retry_ms = options->retry_ms > 0 ? options->retry_ms : 2000;
   buf_init(&election->seen_revision, 1024);
   buf_init(&election->seen_holder, 4096);
   rng_init(&election->rng, uv_hrtime() ^ str_hash(own->identity));

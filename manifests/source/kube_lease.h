@@ -2,7 +2,8 @@
 // Leases: leader election (one of several operators works) and publishing (a proxy tells what it
 // serves). Election follows client-go: another holder's lease counts as expired when it has not
 // changed for its duration by OUR steady clock; the time stamps in it are never compared with our
-// clock.
+// clock. Who waits looks four times as often as client-go, so that a lease that is given back is
+// taken at once.
 #pragma once
 
 #include "manifests/source/kube_client.h"
@@ -23,8 +24,11 @@ struct kube_election_options {
   void *data;
 };
 
+// RC_USAGE unless lease_ms > renew_deadline_ms > 1.2 * retry_ms, as client-go: a leader has stopped
+// for lease_ms - renew_deadline_ms before anybody else may start.
 int kube_election_open(struct kube_client *client, const struct kube_election_options *options,
                        struct kube_election **ret_election, struct err *err);
+// By the clock, now: also false when the process stood still for too long to have been told.
 bool kube_election_is_leader(const struct kube_election *election);
 // Gives the lease back when we hold it (so that the next one starts at once), then calls `closed`
 // (may be NULL). `stopped` is not called. Idempotent.

@@ -9,6 +9,7 @@
 struct operator_command {
   struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
   struct str prometheus_secret, scrape_match, metrics_address;
+  int64_t lease_ms, renew_deadline_ms, retry_ms;
   int64_t scrape_ms, metrics_fd, metrics_port, prometheus_timeout_ms;
   bool leader_elect, prometheus_insecure;
 };
@@ -48,6 +49,12 @@ static const struct option_row rows[] = {
      "Several operators: only the holder of the Lease serin-operator works.", 0, 0},
     {"lease-namespace", 0, OPTION_STRING, AT(lease_namespace), "NAME", "serin-system",
      "Where that Lease is.", 0, 0},
+    {"leader-elect-lease-duration", 0, OPTION_DURATION, AT(lease_ms), "DURATION", "15s",
+     "Without a sign of life for that long the holder has lost the Lease.", 0, 0},
+    {"leader-elect-renew-deadline", 0, OPTION_DURATION, AT(renew_deadline_ms), "DURATION", "10s",
+     "A holder that could not renew it for that long stops to work.", 0, 0},
+    {"leader-elect-retry-period", 0, OPTION_DURATION, AT(retry_ms), "DURATION", "2s",
+     "How often the Lease is renewed.", 0, 0},
     {"log-level", 0, OPTION_STRING, AT(log_level), "LEVEL", "info", "debug, info, warn or error.",
      0, 0},
 };
@@ -101,6 +108,9 @@ static int run(const void *options, const struct str *arguments, size_t count) {
                                          .scrape_ms = given->scrape_ms,
                                          .leader_elect = given->leader_elect,
                                          .lease_namespace = given->lease_namespace,
+                                         .lease_ms = given->lease_ms,
+                                         .renew_deadline_ms = given->renew_deadline_ms,
+                                         .retry_ms = given->retry_ms,
                                          .metrics_fd = (int)given->metrics_fd,
                                          .metrics_address = given->metrics_address,
                                          .metrics_port = (int)given->metrics_port};

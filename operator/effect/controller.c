@@ -232,10 +232,25 @@ static void on_leading(void *data) {
   wake_namespace(controller, STR(""));
 }
 
+bool controller_is_leading(const struct controller *controller) {
+  return controller->leading &&
+         (!controller->election || kube_election_is_leader(controller->election));
+}
+
+// What runs is given up, not waited for: somebody else may start soon. What we know of the evidence
+// and of our own writes will be old when we lead again.
 static void on_deposed(void *data) {
   struct controller *controller = data;
   controller->leading = false;
   LOG(LOG_WARN, "no longer leading: somebody else decides now");
+  struct map_iter it = map_begin(&controller->releases);
+  while (map_each(&it)) {
+    struct release *release = it.value;
+    kube_cancel(&release->op);
+    release_forget_judgement(release);
+    release->looked = false;
+    release->next_query_ms = 0;
+  }
 }
 
 static int start_election(struct controller *controller, struct err *err) {
@@ -246,6 +261,10 @@ static int start_election(struct controller *controller, struct err *err) {
   struct kube_election_options options = {.ns = controller->options.lease_namespace,
                                           .name = STR("serin-operator"),
                                           .identity = controller->options.identity,
+                                          .lease_ms = controller->options.lease_ms,
+                                          .renew_deadline_ms =
+                                              controller->options.renew_deadline_ms,
+                                          .retry_ms = controller->options.retry_ms,
                                           .started = on_leading,
                                           .stopped = on_deposed,
                                           .data = controller};
@@ -260,6 +279,7 @@ int controller_open(const struct controller_options *options, struct controller 
   controller->options = *options;
   controller->loop = http_client_loop(kube_client_http(options->kube));
   controller->started_ms = clock_wall_ms();
+  rng_init(&controller->rng, uv_hrtime() ^ str_hash(options->identity));
   const struct kind_desc *kinds[] = {
 #define XX(name, kind) &kind,
       CONTROLLER_WATCH_MAP(XX)
@@ -293,6 +313,12 @@ static void on_election_closed(void *data) {
   controller_finish(controller);
 }
 
+// The Lease is given back when the last write has ended: the next leader starts at once then.
+void controller_maybe_resign(struct controller *controller) {
+  if (controller->closing && controller->election && !controller->running_passes)
+    kube_election_close(controller->election, on_election_closed, controller);
+}
+
 static void on_judge_timer_closed(uv_handle_t *handle) {
   struct controller *controller =
       container_of((uv_timer_t *)handle, struct controller, judge_timer);
@@ -307,8 +333,7 @@ void controller_close(struct controller *controller, void (*closed)(void *data),
   controller->closed = closed;
   controller->closed_data = data;
   controller->leading = false;
-  if (controller->election)
-    kube_election_close(controller->election, on_election_closed, controller);
+  controller_maybe_resign(controller);
   for (int i = 0; i < WATCH_COUNT; i++)
     if (controller->watches[i])
       kube_watch_close(controller->watches[i], on_watch_closed, controller);

@@ -16,7 +16,8 @@ struct controller_options {
   struct str scrape_match;              // matchers for `up`; empty: all targets
   int64_t scrape_ms; // the metrics' scrape interval: samples that new are left for the next look
   bool leader_elect;
-  struct str lease_namespace, identity; // of the election
+  struct str lease_namespace, identity;          // of the election
+  int64_t lease_ms, renew_deadline_ms, retry_ms; // 0: as kube_lease.h says
 };
 
 // Starts to watch. Non-zero only for what cannot work at all.

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "analysis/assessment.h"
+#include "manifests/base/log_limit.h"
 #include "manifests/base/map.h"
+#include "manifests/base/rng.h"
 #include "manifests/source/kube_lease.h"
 #include "manifests/source/kube_watch.h"
 #include "operator/effect/controller.h"
@@ -42,8 +44,10 @@ struct release {
   struct arena pass;
   struct plan plan;
   size_t at;
-  bool running, again; // again: something changed meanwhile
-  int failures;        // passes in a row that failed
+  bool running, again;   // again: something changed meanwhile
+  int failures;          // passes in a row that failed
+  int64_t not_before_ms; // steady clock: the server asked for no writes before; a rollback may
+  struct log_limit failure_log, judge_log;
   struct kube_op op;
   int64_t pass_began_us;
   bool looked;                 // it was planned in this process before
@@ -77,6 +81,7 @@ struct proxy_seen { // a proxy's Lease, by our own clock
 struct prometheus_seen { // what was learned of one Prometheus
   size_t batch;          // releases in one query, where answers were too large; 0: all
   int64_t spacing_ms;    // between two scrapes of the proxies; 0: not known yet
+  struct log_limit failure_log;
 };
 
 struct controller_counters {
@@ -95,6 +100,8 @@ struct controller {
   struct map releases; // key -> struct release *
   struct map proxies;  // key -> struct proxy_seen *
   int alive_releases;  // structs not yet freed
+  int running_passes;
+  struct rng rng;
   uv_timer_t judge_timer;
   int open_handles;     // judge_timer
   struct round *rounds; // query rounds that run
@@ -108,6 +115,9 @@ struct controller {
 
 // controller.c
 bool controller_is_synced(const struct controller *controller);
+// By the clock: a process that stood still knows that it may not write before it is told.
+bool controller_is_leading(const struct controller *controller);
+void controller_maybe_resign(struct controller *controller); // while closing
 struct release *controller_release(const struct controller *controller, struct str key);
 // Plans the release after delay_ms, or sooner when it is due sooner.
 void release_due(struct release *release, int64_t delay_ms);

@@ -12,6 +12,8 @@
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000 // traffic may have to be taken away: never wait long
 #define AWAIT_MAX_MS 3000   // for our own write to come back through the watch
+#define WRITE_MS 10000      // longest wait for one write
+#define REPEAT_MS 60000     // the same failure is logged once in that time
 
 enum target { ON_SERVICE, ON_ROLLOUT, ON_DEPLOYMENT, ON_RULE, ON_ACTION, ON_EVENT };
 
@@ -57,7 +59,24 @@ static const struct kube_resource *resource_of(const struct controller *controll
 
 static void next_action(struct release *release);
 
-static void end_pass(struct release *release, int rc) {
+// Half of the doubling wait is fixed, half is chance, so that many releases do not come back at
+// once.
+static int64_t back_off(struct release *release) {
+  int shift = release->failures < 7 ? release->failures : 7;
+  int64_t ms = (int64_t)BACKOFF_MIN_MS << shift;
+  ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+  return ms / 2 + (int64_t)rng_below(&release->controller->rng, (uint64_t)ms / 2 + 1);
+}
+
+// Takes traffic away from the canary: never waits for a busy server's leave, only tries again.
+static bool is_urgent(const struct plan *plan) {
+  for (size_t i = 0; i < plan->count; i++)
+    if (plan->actions[i].kind == PLAN_LOWER_ROUTE)
+      return true;
+  return false;
+}
+
+static void end_pass(struct release *release, int rc, int64_t retry_after_ms) {
   struct controller *controller = release->controller;
   int64_t delay_ms = release->plan.requeue_after_ms;
   controller->counters.pass_seconds += (double)(clock_mono_us() - release->pass_began_us) / 1e6;
@@ -65,18 +84,24 @@ static void end_pass(struct release *release, int rc) {
   release->running = false;
   if (rc != RC_OK) {
     controller->counters.failed_passes++;
-    int shift = release->failures < 7 ? release->failures : 7;
-    delay_ms = (int64_t)BACKOFF_MIN_MS << shift;
-    delay_ms = delay_ms < BACKOFF_MAX_MS ? delay_ms : BACKOFF_MAX_MS;
+    delay_ms = back_off(release);
     release->failures++;
+    if (retry_after_ms > 0)
+      release->not_before_ms = clock_mono_ms() + retry_after_ms;
+    if (retry_after_ms > delay_ms && !is_urgent(&release->plan))
+      delay_ms = retry_after_ms;
   } else {
     release->failures = 0;
+    if (log_limit_over(&release->failure_log))
+      LOG(LOG_INFO, "actions work again", LOG_S("rollout", release->key));
     release->looked = true;
   }
   if (release->again && rc == RC_OK)
     delay_ms = 0;
   release->again = false;
-  arena_reset(&release->pass);
+  controller->running_passes--;
+  controller_maybe_resign(controller);
+  arena_dispose(&release->pass); // thousands of releases: none keeps room for its next plan
   release->plan = (struct plan){0};
   if (release->gone)
     release_settle(release);
@@ -90,6 +115,19 @@ static void await_revision(struct release *release, struct str *awaited, struct 
   release->awaited_since_ms = clock_mono_ms();
 }
 
+static void log_failure(struct release *release, const struct plan_action *action,
+                        const struct kube_reply *reply) {
+  struct str why = str_of(reply->err ? reply->err->msg : "");
+  bool is_conflict = reply->rc == RC_CONFLICT; // everyday
+  uint64_t held = 0;
+  if (!is_conflict &&
+      !log_limit_pass(&release->failure_log, why, clock_mono_ms(), REPEAT_MS, &held))
+    return;
+  LOG(is_conflict ? LOG_DEBUG : LOG_WARN, "action failed, planning again",
+      LOG_S("rollout", release->key), LOG_Z("action", plan_action_text(action->kind)),
+      LOG_S("object", action->name), LOG_S("error", why), LOG_I("repeated", (int64_t)held));
+}
+
 static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
   struct release *release = container_of(op, struct release, op);
   struct controller *controller = release->controller;
@@ -100,10 +138,8 @@ static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
   // Events tell people; a server that refuses one must not stop a release.
   if (!fine && action->kind != PLAN_EVENT) {
     controller->counters.api_errors += reply->rc != RC_CONFLICT;
-    LOG(reply->rc == RC_CONFLICT ? LOG_DEBUG : LOG_WARN, "action failed, planning again",
-        LOG_S("rollout", release->key), LOG_Z("action", plan_action_text(action->kind)),
-        LOG_S("object", action->name), LOG_Z("error", reply->err ? reply->err->msg : ""));
-    end_pass(release, reply->rc);
+    log_failure(release, action, reply);
+    end_pass(release, reply->rc, reply->retry_after_ms);
     return;
   }
   if (requests[action->kind].target == ON_ROLLOUT && reply->rc == RC_OK)
@@ -119,8 +155,9 @@ static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
 
 static void next_action(struct release *release) {
   struct controller *controller = release->controller;
-  if (release->at == release->plan.count || controller->closing || !controller->leading) {
-    end_pass(release, RC_OK);
+  if (release->at == release->plan.count || controller->closing ||
+      !controller_is_leading(controller)) {
+    end_pass(release, RC_OK, 0);
     return;
   }
   const struct plan_action *action = &release->plan.actions[release->at];
@@ -133,13 +170,14 @@ static void next_action(struct release *release) {
                                  .subresource = requests[action->kind].subresource,
                                  .patch = requests[action->kind].patch,
                                  .body = action->body,
-                                 .field_manager = FIELD_MANAGER};
+                                 .field_manager = FIELD_MANAGER,
+                                 .deadline_ms = WRITE_MS};
   int rc = kube_start(controller->options.kube, &request, &release->op, on_action_done, &err);
   if (rc == RC_OK)
     return;
   LOG(LOG_ERROR, "action cannot be asked for", LOG_S("rollout", release->key),
       LOG_Z("error", err.msg));
-  end_pass(release, rc);
+  end_pass(release, rc, 0);
 }
 
 // The plan may point into cached objects, which the next event frees.
@@ -178,7 +216,7 @@ void release_plan(struct release *release) {
     release->again = true;
     return;
   }
-  if (controller->closing || release->gone || !controller->leading ||
+  if (controller->closing || release->gone || !controller_is_leading(controller) ||
       !controller_is_synced(controller))
     return; // leadership and the last sync wake everything
   const struct json *rollout =
@@ -191,13 +229,19 @@ void release_plan(struct release *release) {
   }
   struct snapshot_input input;
   struct snapshot snapshot;
-  arena_reset(&release->pass);
+  arena_dispose(&release->pass);
   release->pass_began_us = clock_mono_us();
   controller_snapshot(release, rollout, &release->pass, &input);
   snapshot_build(&input, &release->pass, &snapshot);
   metric_query_consider(release, snapshot.rollout);
   keep_plan(release, plan_rollout(&snapshot, &release->pass));
+  if (release->pass_began_us / 1000 < release->not_before_ms && !is_urgent(&release->plan)) {
+    release_due(release, release->not_before_ms - release->pass_began_us / 1000);
+    arena_dispose(&release->pass);
+    return;
+  }
   release->running = true;
+  controller->running_passes++;
   release->at = 0;
   LOG(LOG_DEBUG, "planned", LOG_S("rollout", release->key),
       LOG_I("actions", (int64_t)release->plan.count), LOG_S("reason", release->plan.reason));

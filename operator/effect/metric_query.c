@@ -15,6 +15,7 @@
 #define LOOK_MS 200 // releases that are due within this of each other share a round
 #define INTERVAL_MIN_MS 500
 #define SECRET_WAIT_MS 100
+#define REPEAT_MS 60000 // the same trouble is logged once in that time
 
 // --- what a judgement is about ---
 
@@ -73,7 +74,10 @@ static struct rollout *decoded(const struct release *release, struct arena *aren
 
 // A metric that cannot be asked for is told as a judgement, so that status says it.
 static void cannot_judge(struct release *release, const struct err *why) {
-  LOG(LOG_WARN, "cannot be judged", LOG_S("rollout", release->key), LOG_Z("error", why->msg));
+  uint64_t held;
+  if (log_limit_pass(&release->judge_log, str_of(why->msg), clock_mono_ms(), REPEAT_MS, &held))
+    LOG(LOG_WARN, "cannot be judged", LOG_S("rollout", release->key), LOG_Z("error", why->msg),
+        LOG_I("repeated", (int64_t)held));
   arena_dispose(&release->verdict_arena);
   release->verdict = ARENA_NEW(&release->verdict_arena, struct verdict);
   *release->verdict = (struct verdict){.outcome = OUTCOME_INSUFFICIENT,
@@ -158,7 +162,7 @@ static void on_judge_timer(uv_timer_t *timer) {
   int64_t now_ms = clock_mono_ms();
   map_init(&rounds);
   struct map_iter it = map_begin(&controller->releases);
-  while (controller->leading && map_each(&it)) {
+  while (controller_is_leading(controller) && map_each(&it)) {
     struct release *release = it.value;
     if (release->next_query_ms && release->next_query_ms <= now_ms + LOOK_MS && !release->asking)
       prepare(controller, &rounds, release);

@@ -96,6 +96,9 @@ static int start(struct process *process, const struct operator_options *options
                                           .scrape_ms = options->scrape_ms,
                                           .leader_elect = options->leader_elect,
                                           .lease_namespace = options->lease_namespace,
+                                          .lease_ms = options->lease_ms,
+                                          .renew_deadline_ms = options->renew_deadline_ms,
+                                          .retry_ms = options->retry_ms,
                                           .identity = identity(arena)};
   int rc = start_metrics(process, options, err);
   return rc == RC_OK ? controller_open(&controller, &process->controller, err) : rc;

@@ -15,6 +15,7 @@ struct operator_options {
   int64_t scrape_ms;
   bool leader_elect;
   struct str lease_namespace;
+  int64_t lease_ms, renew_deadline_ms, retry_ms;
   int metrics_fd;             // negative: none inherited
   struct str metrics_address; // where metrics are served
   int metrics_port;           // negative: no metrics; 0: any

@@ -10,6 +10,7 @@
 #define FIRST_SCRAPE_MS 60000
 #define SPACING_MAX_MS 120000
 #define WINDOW_SCRAPES 5
+#define REPEAT_MS 60000 // the same failure is logged once in that time
 
 struct round_query {
   struct round *round;
@@ -174,6 +175,15 @@ static void ask_less(struct round *round) {
       LOG_S("prometheus", round->source.address), LOG_I("rollouts", (int64_t)less));
 }
 
+// One line for one trouble, not one for each query of each look.
+static void log_failure(struct round *round, struct str error) {
+  struct prometheus_seen *seen = seen_of(round->controller, round->source.key);
+  uint64_t held;
+  if (log_limit_pass(&seen->failure_log, error, clock_mono_ms(), REPEAT_MS, &held))
+    LOG(LOG_WARN, "query failed", LOG_S("prometheus", round->source.address), LOG_S("error", error),
+        LOG_I("repeated", (int64_t)held));
+}
+
 static void on_reply(struct http_op *op, const struct http_reply *reply, const struct err *err) {
   struct round_query *query = container_of(op, struct round_query, op);
   struct round *round = query->round;
@@ -188,8 +198,9 @@ static void on_reply(struct http_op *op, const struct http_reply *reply, const s
   query->item->result = result;
   if (result->status == PROM_ERROR) {
     round->controller->counters.prometheus_errors++;
-    LOG(LOG_WARN, "query failed", LOG_S("prometheus", round->source.address),
-        LOG_S("error", result->error));
+    log_failure(round, result->error);
+  } else if (log_limit_over(&seen_of(round->controller, round->source.key)->failure_log)) {
+    LOG(LOG_INFO, "queries are answered again", LOG_S("prometheus", round->source.address));
   }
   if (--round->pending == 0)
     round_end(round);

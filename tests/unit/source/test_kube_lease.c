@@ -250,8 +250,35 @@ static void test_a_lease_in_other_hands_is_left(void **state) {
   world_close(&world);
 }
 
+static void test_times_that_would_let_two_lead_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    int64_t lease_ms, renew_ms, retry_ms;
+    const char *says;
+  } cases[] = {{1000, 1000, 10, "must be longer"},
+               {1000, 500, 420, "1.2 times"},
+               {9000, 0, 0, "must be longer"},
+               {0, 0, 9000, "1.2 times"}};
+  struct world world;
+  world_open(&world, "never");
+  for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    struct kube_election *election;
+    struct err err = {0};
+    struct kube_election_options options = {.ns = STR("n"),
+                                            .name = STR("l"),
+                                            .identity = STR("i"),
+                                            .lease_ms = cases[i].lease_ms,
+                                            .renew_deadline_ms = cases[i].renew_ms,
+                                            .retry_ms = cases[i].retry_ms};
+    assert_int_equal(kube_election_open(world.fixture.kube, &options, &election, &err), RC_USAGE);
+    assert_non_null(strstr(err.msg, cases[i].says));
+  }
+  world_close(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_times_that_would_let_two_lead_are_refused),
       cmocka_unit_test(test_the_first_one_leads_and_gives_back),
       cmocka_unit_test(test_another_holder_is_waited_for_by_our_clock),
       cmocka_unit_test(test_a_leader_that_cannot_renew_stops),
