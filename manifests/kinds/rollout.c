@@ -18,8 +18,9 @@
 static const struct field version_ref_fields[] = {
     F_STRING(struct rollout_version_ref, deployment, "deployment", .required = true,
              .not_empty = true, F_RANGE(1, 253), .doc = "Name of the Deployment of this version."),
-    F_STRING(struct rollout_version_ref, subset, "subset", .required = true, .not_empty = true,
-             F_RANGE(1, 253), .doc = "Name of its subset in the DestinationRule."),
+    F_STRING(struct rollout_version_ref, subset, "subset", F_RANGE(0, 253),
+             .doc = "Name of its subset in the DestinationRule. Not given with httpRoute and "
+                    "grpcRoute, which name Services."),
 };
 static const struct schema version_ref_schema =
     SCHEMA("RolloutVersion", struct rollout_version_ref, version_ref_fields);
@@ -31,45 +32,6 @@ static const struct field workload_ref_fields[] = {
 };
 static const struct schema workload_ref_schema =
     SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields);
-
-static const struct field virtual_service_ref_fields[] = {
-    F_STRING(struct rollout_virtual_service_ref, name, "name", .required = true, .not_empty = true,
-             .doc = "Name of the VirtualService, in the Rollout's namespace."),
-    F_STRINGS(
-        struct rollout_virtual_service_ref, routes, "routes",
-        .doc =
-            "Names of the http routes whose weights are set. None: the only http route, or those "
-            "that name the stable subset."),
-};
-static const struct schema virtual_service_ref_schema =
-    SCHEMA("RolloutVirtualService", struct rollout_virtual_service_ref, virtual_service_ref_fields);
-
-static const struct field http_route_ref_fields[] = {
-    F_STRING(struct rollout_http_route_ref, name, "name"),
-    F_STRING(struct rollout_http_route_ref, stable_service, "stableService"),
-    F_STRING(struct rollout_http_route_ref, canary_service, "canaryService"),
-};
-static const struct schema http_route_ref_schema =
-    SCHEMA("RolloutHTTPRoute", struct rollout_http_route_ref, http_route_ref_fields);
-
-static const struct field traffic_fields[] = {
-    F_OPTIONAL(struct rollout_traffic, virtual_service, "virtualService",
-               &virtual_service_ref_schema, .doc = "The VirtualService whose weights are set."),
-    F_STRING(struct rollout_traffic, destination_rule, "destinationRule", F_RANGE(0, 253),
-             .doc = "The DestinationRule that defines the subsets."),
-    F_OPTIONAL(struct rollout_traffic, http_route, "httpRoute", &http_route_ref_schema,
-               .doc = "A Gateway API HTTPRoute. Refused by this version: use virtualService."),
-};
-static const struct schema_rule traffic_rules[] = {
-    {"has(self.virtualService) != has(self.httpRoute)",
-     "name one route whose weights are set: virtualService or httpRoute"},
-    {"!has(self.virtualService) || (has(self.destinationRule) && self.destinationRule != '')",
-     "destinationRule is required beside virtualService: the name of the DestinationRule with the "
-     "subsets"},
-};
-static const struct schema traffic_schema =
-    SCHEMA("RolloutTraffic", struct rollout_traffic, traffic_fields, .check = rollout_check_traffic,
-           S_RULES(traffic_rules));
 
 static const struct enum_value decommission_values[] = {
     NOT_GIVEN,
@@ -172,7 +134,7 @@ static const struct field spec_fields[] = {
                "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
     F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
                .doc = "Refused by this version: use template, or stable and canary."),
-    F_OBJECT(struct rollout_spec, traffic, "traffic", &traffic_schema,
+    F_OBJECT(struct rollout_spec, traffic, "traffic", &rollout_traffic_schema,
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
            .not_empty = true, F_RANGE(1, 100), .doc = "The way from 0 to 100 %."),
@@ -200,8 +162,20 @@ static const struct schema_rule spec_rules[] = {
     {"has(self.template) == has(self.selector)", "selector and template are given together"},
     {"!has(self.stable) || !has(self.canary) || self.stable.deployment != self.canary.deployment",
      "canary.deployment is the same Deployment as stable's"},
-    {"!has(self.stable) || !has(self.canary) || self.stable.subset != self.canary.subset",
+    {"!has(self.stable) || !has(self.canary) || !has(self.stable.subset) || "
+     "!has(self.canary.subset) || self.stable.subset != self.canary.subset",
      "canary.subset is the same subset as stable's"},
+    {"!has(self.stable) || !has(self.canary) || !has(self.traffic) || "
+     "has(self.traffic.httpRoute) || has(self.traffic.grpcRoute) || "
+     "(has(self.stable.subset) && self.stable.subset != '' && has(self.canary.subset) && "
+     "self.canary.subset != '')",
+     "stable.subset and canary.subset are required beside a VirtualService"},
+    {"!has(self.traffic) || !has(self.traffic.httpRoute) || "
+     "has(self.stable) == has(self.traffic.httpRoute.canaryService)",
+     "httpRoute.canaryService is given with stable and canary, and only then"},
+    {"!has(self.traffic) || !has(self.traffic.grpcRoute) || "
+     "has(self.stable) == has(self.traffic.grpcRoute.canaryService)",
+     "grpcRoute.canaryService is given with stable and canary, and only then"},
     {"!has(self.steps) || !self.steps.exists(s, has(s.decommission)) || "
      "(self.steps.filter(s, has(s.decommission)).size() == 1 && "
      "has(self.steps[size(self.steps) - 1].decommission))",

@@ -6,6 +6,7 @@
 
 #include "manifests/kinds/object_meta.h"
 #include "manifests/kinds/rollout_analysis.h"
+#include "manifests/kinds/rollout_traffic.h"
 #include "manifests/schema/kind.h"
 
 #define ROLLOUT_FINALIZER "serin.dev/traffic" // on a Rollout while a release may have moved traffic
@@ -23,28 +24,11 @@
 
 struct rollout_version_ref { // pair form
   struct str deployment;
-  struct str subset;
+  struct str subset; // empty with httpRoute and grpcRoute, which name Services
 };
 
 struct rollout_workload_ref { // decoded, refused until a later version
   struct str api_version, kind, name;
-};
-
-struct rollout_virtual_service_ref {
-  struct str name;
-  struct str
-      *routes; // names of http routes; none: the only one, or those that name the stable subset
-  size_t routes_count;
-};
-
-struct rollout_http_route_ref { // decoded, refused until a later version
-  struct str name, stable_service, canary_service;
-};
-
-struct rollout_traffic {
-  struct rollout_virtual_service_ref *virtual_service;
-  struct str destination_rule;
-  struct rollout_http_route_ref *http_route;
 };
 
 enum rollout_decommission {
@@ -170,7 +154,8 @@ struct rollout_condition {
 
 // One version of the service.
 struct rollout_identity {
-  struct str deployment, subset;
+  struct str deployment;
+  struct str subset;  // what routes call it: a subset of the DestinationRule, or a Service
   struct str hash;    // of the pod template, "v1-" and 10 letters; v1 names the way of hashing
   int64_t revision;   // counts versions of this Rollout from 1
   int64_t replicas;   // what the manifest asked for when the release began (scaled-down versions go

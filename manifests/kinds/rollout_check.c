@@ -5,20 +5,6 @@
 
 #include <math.h>
 
-void rollout_check_traffic(const void *object, struct check *check) {
-  const struct rollout_traffic *traffic = object;
-  if (traffic->http_route)
-    check_error(
-        check, "unsupported", "httpRoute",
-        "HTTPRoutes are not driven by this version; use virtualService and destinationRule");
-  else if (!traffic->virtual_service)
-    check_error(check, "required", "virtualService",
-                "is required: {name: ...} of the VirtualService whose weights are set");
-  if (traffic->virtual_service && str_is_empty(traffic->destination_rule))
-    check_error(check, "required", "destinationRule",
-                "is required: the name of the DestinationRule with the subsets");
-}
-
 void rollout_check_step(const void *object, struct check *check) {
   const struct rollout_step *step = object;
   int given = (step->deploy != NULL) + step->has_set_weight + (step->monitor != NULL) +
@@ -90,9 +76,7 @@ static void check_form(const struct rollout_spec *spec, struct check *check) {
   if (spec->stable && spec->canary && str_eq(spec->stable->deployment, spec->canary->deployment))
     check_error(check, "same", "canary.deployment", "is the same Deployment as stable's, \"%.*s\"",
                 STR_ARG(spec->stable->deployment));
-  if (spec->stable && spec->canary && str_eq(spec->stable->subset, spec->canary->subset))
-    check_error(check, "same", "canary.subset", "is the same subset as stable's, \"%.*s\"",
-                STR_ARG(spec->stable->subset));
+  rollout_check_names(spec, check);
 }
 
 static void check_template(const struct rollout_spec *spec, struct check *check) {

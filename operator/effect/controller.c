@@ -5,8 +5,11 @@
 #include "manifests/base/log.h"
 #include "manifests/kinds/deployment.h"
 #include "manifests/kinds/destination_rule.h"
+#include "manifests/kinds/grpc_route.h"
+#include "manifests/kinds/http_route.h"
 #include "manifests/kinds/lease.h"
 #include "manifests/kinds/metric_set.h"
+#include "manifests/kinds/service.h"
 #include "manifests/kinds/virtual_service.h"
 #include "manifests/source/kube_resource.h"
 #include "operator/effect/controller_parts.h"
@@ -54,6 +57,7 @@ static struct release *release_new(struct controller *controller, struct str key
   release->name = (struct str){xmemdup(name.ptr, name.len), name.len};
   arena_init(&release->pass);
   arena_init(&release->verdict_arena);
+  arena_init(&release->claims_arena);
   uv_timer_init(controller->loop, &release->timer);
   map_put(&controller->releases, key, release);
   controller->alive_releases++;
@@ -74,6 +78,7 @@ void controller_finish(struct controller *controller) {
     xfree(seen);
   }
   map_dispose(&controller->proxies);
+  map_dispose(&controller->claims);
   it = map_begin(&controller->servers);
   while (map_each(&it))
     xfree(it.value);
@@ -100,7 +105,11 @@ static void release_free(uv_handle_t *handle) {
   free_str(&release->ns);
   free_str(&release->name);
   free_str(&release->awaited_revision);
-  free_str(&release->awaited_route);
+  for (size_t i = 0; i < ROUTER_REFS_MAX; i++) {
+    free_str(&release->awaited_routes[i].name);
+    free_str(&release->awaited_routes[i].revision);
+  }
+  arena_dispose(&release->claims_arena);
   free_str(&release->foreign_manager);
   xfree(release);
   controller->alive_releases--;
@@ -120,6 +129,7 @@ static void release_end(struct release *release) {
     return;
   map_del(&release->controller->releases, release->key);
   release->gone = true;
+  claims_update(release, NULL);
   uv_timer_stop(&release->timer);
   release_settle(release);
 }
@@ -147,6 +157,7 @@ static void on_rollout(struct kube_watch *watch, enum kube_event event, struct s
   }
   if (!release)
     release = release_new(controller, key, object);
+  claims_update(release, object);
   release_due(release, 0);
 }
 
@@ -156,20 +167,16 @@ static void on_object(struct kube_watch *watch, enum kube_event event, struct st
   wake_namespace(data, kube_namespace(object));
 }
 
-static void on_service(struct kube_watch *watch, enum kube_event event, struct str key,
-                       const struct json *object, const struct json *old, void *data) {
-  (void)watch, (void)key;
+static void on_route(struct kube_watch *watch, enum kube_event event, struct str key,
+                     const struct json *object, const struct json *old, void *data) {
+  (void)key;
   struct controller *controller = data;
-  struct str ns = kube_namespace(object);
-  bool rewritten =
-      event == KUBE_MODIFIED && !json_equal(json_get(object, "spec"), json_get(old, "spec"));
-  struct map_iter it = map_begin(&controller->releases);
-  while (rewritten && map_each(&it)) {
-    struct release *release = it.value;
-    if (str_eq(release->ns, ns) && !release->running)
-      foreign_writer_ask(release, kube_name(object));
-  }
-  wake_namespace(controller, ns);
+  enum controller_watch which = WATCH_VIRTUAL_SERVICES;
+  while (controller->watches[which] != watch)
+    which++;
+  if (event == KUBE_MODIFIED && !json_equal(json_get(object, "spec"), json_get(old, "spec")))
+    claims_rewritten(controller, which, object);
+  wake_namespace(controller, kube_namespace(object));
 }
 
 static void on_lease(struct kube_watch *watch, enum kube_event event, struct str key,
@@ -201,10 +208,16 @@ static void on_watch_error(struct kube_watch *watch, const struct err *err, void
       LOG_Z("error", err->msg));
 }
 
-static const kube_event_fn handlers[WATCH_COUNT] = {
-    [WATCH_ROLLOUTS] = on_rollout, [WATCH_DEPLOYMENTS] = on_object, [WATCH_SERVICES] = on_service,
-    [WATCH_RULES] = on_object,     [WATCH_ACTIONS] = on_object,     [WATCH_SETS] = on_object,
-    [WATCH_LEASES] = on_lease};
+static const kube_event_fn handlers[WATCH_COUNT] = {[WATCH_ROLLOUTS] = on_rollout,
+                                                    [WATCH_DEPLOYMENTS] = on_object,
+                                                    [WATCH_VIRTUAL_SERVICES] = on_route,
+                                                    [WATCH_HTTP_ROUTES] = on_route,
+                                                    [WATCH_GRPC_ROUTES] = on_route,
+                                                    [WATCH_SERVICES] = on_object,
+                                                    [WATCH_RULES] = on_object,
+                                                    [WATCH_ACTIONS] = on_object,
+                                                    [WATCH_SETS] = on_object,
+                                                    [WATCH_LEASES] = on_lease};
 
 static int open_watch(struct controller *controller, enum controller_watch which, struct err *err) {
   struct kube_watch_options options = {.resource = &controller->resources[which],

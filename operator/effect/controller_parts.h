@@ -9,6 +9,7 @@
 #include "manifests/source/kube_lease.h"
 #include "manifests/source/kube_watch.h"
 #include "operator/effect/controller.h"
+#include "operator/reconcile/claims.h"
 #include "operator/reconcile/plan.h"
 
 #include <uv.h>
@@ -19,7 +20,10 @@
 #define CONTROLLER_WATCH_MAP(XX)                                                                   \
   XX(ROLLOUTS, rollout_kind)                                                                       \
   XX(DEPLOYMENTS, deployment_kind)                                                                 \
-  XX(SERVICES, virtual_service_kind)                                                               \
+  XX(VIRTUAL_SERVICES, virtual_service_kind)                                                       \
+  XX(HTTP_ROUTES, http_route_kind)                                                                 \
+  XX(GRPC_ROUTES, grpc_route_kind)                                                                 \
+  XX(SERVICES, service_kind)                                                                       \
   XX(RULES, destination_rule_kind)                                                                 \
   XX(ACTIONS, rollout_action_kind)                                                                 \
   XX(SETS, metric_set_kind)                                                                        \
@@ -30,6 +34,10 @@ enum controller_watch {
   CONTROLLER_WATCH_MAP(XX)
 #undef XX
       WATCH_COUNT
+};
+
+struct awaited { // what our last write of an object made of it
+  struct str name, revision;
 };
 
 // One Rollout as this process knows it. It exists as long as the Rollout does, and a little longer
@@ -53,8 +61,11 @@ struct release {
   bool looked;                 // it was planned in this process before
   struct str awaited_revision; // of the Rollout after our last write: an older cached one is not
                                // planned from
-  struct str awaited_route;    // the same of its VirtualService
+  struct awaited awaited_routes[ROUTER_REFS_MAX]; // the same of the routes it names
   int64_t awaited_since_ms;
+  struct arena claims_arena; // controller_claims.c: objects it names
+  struct str claims[CLAIMS_MAX];
+  size_t claims_count;
   // The last judgement (metric_query.c).
   struct assessment assessment;
   bool has_assessment;
@@ -85,7 +96,8 @@ struct prometheus_seen { // what was learned of one Prometheus
 };
 
 struct controller_counters {
-  uint64_t passes, failed_passes, api_errors, prometheus_errors, prometheus_queries, actions[32];
+  uint64_t passes, failed_passes, api_errors, prometheus_errors, prometheus_queries,
+      actions[PLAN_ACTION_COUNT];
   double pass_seconds;
 };
 
@@ -99,6 +111,7 @@ struct controller {
   bool leading, closing;
   struct map releases; // key -> struct release *
   struct map proxies;  // key -> struct proxy_seen *
+  struct map claims;   // key of an object -> struct claim *
   int alive_releases;  // structs not yet freed
   int running_passes;
   struct rng rng;
@@ -127,6 +140,14 @@ void controller_finish(
 
 // controller_pass.c
 void release_plan(struct release *release);
+// The watch of a kind of routes.
+enum controller_watch controller_route_watch(const struct kind_desc *kind);
+
+// controller_claims.c. `rollout`: as it is now; NULL: it is gone.
+void claims_update(struct release *release, const struct json *rollout);
+// The other Rollouts that name an object that this one names; the array is in `arena`.
+const struct json *const *claims_rivals(const struct release *release, struct arena *arena,
+                                        size_t *ret_count);
 
 // controller_snapshot.c: the input of one plan. Proxies and arrays are in `arena`.
 void controller_snapshot(const struct release *release, const struct json *rollout,
@@ -144,8 +165,12 @@ void release_forget_judgement(struct release *release);
 // Begins or ends the questions about a release, as its status says.
 void metric_query_consider(struct release *release, const struct rollout *rollout);
 
+// Somebody changed a route: asks who, for each Rollout that names it and does not write just now.
+void claims_rewritten(struct controller *controller, enum controller_watch which,
+                      const struct json *object);
+
 // foreign_writer.c: asks who wrote the route, when it was changed while we wrote nothing.
-void foreign_writer_ask(struct release *release, struct str service_name);
+void foreign_writer_ask(struct release *release, enum controller_watch which, struct str name);
 
 // evidence_metrics.c: what the judge knows, as gauges.
 void evidence_metrics(const struct controller *controller, struct buf *out);

@@ -5,6 +5,8 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/log.h"
+#include "manifests/kinds/grpc_route.h"
+#include "manifests/kinds/http_route.h"
 #include "operator/effect/controller_parts.h"
 
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 #define WRITE_MS 10000      // longest wait for one write
 #define REPEAT_MS 60000     // the same failure is logged once in that time
 
-enum target { ON_SERVICE, ON_ROLLOUT, ON_DEPLOYMENT, ON_RULE, ON_ACTION, ON_EVENT };
+enum target { ON_ROUTE, ON_SERVICE, ON_ROLLOUT, ON_DEPLOYMENT, ON_RULE, ON_ACTION, ON_EVENT };
 
 static const struct kube_resource events = {"", "v1", "Event", "events", true};
 
@@ -27,12 +29,14 @@ static const struct {
   const char *subresource;
   int also_fine; // a refusal that means it is done already
 } requests[] = {
-    [PLAN_LOWER_ROUTE] = {ON_SERVICE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
+    [PLAN_LOWER_ROUTE] = {ON_ROUTE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
     [PLAN_FINALIZER] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, 0},
     [PLAN_CREATE_DEPLOYMENT] = {ON_DEPLOYMENT, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
+    [PLAN_CREATE_SERVICE] = {ON_SERVICE, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
+    [PLAN_PATCH_SERVICE] = {ON_SERVICE, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, 0},
     [PLAN_PATCH_RULE] = {ON_RULE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
     [PLAN_SCALE_UP] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, 0},
-    [PLAN_PATCH_ROUTE] = {ON_SERVICE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
+    [PLAN_PATCH_ROUTE] = {ON_ROUTE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
     [PLAN_PATCH_SPEC] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
     [PLAN_STATUS] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_MERGE, "status", 0},
     [PLAN_EVENT] = {ON_EVENT, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
@@ -40,13 +44,21 @@ static const struct {
     [PLAN_SCALE_DOWN] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_DELETE_DEPLOYMENT] = {ON_DEPLOYMENT, KUBE_DELETE, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_CLEAN_RULE] = {ON_RULE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, RC_NOT_FOUND},
+    [PLAN_DELETE_SERVICE] = {ON_SERVICE, KUBE_DELETE, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_DELETE_ACTION] = {ON_ACTION, KUBE_DELETE, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_RELEASE_FINALIZER] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
 };
 
+enum controller_watch controller_route_watch(const struct kind_desc *kind) {
+  return kind == &http_route_kind   ? WATCH_HTTP_ROUTES
+         : kind == &grpc_route_kind ? WATCH_GRPC_ROUTES
+                                    : WATCH_VIRTUAL_SERVICES;
+}
+
 static const struct kube_resource *resource_of(const struct controller *controller,
-                                               enum target target) {
-  switch (target) {
+                                               const struct plan_action *action) {
+  switch (requests[action->kind].target) {
+  case ON_ROUTE: return &controller->resources[controller_route_watch(action->of)];
   case ON_SERVICE: return &controller->resources[WATCH_SERVICES];
   case ON_ROLLOUT: return &controller->resources[WATCH_ROLLOUTS];
   case ON_DEPLOYMENT: return &controller->resources[WATCH_DEPLOYMENTS];
@@ -109,9 +121,28 @@ static void end_pass(struct release *release, int rc, int64_t retry_after_ms) {
     release_due(release, delay_ms);
 }
 
-static void await_revision(struct release *release, struct str *awaited, struct str revision) {
-  xfree((void *)(uintptr_t)awaited->ptr);
-  *awaited = (struct str){xmemdup(revision.ptr, revision.len), revision.len};
+static void keep(struct str *kept, struct str text) {
+  xfree((void *)(uintptr_t)kept->ptr);
+  *kept = (struct str){xmemdup(text.ptr, text.len), text.len};
+}
+
+static void await_route(struct release *release, const struct json *route) {
+  struct awaited *awaited = release->awaited_routes;
+  size_t i = 0;
+  while (i + 1 < ROUTER_REFS_MAX && awaited[i].name.len &&
+         !str_eq(awaited[i].name, kube_name(route)))
+    i++;
+  keep(&awaited[i].name, kube_name(route));
+  keep(&awaited[i].revision, kube_revision(route));
+}
+
+static void await_write(struct release *release, enum target target, const struct json *object) {
+  if (target == ON_ROLLOUT)
+    keep(&release->awaited_revision, kube_revision(object));
+  else if (target == ON_ROUTE)
+    await_route(release, object);
+  else
+    return;
   release->awaited_since_ms = clock_mono_ms();
 }
 
@@ -142,10 +173,8 @@ static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
     end_pass(release, reply->rc, reply->retry_after_ms);
     return;
   }
-  if (requests[action->kind].target == ON_ROLLOUT && reply->rc == RC_OK)
-    await_revision(release, &release->awaited_revision, kube_revision(reply->object));
-  if (requests[action->kind].target == ON_SERVICE && reply->rc == RC_OK)
-    await_revision(release, &release->awaited_route, kube_revision(reply->object));
+  if (reply->rc == RC_OK)
+    await_write(release, requests[action->kind].target, reply->object);
   if (action->kind != PLAN_STATUS && action->kind != PLAN_EVENT)
     LOG(LOG_INFO, plan_action_text(action->kind), LOG_S("rollout", release->key),
         LOG_S("object", action->name), LOG_S("why", action->why));
@@ -163,7 +192,7 @@ static void next_action(struct release *release) {
   const struct plan_action *action = &release->plan.actions[release->at];
   struct err err = {0};
   struct kube_request request = {.verb = requests[action->kind].verb,
-                                 .resource = resource_of(controller, requests[action->kind].target),
+                                 .resource = resource_of(controller, action),
                                  .ns = release->ns,
                                  .name = requests[action->kind].target == ON_ROLLOUT ? release->name
                                                                                      : action->name,
@@ -201,12 +230,13 @@ static bool is_behind(struct str cached, struct str written) {
 
 // Planning from a Rollout or a route that is older than our last write would give conflicts, and
 // take our own write for somebody else's.
-static bool is_stale(const struct release *release, const struct json *rollout) {
-  const struct json *route =
-      kube_watch_get(release->controller->watches[WATCH_SERVICES], release->ns,
-                     json_path_string(rollout, "spec.traffic.virtualService.name"));
-  bool behind = is_behind(kube_revision(rollout), release->awaited_revision) ||
-                is_behind(kube_revision(route), release->awaited_route);
+static bool is_stale(const struct release *release, const struct snapshot *snapshot) {
+  bool behind = is_behind(snapshot->rollout->metadata.resource_version, release->awaited_revision);
+  for (size_t i = 0; i < snapshot->routes_count; i++)
+    for (size_t a = 0; a < ROUTER_REFS_MAX; a++)
+      if (str_eq(release->awaited_routes[a].name, snapshot->routes[i].ref.name))
+        behind |= is_behind(kube_revision(snapshot->routes[i].object),
+                            release->awaited_routes[a].revision);
   return behind && clock_mono_ms() - release->awaited_since_ms < AWAIT_MAX_MS;
 }
 
@@ -223,16 +253,16 @@ void release_plan(struct release *release) {
       kube_watch_get(controller->watches[WATCH_ROLLOUTS], release->ns, release->name);
   if (!rollout)
     return;
-  if (is_stale(release, rollout)) {
-    release_due(release, AWAIT_MAX_MS);
-    return;
-  }
   struct snapshot_input input;
   struct snapshot snapshot;
   arena_dispose(&release->pass);
   release->pass_began_us = clock_mono_us();
   controller_snapshot(release, rollout, &release->pass, &input);
   snapshot_build(&input, &release->pass, &snapshot);
+  if (is_stale(release, &snapshot)) {
+    release_due(release, AWAIT_MAX_MS);
+    return;
+  }
   metric_query_consider(release, snapshot.rollout);
   keep_plan(release, plan_rollout(&snapshot, &release->pass));
   if (release->pass_began_us / 1000 < release->not_before_ms && !is_urgent(&release->plan)) {

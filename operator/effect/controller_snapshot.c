@@ -61,11 +61,20 @@ static const struct json *const *all_of(const struct release *release, enum cont
   const struct json **items = ARENA_ARRAY(arena, const struct json *, kube_watch_count(watch) + 1);
   size_t count = 0;
   struct kube_watch_iter it = kube_watch_begin(watch);
-  while (kube_watch_each(&it)) // a VirtualService of another namespace may shadow ours
-    if (which == WATCH_SERVICES || str_eq(kube_namespace(it.object), release->ns))
+  bool of_all = which == WATCH_VIRTUAL_SERVICES || which == WATCH_HTTP_ROUTES ||
+                which == WATCH_GRPC_ROUTES; // one of another namespace may shadow ours
+  while (kube_watch_each(&it))
+    if (of_all || str_eq(kube_namespace(it.object), release->ns))
       items[count++] = it.object;
   *ret_count = count;
   return items;
+}
+
+static enum controller_watch route_watch(const struct json *rollout) {
+  const struct json *traffic = json_path(rollout, "spec.traffic");
+  return json_get(traffic, "httpRoute")   ? WATCH_HTTP_ROUTES
+         : json_get(traffic, "grpcRoute") ? WATCH_GRPC_ROUTES
+                                          : WATCH_VIRTUAL_SERVICES;
 }
 
 void controller_snapshot(const struct release *release, const struct json *rollout,
@@ -80,6 +89,8 @@ void controller_snapshot(const struct release *release, const struct json *rollo
                                        .just_started = now_ms - controller->started_ms < 15000};
   ret_input->deployments = all_of(release, WATCH_DEPLOYMENTS, arena, &ret_input->deployments_count);
   ret_input->services = all_of(release, WATCH_SERVICES, arena, &ret_input->services_count);
+  ret_input->routes = all_of(release, route_watch(rollout), arena, &ret_input->routes_count);
+  ret_input->rivals = claims_rivals(release, arena, &ret_input->rivals_count);
   ret_input->rules = all_of(release, WATCH_RULES, arena, &ret_input->rules_count);
   ret_input->actions = all_of(release, WATCH_ACTIONS, arena, &ret_input->actions_count);
   add_proxies(controller, arena, ret_input);

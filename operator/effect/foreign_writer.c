@@ -33,18 +33,12 @@ static void on_object(struct kube_op *op, const struct kube_reply *reply) {
   release_settle(release);
 }
 
-void foreign_writer_ask(struct release *release, struct str service_name) {
+void foreign_writer_ask(struct release *release, enum controller_watch which, struct str name) {
   struct controller *controller = release->controller;
-  const struct json *rollout =
-      kube_watch_get(controller->watches[WATCH_ROLLOUTS], release->ns, release->name);
-  struct str ours = json_path_string(rollout, "spec.traffic.virtualService.name");
-  if (release->asking_manager || release->gone || controller->closing ||
-      !str_eq(ours, service_name))
+  if (release->asking_manager || release->gone || release->running || controller->closing)
     return;
-  struct kube_request request = {.verb = KUBE_GET,
-                                 .resource = &controller->resources[WATCH_SERVICES],
-                                 .ns = release->ns,
-                                 .name = service_name};
+  struct kube_request request = {
+      .verb = KUBE_GET, .resource = &controller->resources[which], .ns = release->ns, .name = name};
   struct err err;
   release->asking_manager = kube_start(controller->options.kube, &request, &release->manager_op,
                                        on_object, &err) == RC_OK;

@@ -124,6 +124,10 @@ static void judge_one(const struct round *round, struct round_release *asked) {
       (struct judgement){.at_ms = clock_wall_ms(), .verdict = verdict, .state = state};
   release->judgement.phi =
       release->assessment.phi.expected > 0 ? phi_hat(&release->assessment.phi) : 0;
+  release->judgement.seen_since_ms =
+      release->assessment.step_began_ms - round->controller->options.scrape_ms; // as in follow()
+  release->judgement.seen_canary = release->assessment.step.n_c;
+  release->judgement.seen_all = release->assessment.step.n_c + release->assessment.step.n_s;
   release->judgement.has_observed =
       assessment_observed(&release->assessment, &release->judgement.observed);
   release_due(release, 0);

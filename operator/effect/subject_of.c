@@ -2,6 +2,7 @@
 #include "operator/effect/subject_of.h"
 #include "analysis/condition.h"
 #include "operator/effect/metric_sets.h"
+#include "operator/traffic/router.h"
 #include "operator/traffic/virtual_service.h"
 
 #include <math.h>
@@ -163,6 +164,19 @@ static int metric_of(const struct rollout_metric *metric, const struct judge_pre
   return rc == RC_OK && limit.len ? metric_limit_parse(spec, limit, err) : rc;
 }
 
+// Requests of a gateway have the Service that was picked as their destination: each version's own.
+static struct str service_of(const struct rollout *rollout, const struct json *rule, bool stable) {
+  if (!router_names_services(&rollout->spec.traffic))
+    return json_path_string(rule, "spec.host");
+  return stable ? rollout->status.stable->subset : rollout->status.canary->subset;
+}
+
+static struct str canary_service(const struct rollout *rollout, struct arena *arena) {
+  if (!router_names_services(&rollout->spec.traffic))
+    return STR_NULL;
+  return vs_full_host(service_of(rollout, NULL, false), rollout->metadata.namespace_, arena);
+}
+
 int subject_of(const struct rollout *rollout, const struct json *rule,
                const struct metric_sets *sets, struct arena *arena, struct subject *ret_subject,
                struct err *err) {
@@ -174,14 +188,15 @@ int subject_of(const struct rollout *rollout, const struct json *rule,
     return rc;
   (void)str_to_double(rollout->status.weight.canary, &weight);
   struct metric_spec *metrics = ARENA_ARRAY(arena, struct metric_spec, count + 1);
-  struct subject subject = {.ns = rollout->metadata.namespace_,
-                            .name = rollout->metadata.name,
-                            .service = vs_full_host(json_path_string(rule, "spec.host"),
-                                                    rollout->metadata.namespace_, arena),
-                            .metrics = metrics,
-                            .metric_count = count,
-                            .weight = weight,
-                            .interval_ms = rollout->spec.analysis.interval_ms};
+  struct subject subject = {
+      .ns = rollout->metadata.namespace_,
+      .name = rollout->metadata.name,
+      .service = vs_full_host(service_of(rollout, rule, true), rollout->metadata.namespace_, arena),
+      .canary_service = canary_service(rollout, arena),
+      .metrics = metrics,
+      .metric_count = count,
+      .weight = weight,
+      .interval_ms = rollout->spec.analysis.interval_ms};
   const struct judge_preset *preset = judge_preset_find(str_of(subject_preset_name(rollout)), NULL);
   rc = tell_apart(rollout, rule, &subject, err);
   for (size_t i = 0; i < count && rc == RC_OK; i++)

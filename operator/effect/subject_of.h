@@ -15,6 +15,7 @@ struct metric_sets {
   const struct metric_set *const *items;
   size_t count;
 };
+// `rule`: its DestinationRule; NULL where routes name Services.
 int subject_of(const struct rollout *rollout, const struct json *rule,
                const struct metric_sets *sets, struct arena *arena, struct subject *ret_subject,
                struct err *err);

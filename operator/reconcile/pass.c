@@ -143,6 +143,20 @@ void pass_events(struct pass *pass) {
 
 // --- what is there ---
 
+struct json *pass_owner(struct pass *pass) {
+  struct arena *arena = pass->arena;
+  const struct object_meta *meta = &pass->snap->rollout->metadata;
+  struct json *list = json_new_array(arena), *ref = json_new_object(arena);
+  json_put_z(arena, ref, "apiVersion", "serin.dev/v1alpha1");
+  json_put_z(arena, ref, "kind", "Rollout");
+  json_put_string(arena, ref, "name", meta->name);
+  json_put_string(arena, ref, "uid", meta->uid);
+  json_put_bool(arena, ref, "controller", true);
+  json_put_bool(arena, ref, "blockOwnerDeletion", true);
+  json_append(list, ref);
+  return list;
+}
+
 const struct workload *pass_workload(const struct pass *pass, struct str name) {
   return snapshot_workload(pass->snap, name);
 }

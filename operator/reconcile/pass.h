@@ -18,13 +18,14 @@ struct pass {
   struct plan *plan;
   struct rollout_status *status; // as it will be; starts as a copy of what is
   int64_t now;
-  int64_t wake;          // earliest time to plan again; PLAN_NEVER
-  bool again;            // status asks for something new: plan again at once
-  bool hands_off;        // a person keeps us off the route or the rule
-  bool has_split;        // `split` holds
-  struct vs_split split; // of the route as it is
-  size_t first_decision; // decisions from here on are new
-  const char *stalled;   // reason of condition Stalled; NULL: not stalled
+  int64_t wake;             // earliest time to plan again; PLAN_NEVER
+  bool again;               // status asks for something new: plan again at once
+  bool hands_off;           // a person keeps us off a route or the rule
+  bool has_split;           // `split` holds: there is a route, and what its destinations are called
+  struct route_split split; // of all our routes together, as they are
+  struct route_split splits[ROUTER_REFS_MAX]; // of each object that is there
+  size_t first_decision;                      // decisions from here on are new
+  const char *stalled;                        // reason of condition Stalled; NULL: not stalled
   struct str stalled_message;
   struct str ready_reason, ready_message; // of condition Ready when it is False; empty: by phase
 };
@@ -49,24 +50,44 @@ bool pass_in_release(const struct pass *pass);
 int64_t pass_asked(const struct pass *pass);               // canary's parts, from status
 struct str pass_percent(struct pass *pass, int64_t parts); // "12.5"
 int64_t pass_progress_deadline(const struct pass *pass);
-void pass_progress(struct pass *pass); // something moved
+void pass_progress(struct pass *pass);      // something moved
+struct json *pass_owner(struct pass *pass); // ownerReferences of what this Rollout makes
 
 // --- the route (plan_traffic.c)
 void traffic_load(struct pass *pass);
+// For the object snap->routes[index], which must be there.
+struct route_target traffic_target(const struct pass *pass, size_t index);
+struct json *traffic_patch(const struct pass *pass, size_t index, int64_t parts);
+bool traffic_is_all_on(struct pass *pass, struct str name); // no other version gets anything
+bool traffic_is_there(const struct pass *pass); // any route, and what its destinations are called
 // Asks for a weight, in status; traffic_write brings it into the route: less at once, more in the
 // next pass.
 void traffic_ask(struct pass *pass, int64_t parts);
-void traffic_write(struct pass *pass); // once, at the end of a pass
+void traffic_write(struct pass *pass);            // once, at the end of a pass
+bool traffic_is_written(const struct pass *pass); // the route is as asked
+int64_t traffic_drain_ms(const struct pass *pass);
+const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL: none
+
+// --- in force (plan_verify.c)
 // Moves weight.writtenAt, acknowledged and verifiedAt on.
 void traffic_verify(struct pass *pass);
 bool traffic_is_verified(const struct pass *pass);
-bool traffic_is_written(const struct pass *pass); // the route is as asked
-// How many proxies there are, and how many serve the route and the rule as they are now.
-void traffic_acknowledged(const struct pass *pass, size_t *ret_serving, size_t *ret_all);
-int64_t traffic_drain_ms(const struct pass *pass);
-const char *traffic_subset_problem(struct pass *pass, const struct rollout_identity *identity,
-                                   struct str *ret_message); // NULL: its subset is there
-const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL: none
+struct str traffic_awaited(struct pass *pass); // what verification waits for, in words
+
+// --- what routes call a version (plan_version.c): a subset of the DestinationRule, or a Service
+// Plans the subset with `labels`, or a Service like the user's that selects them, too, where it is
+// not so already. Only where versions are ours to name: not for a pair.
+void traffic_version_add(struct pass *pass, struct str name, const struct json *labels);
+bool traffic_version_exists(const struct pass *pass, struct str name);
+// Plans to remove what we made; false: it is not there any more (or not ours).
+bool traffic_version_remove(struct pass *pass, struct str name);
+// NULL: what routes call it is there.
+const char *traffic_version_problem(struct pass *pass, const struct rollout_identity *identity,
+                                    struct str *ret_message);
+
+// --- other Rollouts (plan_claims.c)
+// An older Rollout that drives one of our routes or Deployments; NULL: none. Then nothing moves.
+const char *claims_problem(struct pass *pass, struct str *ret_message);
 
 // --- workloads (plan_workload.c)
 void workload_names(struct pass *pass, struct str hash, struct rollout_identity *identity);
@@ -81,7 +102,8 @@ void workload_retired(struct pass *pass); // does what is due
 void workload_keep(
     struct pass *pass); // template form: the stable has at least what spec.replicas says
 int64_t workload_stable_replicas(const struct pass *pass);
-void workload_rule_add(struct pass *pass, const struct rollout_identity *identity);
+// Plans what routes call this version (template form).
+void workload_name_add(struct pass *pass, const struct rollout_identity *identity);
 
 // --- capacity (plan_capacity.c)
 int64_t capacity_need(const struct pass *pass, int64_t parts); // canary replicas

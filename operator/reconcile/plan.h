@@ -11,9 +11,11 @@
 
 // XX(name, what it does, for logs)
 #define PLAN_ACTION_MAP(XX)                                                                        \
-  XX(LOWER_ROUTE, "take traffic from the canary") /* name: the VirtualService; body: JSON Patch */ \
+  XX(LOWER_ROUTE, "take traffic from the canary")  /* name: the route; body: JSON Patch */         \
   XX(FINALIZER, "change the Rollout's finalizers") /* body: merge patch */                         \
   XX(CREATE_DEPLOYMENT, "create a Deployment")     /* body: the object */                          \
+  XX(CREATE_SERVICE, "create a version's Service") /* body: the object */                          \
+  XX(PATCH_SERVICE, "change a version's Service")  /* name; body: merge patch */                   \
   XX(PATCH_RULE, "change the subsets")             /* name: the DestinationRule; JSON Patch */     \
   XX(SCALE_UP, "scale up a Deployment")            /* name; body: merge patch */                   \
   XX(PATCH_ROUTE, "set the weights")               /* name; JSON Patch */                          \
@@ -24,6 +26,7 @@
   XX(SCALE_DOWN, "scale down a Deployment")        /* name; body: merge patch */                   \
   XX(DELETE_DEPLOYMENT, "delete a Deployment")     /* name */                                      \
   XX(CLEAN_RULE, "remove a subset")                /* name; JSON Patch */                          \
+  XX(DELETE_SERVICE, "delete a version's Service") /* name */                                      \
   XX(DELETE_ACTION, "delete an old RolloutAction") /* name */                                      \
   XX(RELEASE_FINALIZER, "remove the finalizer")    /* body: merge patch */
 
@@ -31,13 +34,15 @@ enum plan_action_kind {
 #define XX(name, text) PLAN_##name,
   PLAN_ACTION_MAP(XX)
 #undef XX
+      PLAN_ACTION_COUNT
 };
 
 struct plan_action {
   enum plan_action_kind kind;
-  struct str name;         // of the object, in the Rollout's namespace
-  const struct json *body; // NULL for deletes
-  struct str why;          // one phrase with numbers
+  const struct kind_desc *of; // the route's kind; NULL for actions whose kind is plain
+  struct str name;            // of the object, in the Rollout's namespace
+  const struct json *body;    // NULL for deletes
+  struct str why;             // one phrase with numbers
 };
 
 #define PLAN_NEVER INT64_MAX

@@ -2,7 +2,6 @@
 // Template form, nothing was served before: the first version goes to 100 % without steps. There is
 // nothing to compare it with, and nothing to go back to.
 #include "operator/reconcile/pass.h"
-#include "operator/traffic/destination_rule.h"
 
 // A newer template takes the place of one that never served.
 static void follow(struct pass *pass) {
@@ -30,10 +29,13 @@ void first_run(struct pass *pass) {
                         (long long)wanted));
     return;
   }
-  workload_rule_add(pass, first);
-  if (!dr_has_subset(pass->snap->rule, first->subset)) {
+  if (!traffic_version_exists(pass, first->subset)) {
     pass_wait(pass, ROLLOUT_DEPLOYING, "WritingRule", 0,
-              pass_text(pass, "subset %.*s in the DestinationRule", STR_ARG(first->subset)));
+              pass_text(pass,
+                        router_names_services(&pass->spec->traffic)
+                            ? "Service %.*s"
+                            : "subset %.*s in the DestinationRule",
+                        STR_ARG(first->subset)));
     return;
   }
   if (!pass->status->stable) { // it takes the stable's place in the route

@@ -219,9 +219,9 @@ static bool stable_serves(struct pass *pass, const struct rollout_identity *stab
   else if (pass->split.canary_max > 0 || !pass->split.has_stable)
     *ret_message = pass_text(
         pass,
-        "subset %.*s holds %s %% of the traffic, not 100 %%: for a new release stable must name "
+        "%s %.*s holds %s %% of the traffic, not 100 %%: for a new release stable must name "
         "the version that serves",
-        STR_ARG(stable->subset),
+        router_names_services(&pass->spec->traffic) ? "Service" : "subset", STR_ARG(stable->subset),
         pass_percent(pass, pass->split.has_stable ? ROLLOUT_FULL - pass->split.canary_max : 0).ptr);
   else
     return true;
@@ -246,9 +246,9 @@ static void split_between(struct pass *pass, const struct rollout_identity *stab
 static struct rollout_identity pair_stable(struct pass *pass) {
   const struct workload *w = pass_workload(pass, pass->spec->stable->deployment);
   return (struct rollout_identity){.deployment = pass->spec->stable->deployment,
-                                   .subset = pass->spec->stable->subset,
+                                   .subset = router_stable_name(pass->spec),
                                    .hash = w ? w->hash : STR_NULL,
-                                   .version = w ? w->version : pass->spec->stable->subset,
+                                   .version = w ? w->version : router_stable_name(pass->spec),
                                    .replicas = w ? w->replicas : 0};
 }
 
@@ -256,8 +256,8 @@ static struct rollout_identity pair_stable(struct pass *pass) {
 // object, or the Deployment that serves was changed in place (a restart is such a change).
 static bool adopt(struct pass *pass, const struct rollout_identity *canary) {
   const struct workload *w = pass_workload(pass, canary->deployment);
-  bool serves =
-      pass->has_split && pass->split.problem == VS_FINE && pass->split.canary_min == ROLLOUT_FULL;
+  bool serves = pass->has_split && pass->split.problem == ROUTE_FINE &&
+                pass->split.canary_min == ROLLOUT_FULL;
   const struct rollout_identity *was = pass->status->stable;
   bool in_place =
       was && str_eq(was->deployment, canary->deployment) && str_eq(was->subset, canary->subset);
@@ -281,9 +281,9 @@ static void consider_pair(struct pass *pass, const struct rollout_identity *want
   split_between(pass, &stable, wanted);
   const char *reason = traffic_problem(pass, &message);
   if (!reason)
-    reason = traffic_subset_problem(pass, wanted, &message);
+    reason = traffic_version_problem(pass, wanted, &message);
   if (!reason)
-    reason = traffic_subset_problem(pass, &stable, &message);
+    reason = traffic_version_problem(pass, &stable, &message);
   if (reason) {
     not_serving(pass, reason, message);
     return;
@@ -317,15 +317,7 @@ static bool adopt_template(struct pass *pass) {
     (void)str_to_i64(
         json_get_string(json_path(w->object, "metadata.annotations"), "serin.dev/revision"),
         &identity.revision);
-    struct vs_target target = {.object = pass->snap->service,
-                               .ns = pass->snap->rollout->metadata.namespace_,
-                               .host = json_path_string(pass->snap->rule, "spec.host"),
-                               .stable = STR("-"),
-                               .canary = w->name,
-                               .takes_bare = true};
-    struct vs_split split;
-    vs_read(&target, pass->arena, &split);
-    if (split.problem != VS_FINE || split.canary_min != ROLLOUT_FULL)
+    if (!traffic_is_all_on(pass, w->name))
       continue;
     pass->status->stable = identity_dup(pass, &identity);
     if (identity.revision > pass->status->revision)

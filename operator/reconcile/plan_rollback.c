@@ -38,12 +38,11 @@ static void finish(struct pass *pass) {
 void rollback_run(struct pass *pass) {
   struct str message;
   const char *reason = traffic_problem(pass, &message);
-  bool is_there = pass->snap->service && pass->snap->rule;
   bool had_none =
       pass->status->release->traffic_at == 0 && pass->has_split && pass->split.canary_max == 0;
   // Without a route there is no traffic to take away.
-  if (!is_there || had_none || (pass->has_split && pass->split.problem == VS_NO_ROUTE) ||
-      traffic_is_verified(pass)) {
+  if (!traffic_is_there(pass) || had_none ||
+      (pass->has_split && pass->split.problem == ROUTE_MISSING) || traffic_is_verified(pass)) {
     finish(pass);
     return;
   }

@@ -62,7 +62,7 @@ static bool is_going_back(const struct pass *pass) {
 }
 
 static void run_release(struct pass *pass) {
-  workload_rule_add(pass, pass->status->canary);
+  workload_name_add(pass, pass->status->canary);
   traffic_verify(pass);
   if (is_going_back(pass)) {
     rollback_run(pass);
@@ -123,21 +123,32 @@ static void invalid_spec(struct pass *pass) {
   pass_stall(pass, "InvalidSpec", pass->ready_message);
 }
 
-// A spec that cannot be acted on moves nothing forward. Traffic is taken away all the same: what
-// that needs is in status, and the names of the route.
-static void run_invalid(struct pass *pass) {
+// Nothing moves forward. Traffic is taken away all the same: what that needs is in status, and the
+// names of the routes. False: it is not.
+static bool only_goes_back(struct pass *pass) {
   if (is_going_back(pass)) {
     traffic_verify(pass);
     rollback_run(pass);
   } else if (pass_in_release(pass) && !pass->status->release->first) {
     (void)judge_stops(pass);
   }
-  if (!is_going_back(pass)) {
-    invalid_spec(pass);
-    return;
-  }
+  if (!is_going_back(pass))
+    return false;
   traffic_load(pass);
   traffic_write(pass);
+  return true;
+}
+
+// What an older Rollout has is left to it.
+static void run_claimed(struct pass *pass, const char *reason, struct str message) {
+  pass_stall(pass, reason, message);
+  if (!only_goes_back(pass))
+    pass_wait(pass, pass_in_release(pass) ? ROLLOUT_HOLDING : ROLLOUT_PENDING, reason, 0, message);
+}
+
+static void run_invalid(struct pass *pass) {
+  if (!only_goes_back(pass))
+    invalid_spec(pass);
 }
 
 static void run(struct pass *pass) {
@@ -146,6 +157,12 @@ static void run(struct pass *pass) {
   verbs_run(pass);
   if (pass->snap->findings->errors > 0) {
     run_invalid(pass);
+    return;
+  }
+  struct str message;
+  const char *claimed = claims_problem(pass, &message);
+  if (claimed) {
+    run_claimed(pass, claimed, message);
     return;
   }
   if (pass_in_release(pass))

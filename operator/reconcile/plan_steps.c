@@ -92,12 +92,8 @@ static enum outcome_of_step wait_for_route(struct pass *pass) {
         pass, ROLLOUT_PROGRESSING, "WritingRoute", 0,
         pass_text(pass, "the route to say canary %.*s %%", STR_ARG(pass->status->weight.canary)));
   } else {
-    size_t serving, all;
-    traffic_acknowledged(pass, &serving, &all);
     pass_wait(pass, ROLLOUT_PROGRESSING, "Verifying", pass->status->weight.written_at + PASS_ACK_MS,
-              all > 0
-                  ? pass_text(pass, "%zu of %zu proxies to serve the weight", all - serving, all)
-                  : STR("the measured share to agree with the weight"));
+              traffic_awaited(pass));
   }
   return STEP_WAITS;
 }

@@ -1,36 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// The route: what is asked (status) against what is written (the VirtualService) and what is in
-// force (the proxies).
-#include "manifests/text/duration.h"
+// The routes: what is asked (status) against what is written (VirtualServices, an HTTPRoute, a
+// GRPCRoute). Several objects are written as if each were the only one; what is said of them
+// together is in pass->split.
 #include "manifests/text/percent.h"
 #include "operator/reconcile/pass.h"
-#include "operator/traffic/destination_rule.h"
-#include "operator/traffic/shadow.h"
 
 // Between releases the side of the pair that does not serve stays without traffic.
 static struct str other_of_pair(const struct rollout_spec *spec, struct str serving) {
-  return str_eq(spec->canary->subset, serving) ? spec->stable->subset : spec->canary->subset;
+  struct str stable = router_stable_name(spec), canary = router_canary_name(spec);
+  return str_eq(canary, serving) ? stable : canary;
 }
 
-static struct vs_target target_of(const struct pass *pass) {
+struct route_target traffic_target(const struct pass *pass, size_t index) {
   const struct rollout_status *status = pass->status;
-  const struct rollout_virtual_service_ref *ref = pass->spec->traffic.virtual_service;
-  bool template = pass->snap->form == ROLLOUT_FORM_TEMPLATE;
-  struct vs_target target = {.object = pass->snap->service,
-                             .ns = pass->snap->rollout->metadata.namespace_,
-                             .host = json_path_string(pass->snap->rule, "spec.host"),
-                             .takes_bare = template,
-                             .routes = ref ? ref->routes : NULL,
-                             .routes_count = ref ? ref->routes_count : 0};
+  const struct rollout_gateway_route_ref *gateway = router_gateway_ref(&pass->spec->traffic);
+  bool pair = pass->snap->form == ROLLOUT_FORM_PAIR;
+  struct route_target target = {.ref = pass->snap->routes[index].ref,
+                                .object = pass->snap->routes[index].object,
+                                .ns = pass->snap->rollout->metadata.namespace_,
+                                .host = gateway ? gateway->stable_service
+                                                : json_path_string(pass->snap->rule, "spec.host"),
+                                .takes_bare = !pair && pass->snap->form != ROLLOUT_FORM_NONE};
   if (status->stable)
     target.stable = status->stable->subset;
   if (status->canary)
     target.canary = status->canary->subset;
-  else if (!template && pass->snap->form == ROLLOUT_FORM_PAIR)
+  else if (pair)
     target.canary = other_of_pair(pass->spec, target.stable);
-  if (!template)
+  if (!target.takes_bare)
     return target;
-  // In the template form a subset is ours for good; what is neither stable nor canary any more
+  // What a version of ours is called is ours for good; what is neither stable nor canary any more
   // goes.
   struct str *old = ARENA_ARRAY(pass->arena, struct str, pass->snap->workloads_count + 1);
   for (size_t i = 0; i < pass->snap->workloads_count; i++) {
@@ -47,58 +46,133 @@ static bool is_hands_off(const struct json *object) {
                   "true");
 }
 
-void traffic_load(struct pass *pass) {
-  pass->hands_off = is_hands_off(pass->snap->service) || is_hands_off(pass->snap->rule);
-  pass->has_split = false;
-  if (!pass->snap->service || !pass->snap->rule || !pass->status->stable)
-    return;
-  struct vs_target target = target_of(pass);
-  vs_read(&target, pass->arena, &pass->split);
-  pass->has_split = true;
+bool traffic_is_there(const struct pass *pass) {
+  bool any = false;
+  for (size_t i = 0; i < pass->snap->routes_count; i++)
+    any |= pass->snap->routes[i].object != NULL;
+  return any && (pass->snap->rule || router_names_services(&pass->spec->traffic));
 }
 
-// A route to a subset that is not there answers 503.
-const char *traffic_subset_problem(struct pass *pass, const struct rollout_identity *identity,
-                                   struct str *ret_message) {
-  if (!identity || !pass->snap->rule || dr_has_subset(pass->snap->rule, identity->subset))
+static bool is_all_there(const struct pass *pass) {
+  for (size_t i = 0; i < pass->snap->routes_count; i++)
+    if (!pass->snap->routes[i].object)
+      return false;
+  return traffic_is_there(pass);
+}
+
+static void join(struct route_split *all, const struct route_split *one, bool first) {
+  if (first) {
+    *all = *one;
+    return;
+  }
+  if (all->problem == ROUTE_FINE) {
+    all->problem = one->problem;
+    all->message = one->message;
+  }
+  all->routes += one->routes;
+  all->canary_max = one->canary_max > all->canary_max ? one->canary_max : all->canary_max;
+  all->canary_min = one->canary_min < all->canary_min ? one->canary_min : all->canary_min;
+  all->has_stable &= one->has_stable;
+  all->has_canary |= one->has_canary;
+  all->timeout_ms = one->timeout_ms > all->timeout_ms ? one->timeout_ms : all->timeout_ms;
+}
+
+void traffic_load(struct pass *pass) {
+  pass->hands_off = is_hands_off(pass->snap->rule);
+  pass->has_split = false;
+  for (size_t i = 0; i < pass->snap->routes_count; i++)
+    pass->hands_off |= is_hands_off(pass->snap->routes[i].object);
+  if (!traffic_is_there(pass) || !pass->status->stable)
+    return;
+  for (size_t i = 0; i < pass->snap->routes_count; i++) {
+    if (!pass->snap->routes[i].object)
+      continue;
+    struct route_target target = traffic_target(pass, i);
+    router_read(&target, pass->arena, &pass->splits[i]);
+    join(&pass->split, &pass->splits[i], !pass->has_split);
+    pass->has_split = true;
+  }
+}
+
+// Whether everything in all routes goes to the version of this name already.
+bool traffic_is_all_on(struct pass *pass, struct str name) {
+  for (size_t i = 0; i < pass->snap->routes_count; i++) {
+    struct route_target target = traffic_target(pass, i);
+    struct route_split split;
+    target.stable = STR("-"); // no version is called so
+    target.canary = name;
+    target.old_count = 0;
+    if (!target.object)
+      return false;
+    router_read(&target, pass->arena, &split);
+    if (split.problem != ROUTE_FINE || split.canary_min != ROLLOUT_FULL)
+      return false;
+  }
+  return is_all_there(pass);
+}
+
+// --- what stands in the way ---
+
+static const char *missing_problem(struct pass *pass, struct str *ret_message) {
+  const struct rollout_gateway_route_ref *gateway = router_gateway_ref(&pass->spec->traffic);
+  for (size_t i = 0; i < pass->snap->routes_count; i++)
+    if (!pass->snap->routes[i].object) {
+      *ret_message = pass_text(pass, "%s %.*s does not exist",
+                               router_kind(pass->snap->routes[i].ref.router)->kind,
+                               STR_ARG(pass->snap->routes[i].ref.name));
+      return "RouteNotFound";
+    }
+  if (!gateway && !pass->snap->rule) {
+    *ret_message = pass_text(pass, "DestinationRule %.*s does not exist",
+                             STR_ARG(pass->spec->traffic.destination_rule));
+    return "DestinationRuleNotFound";
+  }
+  if (gateway && !snapshot_service(pass->snap, gateway->stable_service)) {
+    *ret_message = pass_text(pass, "Service %.*s does not exist", STR_ARG(gateway->stable_service));
+    return "ServiceNotFound";
+  }
+  return NULL;
+}
+
+static const char *shadow_problem(struct pass *pass, const struct route_target *target,
+                                  struct str *ret_message) {
+  const struct json *shadow =
+      router_shadow(target, pass->snap->all_routes, pass->snap->all_routes_count, pass->arena);
+  bool istio = !router_names_services(&pass->spec->traffic);
+  if (!shadow)
     return NULL;
   *ret_message =
-      pass_text(pass, "DestinationRule %.*s has no subset %.*s",
-                STR_ARG(pass->spec->traffic.destination_rule), STR_ARG(identity->subset));
-  return "SubsetNotFound";
+      pass_text(pass, "%s %.*s/%.*s is older and takes %s before %.*s does: merge the two",
+                router_kind(target->ref.router)->kind,
+                STR_ARG(json_path_string(shadow, "metadata.namespace")),
+                STR_ARG(json_path_string(shadow, "metadata.name")),
+                istio ? "the host" : "the same hostname and match", STR_ARG(target->ref.name));
+  return istio ? "VirtualServiceShadowed" : "RouteShadowed";
+}
+
+static const char *route_problem(struct pass *pass, struct str *ret_message) {
+  const char *reason = NULL;
+  for (size_t i = 0; i < pass->snap->routes_count && !reason; i++) {
+    struct route_target target = traffic_target(pass, i);
+    reason = shadow_problem(pass, &target, ret_message);
+    if (!reason)
+      reason = router_refusal(&target, pass->arena, ret_message);
+  }
+  return reason;
 }
 
 const char *traffic_problem(struct pass *pass, struct str *ret_message) {
-  const struct rollout_traffic *traffic = &pass->spec->traffic;
-  if (!pass->snap->service) {
-    *ret_message =
-        pass_text(pass, "VirtualService %.*s does not exist",
-                  STR_ARG(traffic->virtual_service ? traffic->virtual_service->name : STR("")));
-    return "RouteNotFound";
-  }
-  if (!pass->snap->rule) {
-    *ret_message =
-        pass_text(pass, "DestinationRule %.*s does not exist", STR_ARG(traffic->destination_rule));
-    return "DestinationRuleNotFound";
-  }
-  const struct json *shadow = shadow_find(pass->snap->service, pass->snap->services,
-                                          pass->snap->services_count, pass->arena);
-  if (shadow) {
-    *ret_message = pass_text(
-        pass,
-        "VirtualService %.*s/%.*s is older and takes the host before %.*s does: merge the two",
-        STR_ARG(json_path_string(shadow, "metadata.namespace")),
-        STR_ARG(json_path_string(shadow, "metadata.name")),
-        STR_ARG(traffic->virtual_service->name));
-    return "VirtualServiceShadowed";
-  }
-  const char *missing = traffic_subset_problem(pass, pass->status->stable, ret_message);
-  if (!missing)
-    missing = traffic_subset_problem(pass, pass->status->canary, ret_message);
-  if (missing || !pass->has_split || pass->split.problem == VS_FINE)
-    return missing;
+  const char *reason = missing_problem(pass, ret_message);
+  if (!reason)
+    reason = route_problem(pass, ret_message);
+  if (!reason)
+    reason = traffic_version_problem(pass, pass->status->stable, ret_message);
+  if (!reason)
+    reason = traffic_version_problem(pass, pass->status->canary, ret_message);
+  if (reason || !pass->has_split || pass->split.problem == ROUTE_FINE)
+    return reason;
   *ret_message = pass->split.message;
-  return pass->split.problem == VS_AMBIGUOUS ? "RouteAmbiguous" : "RouteNotUsable";
+  return pass->split.problem == ROUTE_AMBIGUOUS ? "RouteAmbiguous" : "RouteNotUsable";
 }
 
 void traffic_ask(struct pass *pass, int64_t parts) {
@@ -119,32 +193,40 @@ static bool is_decommissioning(const struct rollout_status *status) {
   return status->release && str_eq_z(status->step.name, "decommission");
 }
 
-static enum vs_drop drop_of(const struct pass *pass, int64_t parts) {
+// --- writing ---
+
+static enum route_drop drop_of(const struct pass *pass, int64_t parts) {
   bool ends = is_decommissioning(pass->status) && is_decommissioning(&pass->snap->rollout->status);
-  return ends && parts == ROLLOUT_FULL ? VS_DROP_STABLE : VS_DROP_NONE;
+  return ends && parts == ROLLOUT_FULL ? ROUTE_DROP_STABLE : ROUTE_DROP_NONE;
 }
 
-static struct json *patch_to(const struct pass *pass, int64_t parts) {
-  struct vs_target target = target_of(pass);
+struct json *traffic_patch(const struct pass *pass, size_t index, int64_t parts) {
+  struct route_target target = traffic_target(pass, index);
+  if (!target.object)
+    return NULL;
   if (str_is_empty(target.canary))
     parts = 0;
-  return vs_patch(&target, parts, drop_of(pass, parts), pass->arena);
+  return router_patch(&target, parts, drop_of(pass, parts), pass->arena);
 }
 
-static void write_route(struct pass *pass, const struct json *patch, int64_t parts, bool lowers) {
-  if (drop_of(pass, parts) == VS_DROP_STABLE) {
-    pass_act(pass, PLAN_PATCH_ROUTE, pass->spec->traffic.virtual_service->name, patch,
-             STR("the stable's destination goes out"));
-    return;
-  }
-  pass_act(pass, lowers ? PLAN_LOWER_ROUTE : PLAN_PATCH_ROUTE,
-           pass->spec->traffic.virtual_service->name, patch,
-           pass_text(pass, "canary %s %%, was %s %%", pass_percent(pass, parts).ptr,
-                     pass_percent(pass, pass->split.canary_max).ptr));
+static void write_route(struct pass *pass, size_t index, const struct json *patch, int64_t parts) {
+  const struct route_object *route = &pass->snap->routes[index];
+  const struct route_split *split = &pass->splits[index];
+  bool drops = drop_of(pass, parts) == ROUTE_DROP_STABLE, lowers = parts < split->canary_max;
+  pass_act(pass, lowers && !drops ? PLAN_LOWER_ROUTE : PLAN_PATCH_ROUTE, route->ref.name, patch,
+           drops ? STR("the stable's destination goes out")
+                 : pass_text(pass, "canary %s %%, was %s %%", pass_percent(pass, parts).ptr,
+                             pass_percent(pass, split->canary_max).ptr));
+  pass->plan->actions[pass->plan->count - 1].of = router_kind(route->ref.router);
 }
 
 bool traffic_is_written(const struct pass *pass) {
-  return pass->has_split && pass->split.problem == VS_FINE && !patch_to(pass, pass_asked(pass));
+  if (!pass->has_split || pass->split.problem != ROUTE_FINE || !is_all_there(pass))
+    return false;
+  for (size_t i = 0; i < pass->snap->routes_count; i++)
+    if (traffic_patch(pass, i, pass_asked(pass)))
+      return false;
+  return true;
 }
 
 // --- somebody else writes ---
@@ -206,7 +288,7 @@ static void contention_expire(struct pass *pass) {
 static bool may_be_half_a_rollback(const struct pass *pass, int64_t asked) {
   return pass->snap->just_started && pass->status->release &&
          pass->status->release->traffic_at > 0 && pass->snap->judgement.at_ms == 0 &&
-         pass->split.canary_max < asked;
+         pass->split.canary_min < asked;
 }
 
 // What the route may say after this pass: a raise waits until status says it, a decrease does not.
@@ -223,103 +305,26 @@ static int64_t writable(const struct pass *pass) {
 void traffic_write(struct pass *pass) {
   const struct rollout_weight_status *was = &pass->snap->rollout->status.weight;
   contention_expire(pass);
-  if (!pass->has_split || str_is_empty(pass->status->weight.canary))
+  if (!pass->has_split || str_is_empty(pass->status->weight.canary) || pass->hands_off)
     return;
   if (!pass->snap->rollout->status.stable && pass->status->release)
     return; // a first version takes the route only when status says that it is the stable one
   int64_t parts = writable(pass);
-  const struct json *patch = patch_to(pass, parts);
-  if (!patch || pass->hands_off || (pass->spec->suspend && parts >= pass->split.canary_max))
-    return;
-  if (may_be_half_a_rollback(pass, parts)) {
-    pass_wake(pass, pass->now + 1000);
-    return;
+  bool counted = false;
+  for (size_t i = 0; i < pass->snap->routes_count; i++) {
+    const struct json *patch = traffic_patch(pass, i, parts);
+    if (!patch || (pass->spec->suspend && parts >= pass->splits[i].canary_max))
+      continue;
+    if (may_be_half_a_rollback(pass, parts)) {
+      pass_wake(pass, pass->now + 1000);
+      return;
+    }
+    if (!counted && pass->status->weight.written_at > 0 && was->written_at > 0 &&
+        parts == pass_asked(pass))
+      contention_count(pass);
+    counted = true;
+    write_route(pass, i, patch, parts);
   }
-  if (pass->status->weight.written_at > 0 && was->written_at > 0 && parts == pass_asked(pass))
-    contention_count(pass);
-  write_route(pass, patch, parts, parts < pass->split.canary_max);
-}
-
-// --- in force ---
-
-static bool serves(const struct pass *pass, const struct proxy *proxy, const char *kind,
-                   const struct json *object) {
-  struct str ns = json_path_string(object, "metadata.namespace"),
-             name = json_path_string(object, "metadata.name");
-  struct str wanted = json_path_string(object, "metadata.resourceVersion");
-  struct str key = arena_printf(pass->arena, "%s/%.*s/%.*s", kind, STR_ARG(ns), STR_ARG(name));
-  struct str has = json_string(json_get_s(proxy->serving, key));
-  int64_t a, b;
-  if (str_to_i64(has, &a) && str_to_i64(wanted, &b))
-    return a >= b;
-  return !str_is_empty(has) && str_eq(has, wanted);
-}
-
-void traffic_acknowledged(const struct pass *pass, size_t *ret_serving, size_t *ret_all) {
-  *ret_serving = 0;
-  *ret_all = pass->snap->proxies_count;
-  for (size_t i = 0; i < pass->snap->proxies_count; i++)
-    *ret_serving += serves(pass, &pass->snap->proxies[i], "VirtualService", pass->snap->service) &&
-                    serves(pass, &pass->snap->proxies[i], "DestinationRule", pass->snap->rule);
-}
-
-// Without proxies of ours (Istio): the share of the requests as measured must agree with what is
-// asked.
-static bool is_observed(const struct pass *pass) {
-  double asked = (double)pass_asked(pass) / 100.0, off = pass->snap->judgement.observed - asked;
-  return pass->snap->judgement.has_observed &&
-         pass->snap->judgement.at_ms > pass->status->weight.written_at && off < 3.0 && off > -3.0;
-}
-
-bool traffic_is_verified(const struct pass *pass) {
-  return pass->status->weight.verified_at > 0;
-}
-
-static void verified(struct pass *pass, bool is_proven, size_t serving, size_t all) {
-  struct rollout_weight_status *weight = &pass->status->weight;
-  weight->verified_at = pass->now;
-  if (pass->status->step.verified_at == 0)
-    pass->status->step.verified_at = pass->now;
-  pass_progress(pass);
-  pass->again = true;
-  condition_set(pass, "WeightUnverified", is_proven ? ROLLOUT_FALSE : ROLLOUT_TRUE,
-                is_proven ? "Verified" : "NotAcknowledged",
-                all > 0 ? pass_text(pass, "%zu of %zu proxies serve canary %.*s %%", serving, all,
-                                    STR_ARG(weight->canary))
-                        : STR("no proxy of ours tells what it serves"));
-  if (!is_proven)
-    pass_decide(pass,
-                (struct rollout_decision){
-                    .warning = true,
-                    .reason = STR("WeightUnverified"),
-                    .asked = pass_text(pass, "canary %.*s %%", STR_ARG(weight->canary)),
-                    .measured = pass_text(pass, "%zu of %zu proxies serve it after %s", serving,
-                                          all, duration_words(pass->arena, PASS_ACK_MS).ptr),
-                    .next = STR("the step goes on, unverified")});
-}
-
-void traffic_verify(struct pass *pass) {
-  struct rollout_weight_status *weight = &pass->status->weight;
-  if (str_is_empty(weight->canary) || !traffic_is_written(pass))
-    return;
-  if (weight->written_at == 0) {
-    weight->written_at = pass->now;
-    weight->revision = json_path_string(pass->snap->service, "metadata.resourceVersion");
-  }
-  if (pass->status->release && !pass->status->release->first &&
-      pass->status->release->traffic_at == 0)
-    return; // nothing was asked of the proxies yet
-  size_t serving, all;
-  traffic_acknowledged(pass, &serving, &all);
-  weight->acknowledged = all > 0 ? pass_text(pass, "%zu/%zu", serving, all) : STR_NULL;
-  if (traffic_is_verified(pass))
-    return;
-  if (all > 0 ? serving == all : is_observed(pass))
-    verified(pass, true, serving, all);
-  else if (pass->now >= weight->written_at + PASS_ACK_MS)
-    verified(pass, false, serving, all);
-  else
-    pass_wake(pass, weight->written_at + PASS_ACK_MS);
 }
 
 int64_t traffic_drain_ms(const struct pass *pass) {

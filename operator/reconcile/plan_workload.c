@@ -2,7 +2,6 @@
 // Deployments: which version is wanted, making one (template form), scaling, and what becomes of
 // old ones.
 #include "operator/reconcile/pass.h"
-#include "operator/traffic/destination_rule.h"
 
 #include <string.h>
 
@@ -45,7 +44,7 @@ bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted) {
   if (!canary)
     return false;
   ret_wanted->deployment = spec->canary->deployment;
-  ret_wanted->subset = spec->canary->subset;
+  ret_wanted->subset = router_canary_name(spec);
   ret_wanted->hash = canary->hash;
   ret_wanted->version = canary->version;
   ret_wanted->replicas = canary->replicas;
@@ -67,20 +66,6 @@ int64_t workload_stable_replicas(const struct pass *pass) {
 }
 
 // --- making one (template form) ---
-
-static struct json *owner(struct pass *pass) {
-  struct arena *arena = pass->arena;
-  const struct object_meta *meta = &pass->snap->rollout->metadata;
-  struct json *list = json_new_array(arena), *ref = json_new_object(arena);
-  json_put_z(arena, ref, "apiVersion", "serin.dev/v1alpha1");
-  json_put_z(arena, ref, "kind", "Rollout");
-  json_put_string(arena, ref, "name", meta->name);
-  json_put_string(arena, ref, "uid", meta->uid);
-  json_put_bool(arena, ref, "controller", true);
-  json_put_bool(arena, ref, "blockOwnerDeletion", true);
-  json_append(list, ref);
-  return list;
-}
 
 static struct json *labels_with_hash(struct pass *pass, const struct json *labels,
                                      struct str hash) {
@@ -106,7 +91,7 @@ static struct json *metadata_of(struct pass *pass, const struct rollout_identity
   json_put_string(arena, annotations, "serin.dev/revision",
                   arena_printf(arena, "%lld", (long long)identity->revision));
   json_put(arena, metadata, "annotations", annotations);
-  json_put(arena, metadata, "ownerReferences", owner(pass));
+  json_put(arena, metadata, "ownerReferences", pass_owner(pass));
   return metadata;
 }
 
@@ -153,14 +138,10 @@ void workload_keep(struct pass *pass) {
                    "as spec.replicas says");
 }
 
-void workload_rule_add(struct pass *pass, const struct rollout_identity *identity) {
-  if (pass->snap->form != ROLLOUT_FORM_TEMPLATE || !pass->snap->rule || pass->hands_off)
-    return;
-  const struct json *patch = dr_patch_add(pass->snap->rule, identity->subset, ROLLOUT_HASH_LABEL,
-                                          identity->hash, pass->arena);
-  if (patch)
-    pass_act(pass, PLAN_PATCH_RULE, pass->spec->traffic.destination_rule, patch,
-             pass_text(pass, "add subset %.*s", STR_ARG(identity->subset)));
+void workload_name_add(struct pass *pass, const struct rollout_identity *identity) {
+  struct json *labels = json_new_object(pass->arena);
+  json_put_string(pass->arena, labels, ROLLOUT_HASH_LABEL, identity->hash);
+  traffic_version_add(pass, identity->subset, labels);
 }
 
 // --- old ones ---
@@ -198,15 +179,10 @@ static bool retire_one(struct pass *pass, const struct rollout_retired *retired)
     pass_wake(pass, retired->at);
     return true;
   }
-  const struct json *patch = NULL;
   if (w && w->replicas > retired->replicas)
     workload_scale(pass, retired->deployment, retired->replicas, "a version without traffic");
-  if (pass->snap->form == ROLLOUT_FORM_TEMPLATE && pass->snap->rule && !pass->hands_off)
-    patch = dr_patch_remove(pass->snap->rule, retired->subset, pass->arena);
-  if (patch)
-    pass_act(pass, PLAN_CLEAN_RULE, pass->spec->traffic.destination_rule, patch,
-             pass_text(pass, "remove subset %.*s", STR_ARG(retired->subset)));
-  return patch || (w && w->replicas > retired->replicas);
+  bool named = traffic_version_remove(pass, retired->subset);
+  return named || (w && w->replicas > retired->replicas);
 }
 
 void workload_retired(struct pass *pass) {

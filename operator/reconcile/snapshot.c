@@ -144,6 +144,34 @@ static const struct json *find(const struct json *const *items, size_t count,
   return NULL;
 }
 
+static void add_routes(const struct snapshot_input *input, struct snapshot *snapshot) {
+  const struct rollout *rollout = snapshot->rollout;
+  struct route_ref refs[ROUTER_REFS_MAX];
+  size_t count = router_refs(&rollout->spec.traffic, refs);
+  for (size_t i = 0; i < count; i++)
+    snapshot->routes[snapshot->routes_count++] = (struct route_object){
+        refs[i], find(input->routes, input->routes_count, rollout, refs[i].name)};
+  if (!router_names_services(&rollout->spec.traffic))
+    snapshot->rule =
+        find(input->rules, input->rules_count, rollout, rollout->spec.traffic.destination_rule);
+}
+
+static void add_rivals(const struct snapshot_input *input, struct arena *arena,
+                       struct snapshot *snapshot) {
+  struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+  snapshot->rivals = ARENA_ARRAY(arena, const struct rollout *, input->rivals_count + 1);
+  for (size_t i = 0; i < input->rivals_count; i++) {
+    void *rival = NULL;
+    (void)kind_decode(&rollout_kind, input->rivals[i], &options, arena, NULL, &rival);
+    if (rival && is_ours(input->rivals[i], snapshot->rollout))
+      snapshot->rivals[snapshot->rivals_count++] = rival;
+  }
+}
+
+const struct json *snapshot_service(const struct snapshot *snapshot, struct str name) {
+  return find(snapshot->services, snapshot->services_count, snapshot->rollout, name);
+}
+
 void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                     struct snapshot *ret_snapshot) {
   struct findings *findings = ARENA_NEW(arena, struct findings);
@@ -156,19 +184,20 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                                     .rollout = rollout,
                                     .findings = findings,
                                     .form = rollout_form(&rollout->spec),
+                                    .all_routes = input->routes,
+                                    .all_routes_count = input->routes_count,
                                     .services = input->services,
                                     .services_count = input->services_count,
+                                    .rules = input->rules,
+                                    .rules_count = input->rules_count,
                                     .proxies = input->proxies,
                                     .proxies_count = input->proxies_count,
                                     .judgement = input->judgement,
                                     .foreign_manager = input->foreign_manager,
                                     .first_look = input->first_look,
                                     .just_started = input->just_started};
-  if (rollout->spec.traffic.virtual_service)
-    ret_snapshot->service = find(input->services, input->services_count, rollout,
-                                 rollout->spec.traffic.virtual_service->name);
-  ret_snapshot->rule =
-      find(input->rules, input->rules_count, rollout, rollout->spec.traffic.destination_rule);
+  add_routes(input, ret_snapshot);
+  add_rivals(input, arena, ret_snapshot);
   add_workloads(input, arena, ret_snapshot);
   add_actions(input, arena, ret_snapshot);
 }

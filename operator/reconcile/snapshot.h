@@ -7,7 +7,7 @@
 #include "manifests/base/findings.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/kinds/rollout_action.h"
-#include "operator/traffic/virtual_service.h"
+#include "operator/traffic/router.h"
 
 struct workload { // a Deployment
   const struct json *object;
@@ -29,7 +29,15 @@ struct judgement {
   struct str state; // the judge's memory, for status
   bool has_observed;
   double observed; // canary's share of the requests in percent
-  double phi;      // how clustered stable's errors are; 0: not measured
+  // Requests since the weight that was written at seen_since_ms: of the canary, of both.
+  int64_t seen_since_ms;
+  double seen_canary, seen_all;
+  double phi; // how clustered stable's errors are; 0: not measured
+};
+
+struct route_object {
+  struct route_ref ref;      // as spec.traffic names it
+  const struct json *object; // NULL: absent
 };
 
 struct snapshot {
@@ -40,10 +48,17 @@ struct snapshot {
   enum rollout_form form;
   struct workload *workloads; // all Deployments of the namespace that this Rollout names or owns
   size_t workloads_count;
-  const struct json *const *services; // VirtualServices that may matter
+  struct route_object routes[ROUTER_REFS_MAX]; // what spec.traffic names, in its order
+  size_t routes_count;
+  const struct json *const *all_routes; // every object of that kind that may matter
+  size_t all_routes_count;
+  const struct json *const *services; // of the namespace
   size_t services_count;
-  const struct json *service;            // ours, NULL when absent
-  const struct json *rule;               // our DestinationRule, NULL when absent
+  const struct json *rule;         // our DestinationRule; NULL when absent, or routes name Services
+  const struct json *const *rules; // of the namespace
+  size_t rules_count;
+  const struct rollout **rivals; // other Rollouts that name an object that this one names
+  size_t rivals_count;
   const struct rollout_action **actions; // of this Rollout, oldest first
   size_t actions_count;
   const struct proxy *proxies;
@@ -60,6 +75,10 @@ struct snapshot_input {
   const struct json *rollout;
   const struct json *const *deployments, *const *services, *const *rules, *const *actions;
   size_t deployments_count, services_count, rules_count, actions_count;
+  const struct json *const *routes; // of the kind that spec.traffic names, of all namespaces
+  size_t routes_count;
+  const struct json *const *rivals; // Rollouts
+  size_t rivals_count;
   const struct proxy *proxies;
   size_t proxies_count;
   struct judgement judgement;
@@ -70,6 +89,8 @@ struct snapshot_input {
 // Keeps pointers into the input, which must live as long as the arena's content is used.
 void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                     struct snapshot *ret_snapshot);
+// NULL when absent.
+const struct json *snapshot_service(const struct snapshot *snapshot, struct str name);
 const struct workload *snapshot_workload(const struct snapshot *snapshot, struct str name);
 // "v1-" and ten letters: of a pod template, without the label that the template form adds itself.
 struct str snapshot_template_hash(const struct json *pod_template, struct arena *arena);

@@ -28,16 +28,31 @@ bool dr_has_subset(const struct json *rule, struct str name) {
   return find(rule, name, &index) != NULL;
 }
 
-struct json *dr_patch_add(const struct json *rule, struct str name, const char *label,
-                          struct str value, struct arena *arena) {
-  if (dr_has_subset(rule, name))
+static bool has_labels(const struct json *subset, const struct json *labels) {
+  JSON_EACH(label, labels) {
+    if (!json_get_s(json_get(subset, "labels"), label->key) ||
+        !json_equal(json_get_s(json_get(subset, "labels"), label->key), label))
+      return false;
+  }
+  return true;
+}
+
+struct json *dr_patch_add(const struct json *rule, struct str name, const struct json *labels,
+                          struct arena *arena) {
+  size_t index;
+  const struct json *found = find(rule, name, &index), *subsets = json_path(rule, "spec.subsets");
+  struct json *patch = json_new_array(arena), *subset = json_new_object(arena);
+  if (found && has_labels(found, labels))
     return NULL;
-  const struct json *subsets = json_path(rule, "spec.subsets");
-  struct json *patch = json_new_array(arena), *subset = json_new_object(arena),
-              *labels = json_new_object(arena);
-  json_put_string(arena, labels, label, value);
+  if (found) {
+    op(patch, "test", arena_printf(arena, "/spec/subsets/%zu/name", index),
+       json_new_string(arena, name), arena);
+    op(patch, "add", arena_printf(arena, "/spec/subsets/%zu/labels", index),
+       json_dup(arena, labels), arena);
+    return patch;
+  }
   json_put_string(arena, subset, "name", name);
-  json_put(arena, subset, "labels", labels);
+  json_put(arena, subset, "labels", json_dup(arena, labels));
   op(patch, "test", STR("/spec/host"), json_new_string(arena, json_path_string(rule, "spec.host")),
      arena);
   if (json_is(subsets, JSON_ARRAY)) {
@@ -60,9 +75,4 @@ struct json *dr_patch_remove(const struct json *rule, struct str name, struct ar
      json_new_string(arena, name), arena);
   op(patch, "remove", arena_printf(arena, "/spec/subsets/%zu", index), NULL, arena);
   return patch;
-}
-
-struct str dr_subset_label(const struct json *rule, struct str name, const char *label) {
-  size_t index;
-  return json_get_string(json_get(find(rule, name, &index), "labels"), label);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/traffic/weights.h"
 
-#include <stdbool.h>
+#include <math.h>
 
 typedef __int128 wide; // products of three weights do not fit into 64 bits
 
@@ -65,4 +65,18 @@ void weights_split(int64_t parts, int64_t share, int64_t *others, size_t others_
 int64_t weights_parts(int64_t stable, int64_t canary) {
   int64_t sum = stable + canary;
   return sum <= 0 ? 0 : (int64_t)((canary * FULL * 2 + sum) / ((wide)sum * 2));
+}
+
+#define AGREE_REQUESTS 100.0 // fewer say nothing
+#define AGREE_EACH 10.0      // expected of either version, or none of it could be chance
+
+bool weights_agree(int64_t parts, double canary, double all) {
+  double share = (double)parts / 10000.0, expected = all * share;
+  if (all < AGREE_REQUESTS)
+    return false;
+  if (parts == 0 || parts == 10000)
+    return fabs(canary - expected) <= all / 200;
+  if (expected < AGREE_EACH || all - expected < AGREE_EACH)
+    return false;
+  return fabs(canary - expected) <= 3 * sqrt(expected * (1 - share)) + 0.5;
 }

@@ -3,6 +3,7 @@
 // route wants small whole weights. Pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,3 +15,7 @@ void weights_split(int64_t parts, int64_t share, int64_t *others, size_t others_
                    int64_t *ret_stable, int64_t *ret_canary);
 // The canary's parts of 10,000, to the nearest; 0 when both are 0.
 int64_t weights_parts(int64_t stable, int64_t canary);
+// Whether `canary` of `all` requests is what a canary with `parts` of 10,000 gets: within three
+// standard deviations of the binomial distribution, and of so many requests that another share
+// would be told from it. With 0 or 10,000 parts one request in 200 may be on its way still.
+bool weights_agree(int64_t parts, double canary, double all);

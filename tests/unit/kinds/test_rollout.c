@@ -14,6 +14,10 @@
 #define PAIR                                                                                       \
   "\"stable\":{\"deployment\":\"a\",\"subset\":\"v1\"},\"canary\":{\"deployment\":\"b\","          \
   "\"subset\":\"v2\"}"
+#define TRAFFIC2                                                                                   \
+  "\"traffic\":{\"virtualService\":{\"name\":\"v\"},\"destinationRule\":\"d\","                    \
+  "\"virtualServices\":"                                                                           \
+  "[{\"name\":\"b\"}]}"
 #define TRAFFIC "\"traffic\":{\"virtualService\":{\"name\":\"v\"},\"destinationRule\":\"d\"}"
 
 static struct rollout *decode(struct arena *arena, const char *spec, struct findings *findings) {
@@ -60,7 +64,19 @@ static const struct {
      "\"subset\":\"v2\"}," TRAFFIC,
      "spec.canary.deployment", "same"},
     {"\"workloadRef\":{\"name\":\"x\"}," TRAFFIC, "spec.workloadRef", "unsupported"},
-    {PAIR ",\"traffic\":{\"httpRoute\":{\"name\":\"x\"}}", "spec.traffic.httpRoute", "unsupported"},
+    {PAIR ",\"traffic\":{\"httpRoute\":{\"name\":\"x\",\"stableService\":\"a\"}}",
+     "spec.traffic.httpRoute.canaryService", "required"},
+    {PAIR ",\"traffic\":{\"grpcRoute\":{\"name\":\"x\",\"stableService\":\"a\",\"canaryService\":"
+          "\"a\"}}",
+     "spec.traffic.grpcRoute.canaryService", "same"},
+    {PAIR ",\"traffic\":{}", "spec.traffic", "required"},
+    {PAIR ",\"traffic\":{\"destinationRule\":\"d\",\"virtualServices\":[{\"name\":\"a\"},"
+          "{\"name\":\"a\"}]}",
+     "spec.traffic.virtualServices[1].name", "duplicate"},
+    {PAIR "," TRAFFIC2, "spec.traffic", "one-of"},
+    {"\"stable\":{\"deployment\":\"a\"},\"canary\":{\"deployment\":\"b\",\"subset\":\"v2\"}"
+     "," TRAFFIC,
+     "spec.stable.subset", "required"},
     {PAIR ",\"traffic\":{\"virtualService\":{\"name\":\"v\"}}", "spec.traffic.destinationRule",
      "required"},
     {PAIR "," TRAFFIC ",\"steps\":[{\"setWeight\":50}]", "spec.steps", "incomplete"},

@@ -242,6 +242,12 @@ static struct proxy *proxies(struct world *world, struct arena *arena) {
   return items;
 }
 
+static int64_t written_at(const struct world *world) {
+  int64_t at = 0;
+  (void)time_parse(world_status(world, "weight.writtenAt"), &at);
+  return at;
+}
+
 static struct judgement judgement(struct world *world, struct arena *arena) {
   bool has_traffic = !str_is_empty(json_path_string(world->rollout, "status.release.trafficAt"));
   if (world->no_judge || !has_traffic)
@@ -258,7 +264,10 @@ static struct judgement judgement(struct world *world, struct arena *arena) {
                             .verdict = verdict,
                             .state = STR("{}"),
                             .has_observed = world->has_observed,
-                            .observed = world->observed};
+                            .observed = world->observed,
+                            .seen_since_ms = world->has_observed ? written_at(world) : 0,
+                            .seen_canary = world->seen * world->observed / 100,
+                            .seen_all = world->seen};
 }
 
 struct plan *world_plan(struct world *world, struct arena *arena) {
@@ -268,8 +277,8 @@ struct plan *world_plan(struct world *world, struct arena *arena) {
                                  .rollout = json_dup(arena, world->rollout),
                                  .deployments = (const struct json *const *)world->deployments,
                                  .deployments_count = world->deployments_count,
-                                 .services = arena_dup(arena, services, sizeof(services)),
-                                 .services_count = world->shadow ? 2 : 1,
+                                 .routes = arena_dup(arena, services, sizeof(services)),
+                                 .routes_count = world->shadow ? 2 : 1,
                                  .rules = arena_dup(arena, rules, sizeof(rules)),
                                  .rules_count = world->rule ? 1 : 0,
                                  .actions = (const struct json *const *)world->actions,
@@ -488,6 +497,10 @@ static bool apply(struct world *world, const struct plan_action *action) {
   case PLAN_STATUS: return status(world, action->body);
   case PLAN_EVENT: return event(world, action);
   case PLAN_ANSWER: return answer(world, action);
+  case PLAN_CREATE_SERVICE:
+  case PLAN_PATCH_SERVICE:
+  case PLAN_DELETE_SERVICE:
+  case PLAN_ACTION_COUNT: break;
   case PLAN_DELETE_ACTION: return action_find(world, action->name, true) != NULL;
   }
   return false;

@@ -33,10 +33,10 @@ struct world {
   // The judge: what it says of the canary whenever it has traffic.
   enum outcome outcome;
   enum cause cause;
-  bool has_observed; // the measured share
-  double observed;
-  struct json *shadow; // another VirtualService; NULL: none
-  bool no_judge;       // Prometheus has never answered
+  bool has_observed;     // the measured share
+  double observed, seen; // in percent; of how many requests
+  struct json *shadow;   // another VirtualService; NULL: none
+  bool no_judge;         // Prometheus has never answered
   bool first_look, just_started;
   size_t events, writes; // created, and status writes
   struct str event_names[512];

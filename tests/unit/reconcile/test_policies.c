@@ -201,10 +201,28 @@ static void test_without_proxies_the_measured_share_verifies(void **state) {
   world->proxies = 0;
   world->has_observed = true;
   world->observed = 9.2;
+  world->seen = 1000;
   run_to_share(world, 1000);
   world_run(world, "-", 12000, false);
   assert_string_equal(world_status(world, "step.name").ptr, "monitor");
   assert_false(has_condition(world, "WeightUnverified", "NotAcknowledged"));
+  end(&story);
+}
+
+static void test_another_measured_share_does_not_verify(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = begin(&story);
+  world->proxies = 0;
+  world->has_observed = true;
+  world->observed = 9.2;
+  world->seen = 100000; // 9.2 % of so many is not 10 %
+  run_to_share(world, 1000);
+  world_run(world, "-", 18000, false);
+  assert_string_equal(world_status(world, "step.name").ptr, "setWeight");
+  world_run(world, "-", 20000, false);
+  assert_string_equal(world_status(world, "step.name").ptr, "monitor");
+  assert_true(has_condition(world, "WeightUnverified", "NotAcknowledged"));
   end(&story);
 }
 
@@ -334,6 +352,7 @@ int main(void) {
       cmocka_unit_test(test_a_tenth_of_a_percent),
       cmocka_unit_test(test_without_proxies_it_goes_on_after_half_a_minute),
       cmocka_unit_test(test_without_proxies_the_measured_share_verifies),
+      cmocka_unit_test(test_another_measured_share_does_not_verify),
       cmocka_unit_test(test_a_missing_subset_gets_no_traffic),
       cmocka_unit_test(test_an_older_service_stops_the_start),
       cmocka_unit_test(test_an_invalid_spec_moves_nothing),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/base/rng.h"
 #include "manifests/text/json_patch.h"
-#include "operator/traffic/shadow.h"
-#include "operator/traffic/virtual_service.h"
+#include "operator/traffic/router.h"
+#include "operator/traffic/router_row.h"
 #include "operator/traffic/weights.h"
 
 #include <setjmp.h>
@@ -31,12 +31,13 @@ static struct json *service(struct arena *arena, const char *http) {
           .ptr);
 }
 
-static struct vs_target target_of(const struct json *object) {
-  return (struct vs_target){.object = object,
-                            .ns = STR("team1"),
-                            .host = STR(HOST),
-                            .stable = STR("v1"),
-                            .canary = STR("v2")};
+static struct route_target target_of(const struct json *object) {
+  return (struct route_target){.ref = {.router = &virtual_service_router, .name = STR("vs")},
+                               .object = object,
+                               .ns = STR("team1"),
+                               .host = STR(HOST),
+                               .stable = STR("v1"),
+                               .canary = STR("v2")};
 }
 
 static struct json *apply(struct arena *arena, const struct json *object,
@@ -58,44 +59,45 @@ static void expect_http(struct arena *arena, const struct json *object, const ch
 #define V1(w) "{\"destination\":{\"host\":\"" HOST "\",\"subset\":\"v1\"},\"weight\":" #w "}"
 #define V2(w) "{\"destination\":{\"host\":\"" HOST "\",\"subset\":\"v2\"},\"weight\":" #w "}"
 
-static void set(const char *before, int64_t parts, enum vs_drop drop, const char *after) {
+static void set(const char *before, int64_t parts, enum route_drop drop, const char *after) {
   struct arena arena;
   arena_init(&arena);
   struct json *object = service(&arena, before);
-  struct vs_target target = target_of(object);
-  object = apply(&arena, object, vs_patch(&target, parts, drop, &arena));
+  struct route_target target = target_of(object);
+  object = apply(&arena, object, router_patch(&target, parts, drop, &arena));
   expect_http(&arena, object, after);
   arena_dispose(&arena);
 }
 
 static void test_a_missing_canary_is_added(void **state) {
   (void)state;
-  set("[{\"route\":[" V1(100) "],\"timeout\":\"2s\"}]", 1000, VS_DROP_NONE,
+  set("[{\"route\":[" V1(100) "],\"timeout\":\"2s\"}]", 1000, ROUTE_DROP_NONE,
       "[{\"route\":[" V1(90) "," V2(10) "],\"timeout\":\"2s\"}]");
 }
 
 static void test_a_missing_canary_at_zero_is_not_added(void **state) {
   (void)state;
-  set("[{\"route\":[" V1(100) "]}]", 0, VS_DROP_NONE, "[{\"route\":[" V1(100) "]}]");
+  set("[{\"route\":[" V1(100) "]}]", 0, ROUTE_DROP_NONE, "[{\"route\":[" V1(100) "]}]");
 }
 
 static void test_a_missing_stable_is_added(void **state) {
   (void)state;
-  set("[{\"route\":[" V2(100) "]}]", 0, VS_DROP_NONE, "[{\"route\":[" V2(0) "," V1(100) "]}]");
+  set("[{\"route\":[" V2(100) "]}]", 0, ROUTE_DROP_NONE, "[{\"route\":[" V2(0) "," V1(100) "]}]");
 }
 
 #define ONLY_V2 "{\"destination\":{\"host\":\"" HOST "\",\"subset\":\"v2\"}}"
 
 static void test_a_weight_left_out_is_written_when_it_matters(void **state) {
   (void)state;
-  set("[{\"route\":[" ONLY_V2 "]}]", 10000, VS_DROP_NONE, "[{\"route\":[" V2(100) "," V1(0) "]}]");
-  set("[{\"route\":[" ONLY_V2 "]}]", 10000, VS_DROP_STABLE, "[{\"route\":[" ONLY_V2 "]}]");
+  set("[{\"route\":[" ONLY_V2 "]}]", 10000, ROUTE_DROP_NONE,
+      "[{\"route\":[" V2(100) "," V1(0) "]}]");
+  set("[{\"route\":[" ONLY_V2 "]}]", 10000, ROUTE_DROP_STABLE, "[{\"route\":[" ONLY_V2 "]}]");
 }
 
 static void test_decimals_scale_up_and_down_again(void **state) {
   (void)state;
-  set("[{\"route\":[" V1(100) "]}]", 10, VS_DROP_NONE, "[{\"route\":[" V1(999) "," V2(1) "]}]");
-  set("[{\"route\":[" V1(999) "," V2(1) "]}]", 1000, VS_DROP_NONE,
+  set("[{\"route\":[" V1(100) "]}]", 10, ROUTE_DROP_NONE, "[{\"route\":[" V1(999) "," V2(1) "]}]");
+  set("[{\"route\":[" V1(999) "," V2(1) "]}]", 1000, ROUTE_DROP_NONE,
       "[{\"route\":[" V1(90) "," V2(10) "]}]");
 }
 
@@ -103,13 +105,13 @@ static void test_decimals_scale_up_and_down_again(void **state) {
 
 static void test_other_destinations_keep_their_share(void **state) {
   (void)state;
-  set("[{\"route\":[" V1(80) "," OTHER(20) "]}]", 1000, VS_DROP_NONE,
+  set("[{\"route\":[" V1(80) "," OTHER(20) "]}]", 1000, ROUTE_DROP_NONE,
       "[{\"route\":[" V1(72) "," OTHER(20) "," V2(8) "]}]");
 }
 
 static void test_stable_is_taken_out_at_the_end(void **state) {
   (void)state;
-  set("[{\"route\":[" V1(0) "," V2(100) "]}]", 10000, VS_DROP_STABLE,
+  set("[{\"route\":[" V1(0) "," V2(100) "]}]", 10000, ROUTE_DROP_STABLE,
       "[{\"route\":[" V2(100) "]}]");
 }
 
@@ -118,7 +120,7 @@ static void test_stable_is_taken_out_at_the_end(void **state) {
 
 static void test_a_route_for_the_canary_alone_is_left_alone(void **state) {
   (void)state;
-  set("[" HEADER ",{\"route\":[" V1(100) "]}]", 5000, VS_DROP_NONE,
+  set("[" HEADER ",{\"route\":[" V1(100) "]}]", 5000, ROUTE_DROP_NONE,
       "[" HEADER ",{\"route\":[" V1(50) "," V2(50) "]}]");
 }
 
@@ -128,20 +130,20 @@ static void test_named_routes(void **state) {
   arena_init(&arena);
   struct json *object = service(&arena, "[{\"name\":\"a\",\"route\":[" V1(
                                             100) "]},{\"name\":\"b\",\"route\":[" V1(100) "]}]");
-  struct vs_target target = target_of(object);
+  struct route_target target = target_of(object);
   struct str names[] = {STR("b")};
-  target.routes = names;
-  target.routes_count = 1;
-  object = apply(&arena, object, vs_patch(&target, 2500, VS_DROP_NONE, &arena));
+  target.ref.routes = names;
+  target.ref.routes_count = 1;
+  object = apply(&arena, object, router_patch(&target, 2500, ROUTE_DROP_NONE, &arena));
   expect_http(&arena, object,
               "[{\"name\":\"a\",\"route\":[" V1(100) "]},{\"name\":\"b\",\"route\":[" V1(75) "," V2(
                   25) "]}]");
-  target.routes_count = 1;
+  target.ref.routes_count = 1;
   names[0] = STR("c");
-  struct vs_split split;
-  vs_read(&target, &arena, &split);
-  assert_int_equal(split.problem, VS_NO_ROUTE);
-  assert_null(vs_patch(&target, 0, VS_DROP_NONE, &arena));
+  struct route_split split;
+  router_read(&target, &arena, &split);
+  assert_int_equal(split.problem, ROUTE_MISSING);
+  assert_null(router_patch(&target, 0, ROUTE_DROP_NONE, &arena));
   arena_dispose(&arena);
 }
 
@@ -149,22 +151,22 @@ static void test_problems_are_told(void **state) {
   (void)state;
   static const struct {
     const char *http;
-    enum vs_problem problem;
+    enum route_problem problem;
   } cases[] = {
-      {"[]", VS_NO_ROUTE},
-      {"[{\"route\":[" OTHER(100) "]}]", VS_NO_ROUTE},
-      {"[{\"route\":[" V1(50) "," V1(50) "]}]", VS_AMBIGUOUS},
-      {"[{\"route\":[" V1(0) "," OTHER(100) "]}]", VS_NO_WEIGHT},
-      {"[{\"route\":[" V1(0) "," V2(0) "]}]", VS_FINE},
+      {"[]", ROUTE_MISSING},
+      {"[{\"route\":[" OTHER(100) "]}]", ROUTE_MISSING},
+      {"[{\"route\":[" V1(50) "," V1(50) "]}]", ROUTE_AMBIGUOUS},
+      {"[{\"route\":[" V1(0) "," OTHER(100) "]}]", ROUTE_WEIGHTLESS},
+      {"[{\"route\":[" V1(0) "," V2(0) "]}]", ROUTE_FINE},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct arena arena;
     arena_init(&arena);
-    struct vs_target target = target_of(service(&arena, cases[i].http));
-    struct vs_split split;
-    vs_read(&target, &arena, &split);
+    struct route_target target = target_of(service(&arena, cases[i].http));
+    struct route_split split;
+    router_read(&target, &arena, &split);
     assert_int_equal(split.problem, cases[i].problem);
-    assert_int_equal(split.message.len > 0, split.problem != VS_FINE);
+    assert_int_equal(split.message.len > 0, split.problem != ROUTE_FINE);
     arena_dispose(&arena);
   }
 }
@@ -175,9 +177,9 @@ static void test_a_bare_destination_becomes_stable(void **state) {
   arena_init(&arena);
   struct json *object =
       service(&arena, "[{\"route\":[{\"destination\":{\"host\":\"research-agent\"}}]}]");
-  struct vs_target target = target_of(object);
+  struct route_target target = target_of(object);
   target.takes_bare = true;
-  object = apply(&arena, object, vs_patch(&target, 1000, VS_DROP_NONE, &arena));
+  object = apply(&arena, object, router_patch(&target, 1000, ROUTE_DROP_NONE, &arena));
   expect_http(&arena, object,
               "[{\"route\":[{\"destination\":{\"host\":\"research-agent\",\"subset\":\"v1\"},"
               "\"weight\":90},"
@@ -191,8 +193,8 @@ static void test_a_guard_stops_a_stale_patch(void **state) {
   arena_init(&arena);
   struct json *before = service(&arena, "[{\"route\":[" V1(90) "," V2(10) "]}]");
   struct json *after = service(&arena, "[{\"route\":[" V2(10) "," V1(90) "]}]");
-  struct vs_target target = target_of(before);
-  const struct json *patch = vs_patch(&target, 5000, VS_DROP_NONE, &arena);
+  struct route_target target = target_of(before);
+  const struct json *patch = router_patch(&target, 5000, ROUTE_DROP_NONE, &arena);
   assert_int_not_equal(json_patch_apply(&arena, &after, patch, NULL), RC_OK);
   arena_dispose(&arena);
 }
@@ -211,8 +213,9 @@ static void test_the_oldest_mesh_service_shadows(void **state) {
       ours,
       parse(&arena, VS("old", "2026-01-01T12:00:00Z", "")),
   };
-  assert_ptr_equal(shadow_find(ours, others, 4, &arena), others[3]);
-  assert_null(shadow_find(ours, others, 3, &arena));
+  struct route_target target = target_of(ours);
+  assert_ptr_equal(router_shadow(&target, others, 4, &arena), others[3]);
+  assert_null(router_shadow(&target, others, 3, &arena));
   arena_dispose(&arena);
 }
 
@@ -266,19 +269,19 @@ static void check_patch(struct rng *rng, struct arena *arena) {
   bool serves;
   struct json *object =
       service(arena, arena_printf(arena, "[%s]", random_route(rng, arena, &serves).ptr).ptr);
-  struct vs_target target = target_of(object);
+  struct route_target target = target_of(object);
   struct str old[] = {STR("old")};
   target.old = old;
   target.old_count = 1;
   int64_t parts =
       rng_below(rng, 3) ? (int64_t)rng_below(rng, 101) * 100 : (int64_t)rng_below(rng, 10001);
-  enum vs_drop drop = rng_below(rng, 4) == 0 ? VS_DROP_STABLE : VS_DROP_NONE;
-  if (drop == VS_DROP_STABLE)
+  enum route_drop drop = rng_below(rng, 4) == 0 ? ROUTE_DROP_STABLE : ROUTE_DROP_NONE;
+  if (drop == ROUTE_DROP_STABLE)
     parts = 10000;
-  struct vs_split split;
-  vs_read(&target, arena, &split);
-  struct json *patch = vs_patch(&target, parts, drop, arena);
-  if (split.problem != VS_FINE) {
+  struct route_split split;
+  router_read(&target, arena, &split);
+  struct json *patch = router_patch(&target, parts, drop, arena);
+  if (split.problem != ROUTE_FINE) {
     assert_null(patch);
     return;
   }
@@ -291,10 +294,10 @@ static void check_patch(struct rng *rng, struct arena *arena) {
   if (sum > 0)
     assert_string_equal(rest_of(object, arena).ptr, rest_of(after, arena).ptr);
   target.object = after;
-  vs_read(&target, arena, &split);
+  router_read(&target, arena, &split);
   assert_int_equal(split.canary_max, parts);
   assert_int_equal(split.canary_min, parts);
-  assert_null(vs_patch(&target, parts, drop, arena));
+  assert_null(router_patch(&target, parts, drop, arena));
 }
 
 static void test_any_patch_is_exact_and_touches_only_ours(void **state) {
