@@ -84,6 +84,15 @@ topologySpreadConstraints:
   resources: [destinationrules]
   # list, watch: host and subsets. patch: subsets of the template form.
   verbs: [list, watch, patch]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes, grpcroutes]
+  # list, watch: the weights as they are, and what the route's parents say. patch: as they should be. get: as above.
+  verbs: [get, list, watch, patch]
+- apiGroups: [""]
+  resources: [services]
+  # list, watch: whether the versions' Services are there, and the ports of the user's. create, patch, delete: one Service
+  # for each version of the template form, where a Gateway API route names Services; no other is ever changed.
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
   # create: each decision. Events are never read or changed.
