@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/match.h"
 
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 
 static enum match_result match_of(bool holds) {
   return holds ? MATCH_YES : MATCH_NO;

@@ -6,7 +6,7 @@
 
 #include "manifests/base/buf.h"
 #include "proxy/match.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 #include "proxy/table.h"
 
 // What routing keeps between requests, one for each worker: regex buffers, and for each weighted

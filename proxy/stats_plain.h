@@ -5,7 +5,7 @@
 
 #include "manifests/base/buf.h"
 #include "manifests/base/map.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 #include "proxy/stats_sum.h"
 
 enum stats_plain_type { STATS_COUNTERS = 1, STATS_GAUGES = 2, STATS_HISTOGRAMS = 4 };

@@ -3,7 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "proxy/hash_ring.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 #include "proxy/table_ids.h"
 
 struct proxy_table *table_ref(struct proxy_table *table) {

@@ -3,7 +3,7 @@
 // direct response.
 #include "manifests/source/base64.h"
 #include "proxy/header_format.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 #include "proxy/table_parts.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "proxy/table_build.h"
 
 #include "manifests/base/alloc.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 #include "proxy/table_gateways.h"
 #include "proxy/table_ids.h"
 #include "proxy/table_live.h"

@@ -2,7 +2,7 @@
 // Rules of an HTTPRoute -> routes with compiled matches, their filters and their ranks
 // (docs/dataplane.md 4.2 to 4.5). What cannot be honoured is not skipped: the rule answers 500.
 #include "proxy/header_format.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 #include "proxy/table_gateways.h"
 
 bool table_make_pattern(struct builder *builder, struct str pattern, struct string_matcher *match,

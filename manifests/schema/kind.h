@@ -18,8 +18,10 @@ struct printer_column {
 
 struct kind_desc {
   const char *group;              // "" is the core group
-  const char *const *versions;    // NULL-terminated; [0] is the one that is stored and preferred
+  const char *const *versions;    // NULL-terminated; [0] is preferred, and stored but for `stored`
+  const char *stored;             // the version objects are stored as; NULL: versions[0]
   const char *kind;               // "VirtualService"
+  const char *list_kind;          // NULL: the kind and "List"
   const char *plural;             // "virtualservices"
   const char *singular;           // "virtualservice"
   const char *const *short_names; // NULL-terminated or NULL
@@ -37,6 +39,14 @@ struct kind_desc {
   size_t column_count;
   const struct schema
       *schema; // of the whole object; its struct starts with struct object_meta metadata
+  // Kinds that a CustomResourceDefinition adds have no `schema` but these: the openAPIV3Schema as
+  // it is written, the same completed by apiVersion, kind and metadata, whether there are defaults
+  // in it, the fields that may be selected by (".spec.x"; NULL-terminated or NULL), and a warning
+  // to those who use this version (NULL: none). One description for each version.
+  const struct json *structural, *openapi;
+  bool has_defaults;
+  const char *const *selectable;
+  const char *deprecated;
   // Rules over the whole object, after those of its schemas. May be NULL.
   void (*check)(const void *object, struct check *check);
   // The same objects in the form of another group or version (events.k8s.io/v1 Events): they are
@@ -47,6 +57,8 @@ struct kind_desc {
   const char *doc; // opening paragraphs of the reference page
 };
 
+// Whether two descriptions are of one kind: a kind that a definition adds has one for each version.
+bool kind_is_same(const struct kind_desc *a, const struct kind_desc *b);
 // True when the kind has this version.
 bool kind_has_version(const struct kind_desc *kind, struct str version);
 // "apps/v1", "v1": the version `version` or, when it is empty, the stored one. A version with a

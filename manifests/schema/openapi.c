@@ -258,22 +258,27 @@ static void put_header(const struct writer *w, struct json *properties) {
   json_put_z(w->arena, text, "description", "The kind of this object.");
 }
 
+static struct json *whole(const struct writer *w, const struct kind_desc *kind) {
+  struct json *json = json_new_object(w->arena);
+  if (kind->doc)
+    json_put_z(w->arena, json, "description", kind->doc);
+  json_put_z(w->arena, json, "type", "object");
+  struct json *properties = json_put(w->arena, json, "properties", json_new_object(w->arena));
+  put_header(w, properties);
+  if (w->structural) // an API server knows metadata itself and allows no schema for it
+    json_put(w->arena, properties, "metadata", typed(w, "object", NULL));
+  fill(w, kind->schema, json, properties);
+  static const struct schema_rule IMMUTABLE = {"self == oldSelf",
+                                               "spec is immutable: create another object"};
+  if (w->structural && kind->immutable_spec)
+    put_rule(w, json_get(properties, "spec"), &IMMUTABLE);
+  return json;
+}
+
 struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool structural,
                           struct arena *arena) {
   struct writer w = {.arena = arena, .structural = structural};
-  struct json *json = json_new_object(arena);
-  if (kind->doc)
-    json_put_z(arena, json, "description", kind->doc);
-  json_put_z(arena, json, "type", "object");
-  struct json *properties = json_put(arena, json, "properties", json_new_object(arena));
-  put_header(&w, properties);
-  if (structural) // an API server knows metadata itself and allows no schema for it
-    json_put(arena, properties, "metadata", typed(&w, "object", NULL));
-  fill(&w, kind->schema, json, properties);
-  static const struct schema_rule IMMUTABLE = {"self == oldSelf",
-                                               "spec is immutable: create another object"};
-  if (structural && kind->immutable_spec)
-    put_rule(&w, json_get(properties, "spec"), &IMMUTABLE);
+  struct json *json = kind->openapi ? json_dup(arena, kind->openapi) : whole(&w, kind);
   if (structural)
     return json;
   struct json *list =

@@ -203,7 +203,8 @@ static const char *cause_reason(struct str id) {
   } table[] = {{"required", "FieldValueRequired"},          {"missing", "FieldValueRequired"},
                {"type", "FieldValueTypeInvalid"},           {"enum", "FieldValueNotSupported"},
                {"unknown-value", "FieldValueNotSupported"}, {"duplicate", "FieldValueDuplicate"},
-               {"immutable", "FieldValueForbidden"}};
+               {"immutable", "FieldValueForbidden"},        {"forbidden", "FieldValueForbidden"},
+               {"too-long", "FieldValueTooLong"},           {"too-many", "FieldValueTooMany"}};
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
     if (str_contains(id, str_of(table[i].part)))
       return table[i].reason;

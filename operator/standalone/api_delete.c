@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_delete.h"
+#include "manifests/kinds/custom_resource_definition.h"
 #include "manifests/kinds/event.h"
 #include "manifests/kinds/namespace.h"
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/registry.h"
 #include "manifests/text/time.h"
+#include "operator/standalone/api_definition.h"
+#include "operator/standalone/crd_kind.h"
 
 #define FOREGROUND "foregroundDeletion"
 #define EVENT_LIFE_MS (60 * 60 * 1000)
@@ -29,7 +32,7 @@ static struct store_key key_of(struct cascade *c, const struct kind_desc *kind,
 // False when the object, or its kind in this build, is not there.
 static bool load(struct cascade *c, struct store_key key, const struct kind_desc **ret_kind,
                  struct json **ret_object) {
-  *ret_kind = api_kind_of(key.resource);
+  *ret_kind = api_kind_of(c->api->kinds, key.resource);
   return *ret_kind && api_load(c->api, c->call, key, ret_object, NULL) == RC_OK;
 }
 
@@ -129,7 +132,8 @@ static int tell_owners(struct cascade *c, const struct json *object) {
   int rc = RC_OK;
   JSON_EACH(reference, json_get(api_meta(object), "ownerReferences")) {
     const struct kind_desc *kind =
-        kind_find(json_get_string(reference, "apiVersion"), json_get_string(reference, "kind"));
+        api_kind_find(c->api->kinds, json_get_string(reference, "apiVersion"),
+                      json_get_string(reference, "kind"));
     struct json *owner;
     if (rc || !kind)
       continue;
@@ -158,6 +162,22 @@ static int finish_namespace(struct cascade *c, struct str name) {
   return count || is_held(kind, ns) ? RC_OK : remove_object(c, kind, ns);
 }
 
+// A definition that waits for the objects of its kind.
+static int finish_definition(struct cascade *c, struct str resource) {
+  struct json *definition;
+  const struct kind_desc *kind;
+  struct store_key none = {.ns = STR(""), .name = STR("")};
+  struct store_key key =
+      api_key(c->call->arena, &custom_resource_definition_kind, STR(""), resource);
+  if (!load(c, key, &kind, &definition) || !api_is_deleting(definition) ||
+      store_count(c->api->store, resource, STR(""), none))
+    return RC_OK;
+  struct json *object = without_finalizer(c->call->arena, definition, CRD_FINALIZER);
+  return is_held(kind, object)
+             ? api_store(c->api, c->call, STORE_MODIFIED, kind, object, definition)
+             : remove_object(c, kind, object);
+}
+
 static int remove_object(struct cascade *c, const struct kind_desc *kind, const struct json *old) {
   struct json *object = json_dup(c->call->arena, old);
   int rc = api_store(c->api, c->call, STORE_DELETED, kind, object, NULL);
@@ -169,6 +189,8 @@ static int remove_object(struct cascade *c, const struct kind_desc *kind, const 
     rc = tell_owners(c, old);
   if (!rc)
     rc = finish_namespace(c, api_meta_string(old, "namespace"));
+  if (!rc && kind->structural)
+    rc = finish_definition(c, api_resource_name(c->call->arena, kind));
   c->depth--;
   return rc;
 }
@@ -234,6 +256,45 @@ static int delete_namespace(struct cascade *c, const struct json *old, struct js
   return rc;
 }
 
+struct names {
+  struct arena *arena;
+  struct store_key *keys;
+  size_t count, capacity;
+};
+
+static bool collect_name(const struct store_row *row, void *context) {
+  struct names *names = context;
+  struct store_key *key = arena_push(names->arena, (void **)&names->keys, &names->count,
+                                     &names->capacity, sizeof(*key));
+  *key = (struct store_key){STR(""), arena_str(names->arena, row->key.ns),
+                            arena_str(names->arena, row->key.name)};
+  return true;
+}
+
+// With a definition go the objects of its kind; those with finalizers hold it.
+static int delete_definition(struct cascade *c, const struct json *old, struct json **ret_object) {
+  struct arena *arena = c->call->arena;
+  struct str resource = definition_resource(old, arena);
+  const struct kind_desc *kind = api_kind_of(c->api->kinds, resource);
+  struct names names = {.arena = arena};
+  struct json *object = json_dup(arena, old), *item, *ignored;
+  struct err err;
+  crd_set_condition(object, "Terminating", "True", "InstanceDeletionInProgress",
+                    STR("CustomResource deletion is in progress"), c->call->now_ms, arena);
+  int rc = mark(c, &custom_resource_definition_kind, old, object, 0);
+  *ret_object = object;
+  if (!rc &&
+      store_list(c->api->store, resource, STR(""),
+                 (struct store_key){.ns = STR(""), .name = STR("")}, collect_name, &names, &err))
+    rc = api_fail_err(c->call, &err);
+  for (size_t i = 0; !rc && kind && i < names.count; i++) {
+    struct store_key key = {resource, names.keys[i].ns, names.keys[i].name};
+    if (load(c, key, &kind, &item) && !api_is_deleting(item))
+      rc = delete_object(c, kind, item, -1, PROPAGATE_BACKGROUND, &ignored);
+  }
+  return rc ? rc : finish_definition(c, resource);
+}
+
 // Sets *ret_object to the marked object, NULL when it went at once.
 static int delete_object(struct cascade *c, const struct kind_desc *kind, const struct json *old,
                          int64_t grace, enum propagation propagation, struct json **ret_object) {
@@ -242,6 +303,8 @@ static int delete_object(struct cascade *c, const struct kind_desc *kind, const 
   int rc = RC_OK;
   if (kind == &namespace_kind)
     return delete_namespace(c, old, ret_object);
+  if (kind == &custom_resource_definition_kind && api_has_finalizer(old, CRD_FINALIZER))
+    return delete_definition(c, old, ret_object);
   struct json *object = json_dup(arena, old);
   if (propagation == PROPAGATE_ORPHAN)
     rc = each_dependent(c, uid, PROPAGATE_ORPHAN);
@@ -388,6 +451,7 @@ static int sweep_keys(struct cascade *c, const struct store_key *keys, size_t co
 }
 
 int delete_sweep(struct api *api, int64_t now_ms, struct err *err) {
+  api_refresh(api);
   struct arena arena;
   arena_init(&arena);
   struct api_call call = {.arena = &arena, .user = &api->user, .now_ms = now_ms};

@@ -304,6 +304,7 @@ static void undo_turn(struct api_http *http, const struct err *err) {
   LOG(LOG_ERROR, "nothing could be stored; the writes are answered with 500",
       LOG_Z("error", err->msg));
   watch_forget(http->api->hub, 0);
+  http->api->definitions_changed = true;
   for (struct request *request = http->waiting; request; request = request->next_waiting) {
     api_log_close(request->reply.log);
     request->reply.log = NULL;

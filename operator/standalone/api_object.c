@@ -2,6 +2,7 @@
 #include "operator/standalone/api_object.h"
 #include "manifests/base/bug.h"
 #include "manifests/kinds/registry.h"
+#include "operator/standalone/crd_value.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -61,13 +62,17 @@ struct json *api_ordered(struct arena *arena, struct json *object, const struct 
   return ordered;
 }
 
-static int write_alias(struct buf *out, struct str body, const struct kind_desc *kind,
-                       struct str version) {
+// Of another version in more than its name; and a default that came into a definition after the
+// object was stored is seen all the same.
+static int write_changed(struct buf *out, struct str body, const struct kind_desc *kind,
+                         struct str version) {
   struct arena arena;
   struct json *object;
   arena_init(&arena);
   int rc = json_parse(body, &arena, &object, NULL);
   if (!rc) {
+    if (kind->has_defaults)
+      crd_default(kind->structural, object, &arena);
     api_set_version(&arena, object, kind, version);
     rc = json_write(out, object);
   }
@@ -77,12 +82,16 @@ static int write_alias(struct buf *out, struct str body, const struct kind_desc 
 
 int api_write_body(struct buf *out, struct str body, const struct kind_desc *kind,
                    struct str version) {
-  if (version.len == 0 || str_eq_z(version, kind->versions[0]))
+  if (kind->has_defaults || str_find_char(version, '/') >= 0)
+    return write_changed(out, body, kind, version);
+  const char *stored = kind->stored ? kind->stored : kind->versions[0];
+  // Objects of a definition may have been stored as another version than it stores now.
+  if (!kind->structural && (version.len == 0 || str_eq_z(version, stored)))
     return buf_add_str(out, body);
-  if (str_find_char(version, '/') >= 0)
-    return write_alias(out, body, kind, version);
   const char *comma = memchr(body.ptr, ',', body.len);
   BUG_ON(!comma || body.ptr[0] != '{');
+  if (version.len == 0)
+    version = str_of(stored);
   buf_addf(out, "{\"apiVersion\":\"%s%s%.*s\"", kind->group, kind->group[0] ? "/" : "",
            STR_ARG(version));
   return buf_add_str(out, str_slice(body, (size_t)(comma - body.ptr), body.len));
@@ -143,6 +152,9 @@ bool api_field_is_selectable(const struct kind_desc *kind, struct str field) {
     if (strcmp(selectable_fields[i].kind, kind->kind) == 0 &&
         str_eq_z(field, selectable_fields[i].field))
       return true;
+  for (size_t i = 0; kind->selectable && kind->selectable[i]; i++)
+    if (str_eq_z(field, kind->selectable[i] + 1))
+      return true;
   return false;
 }
 
@@ -160,17 +172,10 @@ bool api_selectable_differs(const struct kind_desc *kind, const struct json *a,
         !both_equal(json_path(a, field), json_path(b, field)))
       return true;
   }
+  for (size_t i = 0; kind->selectable && kind->selectable[i]; i++)
+    if (!both_equal(json_path(a, kind->selectable[i] + 1), json_path(b, kind->selectable[i] + 1)))
+      return true;
   return false;
-}
-
-const struct kind_desc *api_kind_of(struct str resource) {
-  ptrdiff_t dot = str_find_char(resource, '.');
-  struct str plural = str_slice(resource, 0, dot < 0 ? resource.len : (size_t)dot);
-  struct str group = dot < 0 ? STR("") : str_slice(resource, (size_t)dot + 1, resource.len);
-  for (size_t i = 0; i < kind_count(); i++)
-    if (str_eq_z(plural, kind_at(i)->plural) && str_eq_z(group, kind_at(i)->group))
-      return kind_at(i);
-  return NULL;
 }
 
 static void random_bytes(void *to, size_t len) {

@@ -39,8 +39,6 @@ bool api_field_is_selectable(const struct kind_desc *kind, struct str field);
 bool api_selectable_differs(const struct kind_desc *kind, const struct json *a,
                             const struct json *b);
 
-// The kind of a store key's resource; NULL when this build does not know it.
-const struct kind_desc *api_kind_of(struct str resource);
 // A random version 4 UUID.
 struct str api_new_uid(struct arena *arena);
 // generateName's five characters.

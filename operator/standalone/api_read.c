@@ -178,7 +178,9 @@ static void write_list_head(struct page *page, int64_t revision, int64_t remaini
   }
   if (request->include == TABLE_OFF) {
     struct str api_version = kind_api_version(request->kind, request->version, arena);
-    buf_addf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%.*s\",\"metadata\":", request->kind->kind,
+    struct str list = request->kind->list_kind ? str_of(request->kind->list_kind)
+                                               : arena_printf(arena, "%sList", request->kind->kind);
+    buf_addf(out, "{\"kind\":\"%.*s\",\"apiVersion\":\"%.*s\",\"metadata\":", STR_ARG(list),
              STR_ARG(api_version));
     json_write(out, meta);
     buf_add_z(out, ",\"items\":[");

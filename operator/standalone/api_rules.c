@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_rules.h"
 #include "manifests/base/bug.h"
-#include "manifests/kinds/custom_resource_definition.h"
 #include "manifests/kinds/namespace.h"
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout_action.h"
@@ -233,35 +232,6 @@ static void default_secret(struct arena *arena, struct json *object) {
     json_put_z(arena, object, "type", "Opaque");
 }
 
-static struct json *established(struct arena *arena, const char *type,
-                                const struct api_call *call) {
-  struct json *condition = json_new_object(arena);
-  json_put_z(arena, condition, "type", type);
-  json_put_z(arena, condition, "status", "True");
-  json_put_string(arena, condition, "lastTransitionTime", time_format(arena, call->now_ms));
-  json_put_z(arena, condition, "reason", "BuiltIn");
-  json_put_z(arena, condition, "message", "this server has the kind built in");
-  return condition;
-}
-
-static void default_definition(struct arena *arena, struct json *object,
-                               const struct api_call *call) {
-  if (json_get(object, "status"))
-    return;
-  struct json *status = json_need_object(arena, object, "status");
-  struct json *conditions = json_need_array(arena, status, "conditions");
-  json_append(conditions, established(arena, "NamesAccepted", call));
-  json_append(conditions, established(arena, "Established", call));
-  const struct json *names = json_path(object, "spec.names");
-  if (names)
-    json_put(arena, status, "acceptedNames", json_dup(arena, names));
-  struct json *stored = json_need_array(arena, status, "storedVersions");
-  JSON_EACH(version, json_path(object, "spec.versions")) {
-    if (json_is_true(json_get(version, "storage")))
-      json_append(stored, json_new_string(arena, json_get_string(version, "name")));
-  }
-}
-
 // Who asked is known here, and only here: what the client claims in this annotation does not count.
 static void stamp_user(struct arena *arena, struct json *object, const struct json *old,
                        const struct api_call *call) {
@@ -278,8 +248,6 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
     default_namespace(arena, object);
   else if (kind == &secret_kind)
     default_secret(arena, object);
-  else if (kind == &custom_resource_definition_kind)
-    default_definition(arena, object, call);
   else if (kind == &rollout_action_kind)
     stamp_user(arena, object, old, call);
   else if (kind == &pod_kind && !json_get(object, "status"))

@@ -2,8 +2,10 @@
 #include "operator/standalone/api.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
+#include "manifests/kinds/custom_resource_definition.h"
 #include "manifests/kinds/namespace.h"
 #include "operator/standalone/api_write.h"
+#include "operator/standalone/crd_value.h"
 
 int api_load(struct api *api, struct api_call *call, struct store_key key, struct json **ret_object,
              struct store_row *ret_row) {
@@ -16,6 +18,9 @@ int api_load(struct api *api, struct api_call *call, struct store_key key, struc
     rc = json_parse(row.body, call->arena, ret_object, &err);
   if (rc)
     return api_fail(call, 500, "InternalError", "%s", err.msg);
+  const struct kind_desc *kind = api_kind_of(api->kinds, key.resource);
+  if (kind && kind->has_defaults)
+    crd_default(kind->structural, *ret_object, call->arena);
   if (ret_row)
     *ret_row = row;
   return RC_OK;
@@ -62,6 +67,8 @@ int api_store(struct api *api, struct api_call *call, enum store_event_type type
     return api_fail(call, 500, "InternalError", "%s", err.msg);
   BUG_ON(store_revision(api->store) != revision);
   watch_record(api->hub, type, kind, revision, body, prev);
+  if (kind == &custom_resource_definition_kind)
+    api->definitions_changed = true;
   return RC_OK;
 }
 
@@ -90,6 +97,9 @@ static int prepare_namespace(struct api *api, const char *name, struct err *err)
 }
 
 int api_prepare(struct api *api, struct err *err) {
+  api->kinds = api_kinds_new();
+  api->definitions_changed = true;
+  api_refresh(api);
   int rc = prepare_namespace(api, API_NAMESPACE_DEFAULT, err);
   if (!rc)
     rc = prepare_namespace(api, API_NAMESPACE_SYSTEM, err);
@@ -98,4 +108,16 @@ int api_prepare(struct api *api, struct err *err) {
   if (!rc)
     watch_publish(api->hub);
   return rc;
+}
+
+void api_refresh(struct api *api) {
+  if (!api->definitions_changed)
+    return;
+  api->definitions_changed = false;
+  api_kinds_refresh(api->kinds, api->store, api->hub);
+}
+
+void api_dispose(struct api *api) {
+  api_kinds_free(api->kinds);
+  api->kinds = NULL;
 }

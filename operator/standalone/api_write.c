@@ -3,14 +3,17 @@
 #include "manifests/base/bug.h"
 #include "manifests/kinds/custom_resource_definition.h"
 #include "manifests/kinds/namespace.h"
-#include "manifests/kinds/registry.h"
+#include "manifests/kinds/object_meta.h"
 #include "manifests/schema/decode.h"
 #include "manifests/schema/defaults.h"
 #include "manifests/schema/prune.h"
 #include "manifests/text/json_patch.h"
+#include "operator/standalone/api_definition.h"
 #include "operator/standalone/api_delete.h"
 #include "operator/standalone/api_fields.h"
 #include "operator/standalone/api_rules.h"
+#include "operator/standalone/crd_validate.h"
+#include "operator/standalone/crd_value.h"
 #include "operator/standalone/strategic.h"
 
 #include <string.h>
@@ -110,10 +113,11 @@ static int scale_candidate(struct job *job) {
     return api_invalid(job->call, request->kind, request->name, "spec.replicas",
                        "FieldValueInvalid", "Invalid value: must be a whole number, 0 or more");
   job->object = old_as_seen(job);
-  const char *path = request->kind->scale_spec;
-  BUG_ON(strncmp(path, ".spec.", 6) != 0);
-  struct json *spec = json_need_object(arena, job->object, "spec");
-  json_put(arena, spec, path + 6, json_dup(arena, replicas));
+  struct str path = str_of(request->kind->scale_spec + 1), step;
+  struct json *at = job->object;
+  while (str_next(&path, '.', &step) && path.ptr) // all but the last are objects
+    at = json_need_object(arena, at, arena_str(arena, step).ptr);
+  json_set(arena, at, step, json_dup(arena, replicas));
   struct str revision = json_path_string(scale, "metadata.resourceVersion");
   if (revision.len) // the client's precondition
     json_put_string(arena, api_meta(job->object), "resourceVersion", revision);
@@ -161,7 +165,10 @@ static int prune(struct job *job) {
   const struct write_request *request = job->request;
   struct findings unknown;
   findings_init(&unknown, job->call->arena);
-  kind_prune(request->kind, job->object, job->call->arena, &unknown);
+  if (request->kind->structural)
+    crd_prune(request->kind->structural, job->object, true, job->call->arena, &unknown);
+  else
+    kind_prune(request->kind, job->object, job->call->arena, &unknown);
   bool any = unknown.count || request->duplicate.len;
   if (any && request->validation == VALIDATE_STRICT)
     return refuse_unknown(job, &unknown);
@@ -201,6 +208,9 @@ static void keep_parts_apart(struct job *job) {
 static int check_namespace(struct job *job) {
   const struct write_request *request = job->request;
   struct json *ns;
+  if (api_kind_is_closing(job->api->kinds, request->kind))
+    return api_fail(job->call, 405, "MethodNotAllowed",
+                    "create not allowed while custom resource definition is terminating");
   if (!request->kind->namespaced)
     return RC_OK;
   int rc = api_load(job->api, job->call,
@@ -215,49 +225,53 @@ static int check_namespace(struct job *job) {
   return rc;
 }
 
-// Only definitions of kinds that are built in are taken: they change nothing, and `kubectl apply -f
-// crds/` works.
-static int check_definition(struct job *job) {
-  if (job->request->kind != &custom_resource_definition_kind)
+static int settle_definition(struct job *job) {
+  if (job->request->kind != &custom_resource_definition_kind || job->request->part != WRITE_MAIN)
     return RC_OK;
-  struct str group = json_path_string(job->object, "spec.group");
-  struct str plural = json_path_string(job->object, "spec.names.plural");
-  struct str full = arena_printf(job->call->arena, "%.*s.%.*s", STR_ARG(plural), STR_ARG(group));
-  if (api_kind_of(full))
-    return RC_OK;
-  return api_invalid(
-      job->call, job->request->kind, api_meta_string(job->object, "name"), "spec.names",
-      "FieldValueNotSupported",
-      "Unsupported value: this embedded API server does not serve kinds of your own yet; "
-      "it has no %.*s",
-      STR_ARG(full));
+  return definition_settle(job->api, job->call, job->object, job->old);
 }
 
 static bool has_same_error(const struct findings *list, const struct finding *error) {
   for (size_t i = 0; i < list->count; i++)
     if (list->items[i].level == FINDING_ERROR && str_eq(list->items[i].path, error->path) &&
-        str_eq(list->items[i].id, error->id))
+        str_eq(list->items[i].id, error->id) && str_eq(list->items[i].message, error->message))
       return true;
   return false;
+}
+
+static void judge(struct job *job, const struct json *object, struct findings *found) {
+  const struct kind_desc *kind = job->request->kind;
+  struct decode_options options = {.unknown = UNKNOWN_IGNORE};
+  struct arena *arena = job->call->arena;
+  void *decoded;
+  findings_init(found, arena);
+  if (!kind->structural) {
+    (void)kind_decode(kind, object, &options, arena, found, &decoded);
+    return;
+  }
+  struct object_meta meta = {0};
+  if (json_get(object, "metadata"))
+    (void)schema_decode(&object_meta_schema, json_get(object, "metadata"), &options,
+                        STR("metadata"), arena, found, &meta);
+  crd_validate(kind->structural, object, STR(""), arena, found);
+  crd_validate_lists(kind->structural, object, STR(""), found);
+  crd_validate_embedded(kind->structural, object, STR(""), found);
 }
 
 // The schema's verdict. A fault the stored object already has does not stand in the way of other
 // changes.
 static int validate(struct job *job) {
-  const struct kind_desc *kind = job->request->kind;
-  struct decode_options options = {.unknown = UNKNOWN_IGNORE};
   struct findings found, before;
-  void *decoded;
-  findings_init(&found, job->call->arena);
-  if (kind_decode(kind, job->object, &options, job->call->arena, &found, &decoded) == RC_OK)
+  judge(job, job->object, &found);
+  if (!found.errors)
     return RC_OK;
   findings_init(&before, job->call->arena);
   if (job->old)
-    (void)kind_decode(kind, job->old, &options, job->call->arena, &before, &decoded);
+    judge(job, job->old, &before);
   for (size_t i = 0; i < found.count; i++)
     if (has_same_error(&before, &found.items[i]))
       found.items[i].level = FINDING_INFO;
-  return api_invalid_findings(job->call, kind, job->name, &found);
+  return api_invalid_findings(job->call, job->request->kind, job->name, &found);
 }
 
 static int check_immutable(struct job *job) {
@@ -284,7 +298,9 @@ static int settle(struct job *job) {
     rc = prune(job);
   if (rc)
     return rc;
-  if (kind->builtin || kind->ours)
+  if (kind->structural)
+    crd_drop_nulls(kind->structural, job->object);
+  else if (kind->builtin || kind->ours)
     rules_drop_nulls(job->object);
   if (job->old)
     rc = rules_update(job->call, kind, job->object, job->old,
@@ -296,7 +312,9 @@ static int settle(struct job *job) {
     return rc;
   job->name = api_meta_string(job->object, "name");
   keep_parts_apart(job);
-  if (kind->builtin || kind->ours)
+  if (kind->structural)
+    crd_default(kind->structural, job->object, arena);
+  else if (kind->builtin || kind->ours)
     kind_default(kind, job->object, arena);
   rules_default(arena, kind, job->object, job->old, job->call);
   if (!job->old)
@@ -308,7 +326,7 @@ static int settle(struct job *job) {
   if (!rc)
     rc = check_immutable(job);
   if (!rc)
-    rc = check_definition(job);
+    rc = settle_definition(job);
   if (!rc)
     rc = fields_check(job->call, kind, job->object);
   if (rc)

@@ -222,6 +222,7 @@ static void announce(struct apiserver *server, const struct apiserver_options *o
 
 static void dispose(struct apiserver *server) {
   watch_hub_free(server->api.hub);
+  api_dispose(&server->api);
   store_close(server->api.store);
   pki_close(&server->pki);
   tls_cert_forget();

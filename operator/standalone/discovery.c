@@ -2,7 +2,6 @@
 #include "operator/standalone/discovery.h"
 #include "manifests/base/bug.h"
 #include "manifests/kinds/pod.h"
-#include "manifests/kinds/registry.h"
 #include "operator/standalone/api_review.h"
 
 #include <string.h>
@@ -13,12 +12,13 @@ static const char *const verbs_part[] = {"get", "patch", "update"};
 static const char *const verbs_get[] = {"get"};
 static const char *const verbs_create[] = {"create"};
 
-size_t discovery_group_versions(struct arena *arena, struct discovery_group_version **ret_list) {
+size_t discovery_group_versions(const struct api_kinds *set, struct arena *arena,
+                                struct discovery_group_version **ret_list) {
   struct discovery_group_version *list = NULL;
   size_t count = 0, capacity = 0;
-  size_t kinds = kind_count();
+  size_t kinds = api_kind_count(set);
   for (size_t i = 0; i < kinds + api_review_count; i++) {
-    const struct kind_desc *kind = i < kinds ? kind_at(i) : api_review_kinds[i - kinds];
+    const struct kind_desc *kind = i < kinds ? api_kind_at(set, i) : api_review_kinds[i - kinds];
     for (size_t v = 0; kind->versions[v]; v++) {
       bool known = false;
       for (size_t k = 0; k < count; k++)
@@ -62,9 +62,10 @@ static struct json *group_version(struct arena *arena, const char *group, const 
   return object;
 }
 
-static struct json *group_object(struct arena *arena, struct str group) {
+static struct json *group_object(const struct api_kinds *kinds, struct arena *arena,
+                                 struct str group) {
   struct discovery_group_version *list;
-  size_t count = discovery_group_versions(arena, &list);
+  size_t count = discovery_group_versions(kinds, arena, &list);
   struct json *object = NULL;
   for (size_t i = 0; i < count; i++) {
     if (!str_eq_z(group, list[i].group) || group.len == 0)
@@ -81,8 +82,8 @@ static struct json *group_object(struct arena *arena, struct str group) {
   return object;
 }
 
-struct json *discovery_group(struct str group, struct arena *arena) {
-  struct json *object = group_object(arena, group);
+struct json *discovery_group(const struct api_kinds *kinds, struct str group, struct arena *arena) {
+  struct json *object = group_object(kinds, arena, group);
   if (object) {
     json_put_z(arena, object, "kind", "APIGroup");
     json_put_z(arena, object, "apiVersion", "v1");
@@ -98,14 +99,14 @@ static bool is_first(const struct discovery_group_version *list, size_t index) {
   return true;
 }
 
-struct json *discovery_apis(struct arena *arena) {
+struct json *discovery_apis(const struct api_kinds *kinds, struct arena *arena) {
   struct json *object = head(arena, "APIGroupList"),
               *groups = json_need_array(arena, object, "groups");
   struct discovery_group_version *list;
-  size_t count = discovery_group_versions(arena, &list);
+  size_t count = discovery_group_versions(kinds, arena, &list);
   for (size_t i = 0; i < count; i++)
     if (list[i].group[0] && is_first(list, i))
-      json_append(groups, group_object(arena, str_of(list[i].group)));
+      json_append(groups, group_object(kinds, arena, str_of(list[i].group)));
   return object;
 }
 
@@ -170,15 +171,16 @@ static bool is_in(const struct kind_desc *kind, struct str group, struct str ver
   return str_eq_z(group, kind->group) && kind_has_version(kind, version);
 }
 
-struct json *discovery_resources(struct str group, struct str version, struct arena *arena) {
+struct json *discovery_resources(const struct api_kinds *kinds, struct str group,
+                                 struct str version, struct arena *arena) {
   struct json *object = head(arena, "APIResourceList");
   struct str name =
       group.len ? arena_printf(arena, "%.*s/%.*s", STR_ARG(group), STR_ARG(version)) : version;
   json_put_string(arena, object, "groupVersion", name);
   struct json *list = json_need_array(arena, object, "resources");
-  for (size_t i = 0; i < kind_count(); i++)
-    if (is_in(kind_at(i), group, version))
-      add_legacy(arena, list, kind_at(i), false);
+  for (size_t i = 0; i < api_kind_count(kinds); i++)
+    if (is_in(api_kind_at(kinds, i), group, version))
+      add_legacy(arena, list, api_kind_at(kinds, i), false);
   for (size_t i = 0; i < api_review_count; i++)
     if (is_in(api_review_kinds[i], group, version))
       add_legacy(arena, list, api_review_kinds[i], true);
@@ -222,14 +224,14 @@ static void add_aggregated(struct arena *arena, struct json *list, const struct 
   json_append(list, resource);
 }
 
-static struct json *aggregated_version(struct arena *arena, const char *group,
-                                       const char *version) {
+static struct json *aggregated_version(const struct api_kinds *kinds, struct arena *arena,
+                                       const char *group, const char *version) {
   struct json *object = json_new_object(arena);
   json_put_z(arena, object, "version", version);
   struct json *list = json_need_array(arena, object, "resources");
-  for (size_t i = 0; i < kind_count(); i++)
-    if (is_in(kind_at(i), str_of(group), str_of(version)))
-      add_aggregated(arena, list, kind_at(i), version, false);
+  for (size_t i = 0; i < api_kind_count(kinds); i++)
+    if (is_in(api_kind_at(kinds, i), str_of(group), str_of(version)))
+      add_aggregated(arena, list, api_kind_at(kinds, i), version, false);
   for (size_t i = 0; i < api_review_count; i++)
     if (is_in(api_review_kinds[i], str_of(group), str_of(version)))
       add_aggregated(arena, list, api_review_kinds[i], version, true);
@@ -237,7 +239,8 @@ static struct json *aggregated_version(struct arena *arena, const char *group,
   return object;
 }
 
-struct json *discovery_aggregated(bool core, const char *version, struct arena *arena) {
+struct json *discovery_aggregated(const struct api_kinds *kinds, bool core, const char *version,
+                                  struct arena *arena) {
   struct json *object = json_new_object(arena), *items = json_new_array(arena);
   json_put_z(arena, object, "kind", "APIGroupDiscoveryList");
   json_put_string(arena, object, "apiVersion",
@@ -245,7 +248,7 @@ struct json *discovery_aggregated(bool core, const char *version, struct arena *
   json_put(arena, object, "metadata", json_new_object(arena));
   json_put(arena, object, "items", items);
   struct discovery_group_version *list;
-  size_t count = discovery_group_versions(arena, &list);
+  size_t count = discovery_group_versions(kinds, arena, &list);
   for (size_t i = 0; i < count; i++) {
     if (core != (list[i].group[0] == '\0') || !is_first(list, i))
       continue;
@@ -256,7 +259,7 @@ struct json *discovery_aggregated(bool core, const char *version, struct arena *
     struct json *versions = json_need_array(arena, group, "versions");
     for (size_t v = i; v < count; v++)
       if (!strcmp(list[v].group, list[i].group))
-        json_append(versions, aggregated_version(arena, list[v].group, list[v].version));
+        json_append(versions, aggregated_version(kinds, arena, list[v].group, list[v].version));
     json_append(items, group);
   }
   return object;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/openapi_serve.h"
 #include "manifests/base/bug.h"
-#include "manifests/kinds/registry.h"
 #include "manifests/schema/openapi.h"
 #include "operator/standalone/discovery.h"
 
@@ -13,10 +12,10 @@ static struct str build_hash(struct arena *arena, const char *group, const char 
   return arena_printf(arena, "%016llX", (unsigned long long)str_hash(text));
 }
 
-struct json *openapi_serve_index(struct arena *arena) {
+struct json *openapi_serve_index(const struct api_kinds *kinds, struct arena *arena) {
   struct json *index = json_new_object(arena), *paths = json_need_object(arena, index, "paths");
   struct discovery_group_version *list;
-  size_t count = discovery_group_versions(arena, &list);
+  size_t count = discovery_group_versions(kinds, arena, &list);
   for (size_t i = 0; i < count; i++) {
     struct str name = list[i].group[0]
                           ? arena_printf(arena, "apis/%s/%s", list[i].group, list[i].version)
@@ -88,7 +87,8 @@ static void add_paths(struct json *paths, const struct kind_desc *kind, struct s
   json_set(arena, paths, arena_printf(arena, "%.*s/{name}", STR_ARG(base)), single);
 }
 
-struct json *openapi_serve_document(struct str group, struct str version, struct arena *arena) {
+struct json *openapi_serve_document(const struct api_kinds *kinds, struct str group,
+                                    struct str version, struct arena *arena) {
   struct json *document = json_new_object(arena);
   json_put_z(arena, document, "openapi", "3.0.0");
   struct json *info = json_need_object(arena, document, "info");
@@ -97,8 +97,8 @@ struct json *openapi_serve_document(struct str group, struct str version, struct
   struct json *paths = json_need_object(arena, document, "paths");
   struct json *components = json_need_object(arena, document, "components");
   struct json *schemas = json_need_object(arena, components, "schemas");
-  for (size_t i = 0; i < kind_count(); i++) {
-    const struct kind_desc *kind = kind_at(i);
+  for (size_t i = 0; i < api_kind_count(kinds); i++) {
+    const struct kind_desc *kind = api_kind_at(kinds, i);
     if (!str_eq_z(group, kind->group) || !kind_has_version(kind, version))
       continue;
     struct str component = openapi_component_name(kind, version, arena);
@@ -106,5 +106,5 @@ struct json *openapi_serve_document(struct str group, struct str version, struct
     add_paths(paths, kind, version, component, arena);
   }
   // Groups that only take reviews have an empty document.
-  return paths->count || discovery_resources(group, version, arena) ? document : NULL;
+  return paths->count || discovery_resources(kinds, group, version, arena) ? document : NULL;
 }

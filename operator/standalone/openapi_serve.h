@@ -3,8 +3,9 @@
 // kubectl's explain, apply, diff and validation. Pure.
 #pragma once
 
-#include "manifests/text/json.h"
+#include "operator/standalone/api_kinds.h"
 
-struct json *openapi_serve_index(struct arena *arena);
+struct json *openapi_serve_index(const struct api_kinds *kinds, struct arena *arena);
 // NULL: no such group version.
-struct json *openapi_serve_document(struct str group, struct str version, struct arena *arena);
+struct json *openapi_serve_document(const struct api_kinds *kinds, struct str group,
+                                    struct str version, struct arena *arena);

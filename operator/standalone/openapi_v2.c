@@ -209,13 +209,13 @@ static void put_paths(struct buf *paths, const struct kind_desc *kind, struct st
   put_named(paths, PATHS_PATH, arena_printf(arena, "%.*s/{name}", STR_ARG(base)), &item);
 }
 
-void openapi_v2_write(struct buf *out) {
+void openapi_v2_write(const struct api_kinds *kinds, struct buf *out) {
   struct buf info, paths, definitions;
   buf_init(&info, 256);
   buf_init(&paths, OPENAPI_V2_BYTES);
   buf_init(&definitions, OPENAPI_V2_BYTES);
-  for (size_t i = 0; i < kind_count(); i++) {
-    const struct kind_desc *kind = kind_at(i);
+  for (size_t i = 0; i < api_kind_count(kinds); i++) {
+    const struct kind_desc *kind = api_kind_at(kinds, i);
     for (size_t v = 0; kind->versions[v]; v++) {
       struct arena arena;
       struct buf named;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/base/buf.h"
+#include "operator/standalone/api_kinds.h"
 
 #define OPENAPI_V2_TYPE "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 #define OPENAPI_V2_BYTES (16u << 20)
@@ -12,4 +13,4 @@
 // Whether the client is a kubectl that needs it.
 bool openapi_v2_is_wanted(struct str user_agent);
 // The whole document: definitions, and the paths in which kubectl looks for dryRun.
-void openapi_v2_write(struct buf *out);
+void openapi_v2_write(const struct api_kinds *kinds, struct buf *out);

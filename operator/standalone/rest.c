@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/rest.h"
 #include "manifests/base/bug.h"
-#include "manifests/kinds/registry.h"
 #include "operator/standalone/api_review.h"
 #include "operator/standalone/api_write.h"
 #include "operator/standalone/rest_body.h"
@@ -263,13 +262,15 @@ static int serve_resource(struct exchange *x) {
   const struct kind_desc *review = api_review_find(path->group, path->version, path->resource);
   if (review && !path->name.len)
     return serve_review(x, review);
-  x->kind = kind_find_plural(path->group, path->version, path->resource);
+  x->kind = api_kind_find_plural(x->api->kinds, path->group, path->version, path->resource);
   if (!x->kind || (path->namespaced && !x->kind->namespaced))
     return rest_no_such_path(x);
   if (x->kind->alias_of) {
     x->path.version = kind_api_version(x->kind, path->version, x->call->arena);
     x->kind = x->kind->alias_of;
   }
+  if (x->kind->deprecated)
+    api_warn(x->call, "%s", x->kind->deprecated);
   bool everywhere = x->kind->namespaced && !path->namespaced;
   if (everywhere && (path->name.len || !rest_is_read(x)))
     return path->name.len ? rest_no_such_path(x) : rest_bad_method(x);
@@ -318,6 +319,7 @@ void rest_handle(struct api *api, struct api_call *call, const struct rest_reque
   *ret_reply = (struct rest_reply){.status = 500, .content_type = "application/json"};
   buf_init(&ret_reply->body, READ_LIST_BYTES + (1u << 20));
   int rc = RC_OK;
+  api_refresh(api);
   if (rest_path_parse(request->url, call->arena, &x.path, &err))
     rc = request->user ? api_bad_request(call, "%s", err.msg)
                        : api_fail(call, 401, "Unauthorized", "Unauthorized");

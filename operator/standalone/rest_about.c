@@ -45,16 +45,16 @@ int rest_discovery(struct exchange *x) {
                                           "as=APIGroupDiscoveryList"
                                         : "application/json;g=apidiscovery.k8s.io;v=v2;"
                                           "as=APIGroupDiscoveryList";
-    return rest_put_json(x, 200, discovery_aggregated(core, version, arena));
+    return rest_put_json(x, 200, discovery_aggregated(x->api->kinds, core, version, arena));
   }
   if (core)
     json = discovery_api(arena);
   else if (x->path.place == REST_APIS)
-    json = discovery_apis(arena);
+    json = discovery_apis(x->api->kinds, arena);
   else if (x->path.place == REST_GROUP)
-    json = discovery_group(x->path.group, arena);
+    json = discovery_group(x->api->kinds, x->path.group, arena);
   else
-    json = discovery_resources(x->path.group, x->path.version, arena);
+    json = discovery_resources(x->api->kinds, x->path.group, x->path.version, arena);
   return json ? rest_put_json(x, 200, json) : rest_no_such_path(x);
 }
 
@@ -64,7 +64,7 @@ int rest_openapi(struct exchange *x) {
     x->reply->status = 200;
     if (openapi_v2_is_wanted(x->request->user_agent)) {
       x->reply->content_type = OPENAPI_V2_TYPE;
-      openapi_v2_write(&x->reply->body);
+      openapi_v2_write(x->api->kinds, &x->reply->body);
       return RC_OK;
     }
     // Empty: kubectl 1.27 and 1.28 insist on an answer, and like all later ones take everything
@@ -73,8 +73,9 @@ int rest_openapi(struct exchange *x) {
     return RC_OK;
   }
   if (x->path.place == REST_OPENAPI_V3)
-    return rest_put_json(x, 200, openapi_serve_index(arena));
-  struct json *document = openapi_serve_document(x->path.group, x->path.version, arena);
+    return rest_put_json(x, 200, openapi_serve_index(x->api->kinds, arena));
+  struct json *document =
+      openapi_serve_document(x->api->kinds, x->path.group, x->path.version, arena);
   if (document && str_contains(x->request->url, STR("hash=")))
     x->reply->cache_control = "public, immutable";
   return document ? rest_put_json(x, 200, document) : rest_no_such_path(x);

@@ -108,7 +108,7 @@ static void write_event(struct watch *watch, enum store_event_type type, struct 
 // What the watch's selectors make of an event.
 static void feed(struct watch *watch, struct event *event, struct arena *arena) {
   const struct watch_options *o = &watch->options;
-  if (event->kind != o->kind)
+  if (!kind_is_same(event->kind, o->kind))
     return;
   bool plain = o->include == TABLE_OFF && api_filter_is_empty(&o->filter) && o->filter.ns.len == 0;
   if (plain) {
@@ -358,4 +358,22 @@ void watch_end_all(struct watch_hub *hub) {
 
 size_t watch_count(const struct watch_hub *hub) {
   return hub->watch_count;
+}
+
+bool watch_uses(const struct watch_hub *hub, const struct kind_desc *kind) {
+  for (const struct watch *watch = hub->watches; watch; watch = watch->next)
+    if (watch->options.kind == kind)
+      return true;
+  for (size_t i = 0; i < hub->count; i++)
+    if (hub->events[i].kind == kind)
+      return true;
+  return false;
+}
+
+void watch_end_kind(struct watch_hub *hub, const struct kind_desc *kind) {
+  for (struct watch *watch = hub->watches, *next; watch; watch = next) {
+    next = watch->next;
+    if (watch->options.kind == kind && !watch->ended)
+      watch_end(watch);
+  }
 }

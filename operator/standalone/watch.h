@@ -54,3 +54,7 @@ void watch_end(struct watch *watch);
 void watch_bookmark_all(struct watch_hub *hub);
 void watch_end_all(struct watch_hub *hub);
 size_t watch_count(const struct watch_hub *hub);
+// A definition's kinds change: whether any watch still has this description, and the end of those
+// that do (their clients list again).
+bool watch_uses(const struct watch_hub *hub, const struct kind_desc *kind);
+void watch_end_kind(struct watch_hub *hub, const struct kind_desc *kind);

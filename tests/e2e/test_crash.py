@@ -10,7 +10,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Failure, Load, Up, check, main, rollout, service, start_service, version, wait_for  # noqa: E402
+from serin import NAMESPACE, Failure, Load, check, main, rollout, service, start_service, version, wait_for, world  # noqa: E402
 
 
 class WeightWatch:
@@ -46,7 +46,7 @@ STEPS = [{"deploy": {"replicas": "proportional", "timeout": "1m"}}, {"setWeight"
 
 
 def release_with_kills(kill, may_lose=lambda lost: not lost):
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load, WeightWatch(up) as watch:
             load.wait_version("v1")
@@ -108,14 +108,14 @@ def is_shim(pid):
 
 
 def test_an_acknowledged_write_survives():
-    with Up() as up:
+    with world() as up:
         up.apply(*service())
         for number in range(30):
-            up.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"kept-{number}", "namespace": "demo"}})
+            up.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"kept-{number}", "namespace": NAMESPACE}})
             if number % 10 == 5:
                 kill_component("apiserver")(up)
                 wait_for("the API server", lambda: up.kubectl("get", "--raw", "/readyz"), 20)
-        names = up.kubectl("get", "configmaps", "-n", "demo", "-o", "name").split()
+        names = up.kubectl("get", "configmaps", "-n", NAMESPACE, "-o", "name").split()
         check({f"configmap/kept-{number}" for number in range(30)} <= set(names), f"only {names} are left")
 
 

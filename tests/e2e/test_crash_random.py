@@ -9,7 +9,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, rollout, service, version, wait_for  # noqa: E402
+from serin import Load, check, main, rollout, service, version, wait_for, world  # noqa: E402
 
 STEPS = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "7s", "min": "5s"}}, {"setWeight": 50},
          {"monitor": {"duration": "7s", "min": "5s"}}, {"setWeight": 100}, {"monitor": {"duration": "6s", "min": "5s"}},
@@ -21,7 +21,7 @@ def test_kill_at_random_through_three_releases():
     seed = int(os.environ.get("SERIN_SEED") or int.from_bytes(os.urandom(4), "big"))
     print(f"# SERIN_SEED={seed}", flush=True)
     dice = random.Random(seed)
-    with Up() as up:
+    with world() as up:
         up.apply(*service(("v1", "v2", "v3", "v4")), version("v1"))
         up.wait_serving()
         killed, done = [], threading.Event()

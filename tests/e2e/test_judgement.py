@@ -9,7 +9,9 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import TOOLS, Failure, Load, Up, check, main, processes, rollout, service, start_service, version, wait_for  # noqa: E402
+from serin import TOOLS, Failure, Load, check, main, processes, rollout, service, start_service, version, wait_for, world  # noqa: E402
+
+WRITER = HOST.replace("research-agent", "writer-agent")
 
 
 def text_of(up):
@@ -17,7 +19,7 @@ def text_of(up):
 
 
 def test_only_errors_from_the_first_request():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -28,7 +30,7 @@ def test_only_errors_from_the_first_request():
 
 
 def test_a_slow_canary_is_put_back():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up, threads=32) as load:
             load.wait_version("v1")
@@ -38,7 +40,7 @@ def test_a_slow_canary_is_put_back():
 
 
 def test_no_traffic_holds_and_says_so():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "3s", "min": "3s"}},
                                                {"setWeight": 100}, {"monitor": {"duration": "3s", "min": "3s"}},
@@ -52,7 +54,7 @@ def test_no_traffic_holds_and_says_so():
 
 
 def test_prometheus_away_holds_then_goes_on():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -80,7 +82,7 @@ def test_prometheus_away_holds_then_goes_on():
 def test_a_query_of_the_user_decides():
     query = 'sum(increase(istio_requests_total{destination_service="{{ service }}",destination_version="{{ canaryVersion }}",' \
             'response_code="500"}[15s])) or vector(0)'
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -105,11 +107,11 @@ def other(objects):
 
 def test_two_releases_at_once_do_not_mix():
     images = {name: TOOLS / "research-agent" for name in ("research-agent", "writer-agent")}
-    with Up(images=images) as up:
+    with world(images=images) as up:
         start_service(up)
         up.apply(*other([*service(), version("v1")]))
-        up.wait_serving("writer-agent.demo.svc.cluster.local")
-        with Load(up, rate=150) as load, Load(up, rate=150, host="writer-agent.demo.svc.cluster.local") as other_load:
+        up.wait_serving(WRITER)
+        with Load(up, rate=150) as load, Load(up, rate=150, host=WRITER) as other_load:
             load.wait_version("v1")
             other_load.wait_version("v1")
             up.apply(version("v2"), rollout(), *other([version("v2", ERROR_RATE=0.4), rollout()]))

@@ -5,11 +5,11 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, rollout, start_service, version, wait_for  # noqa: E402
+from serin import NAMESPACE, Load, check, main, rollout, start_service, version, wait_for, world  # noqa: E402
 
 
 def promote(keep_alive):
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up, keep_alive=keep_alive) as load:
             load.wait_version("v1")
@@ -25,7 +25,7 @@ def promote(keep_alive):
         weights = up.weights()
         check(weights.get("v2") == 100 and not weights.get("v1"), f"weights: {weights}")
         wait_for("the pods of v1 to be gone", lambda: "v1" not in up.pods().values())
-        up.kubectl("wait", "--for=condition=Ready", "rollout/research-agent", "-n", "demo", "--timeout=5s")
+        up.kubectl("wait", "--for=condition=Ready", "rollout/research-agent", "-n", NAMESPACE, "--timeout=5s")
         history = up.rollout()["status"]["history"]
         check(len(history) == 1, f"history: {history}")
 
@@ -39,7 +39,7 @@ def test_promoted_under_load_with_new_connections():
 
 
 def put_back(keep_alive):
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up, keep_alive=keep_alive) as load:
             load.wait_version("v1")
@@ -55,7 +55,7 @@ def put_back(keep_alive):
         status = up.rollout()["status"]
         text = str(status)
         check("error-rate" in text, f"the reason does not name the metric: {status}")
-        done = up.serin("status", "research-agent", "-n", "demo", fail=False)
+        done = up.serin("status", "research-agent", "-n", NAMESPACE, fail=False)
         check(done.returncode == 1, f"serin status ended with {done.returncode}")
 
 

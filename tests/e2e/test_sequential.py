@@ -9,7 +9,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import HOST, Load, Up, check, main, rollout, start_service, version, wait_for  # noqa: E402
+from serin import HOST, NAMESPACE, Load, check, main, rollout, start_service, version, wait_for, world  # noqa: E402
 
 LONG = bool(os.environ.get("SERIN_LONG"))
 # One step that could take its time: only evidence ends it sooner.
@@ -41,10 +41,10 @@ def check_rolled_back(up, name, word):
     check(number(judged["canary"]) > number(judged["tolerated"]) > 0, judged)
     low, high = (number(part) for part in judged["canaryInterval"].split(".."))
     check(low <= number(judged["canary"]) <= high, judged)
-    told = up.serin("explain", "research-agent", "-n", "demo")
+    told = up.serin("explain", "research-agent", "-n", NAMESPACE)
     for wanted in ("The judge says fail", "All metrics together: evidence against", f"- {name}: fail", "tolerated"):
         check(wanted in told, f"no {wanted!r} in {told}")
-    shown = up.serin("status", "research-agent", "-n", "demo", fail=False).stdout
+    shown = up.serin("status", "research-agent", "-n", NAMESPACE, fail=False).stdout
     check("evidence against" in shown, shown)
     return judged
 
@@ -58,7 +58,7 @@ def backtest(up, canary, since, *options):
 
 
 def test_errors_are_put_back_and_a_good_version_goes_on_early():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up, rate=300, threads=16) as load:
             load.wait_version("v1")
@@ -90,7 +90,7 @@ def test_errors_are_put_back_and_a_good_version_goes_on_early():
 
 
 def test_a_slow_version_is_put_back():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up, rate=200, threads=64) as load:
             load.wait_version("v1")
@@ -102,7 +102,7 @@ def test_a_slow_version_is_put_back():
 if LONG:
     def test_many_error_rates():
         """From plainly broken to a little worse; the smaller the difference, the more requests it takes."""
-        with Up() as up:
+        with world() as up:
             start_service(up)
             with Load(up, rate=300, threads=16) as load:
                 load.wait_version("v1")
@@ -120,7 +120,7 @@ if LONG:
                 'destination_version="{{ canaryVersion }}",response_code="500"}[15s])) or vector(0)'
         metrics = [{"name": "error-rate", "limit": "1%"}, {"name": "latency-p99", "limit": "250ms"},
                    {"name": "bad-answers", "query": query, "limit": 1000}]
-        with Up() as up:
+        with world() as up:
             start_service(up)
             with Load(up, rate=200, threads=64) as load:
                 load.wait_version("v1")

@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import HOST, Load, Up, check, main, service, version, wait_for  # noqa: E402
+from serin import HOST, NAMESPACE, Load, check, main, service, version, wait_for, world  # noqa: E402
 
 STEPS = [{"deploy": {}}, {"setWeight": 20}, {"monitor": {"duration": "6s", "min": "5s"}}, {"setWeight": 100},
          {"monitor": {"duration": "5s", "min": "5s"}}, {"decommission": {"action": "scaleDown"}}]
@@ -20,7 +20,7 @@ def bare_service():
 def release(name, **env):
     template = version(name, **env)["spec"]["template"]
     template["metadata"]["labels"] = {"app": "research-agent"}
-    return {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "research-agent", "namespace": "demo"}, "spec": {
+    return {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "research-agent", "namespace": NAMESPACE}, "spec": {
         "replicas": 2, "selector": {"matchLabels": {"app": "research-agent"}}, "template": template,
         "traffic": {"virtualService": {"name": "research-agent"}, "destinationRule": "research-agent"}, "steps": STEPS,
         "analysis": {"interval": "1s", "metrics": [{"name": "error-rate", "limit": "1%"}], "judge": {"type": "threshold", "failureLimit": 1}}}}
@@ -36,7 +36,7 @@ def healthy_with(up, name):
 
 
 def test_versions_follow_one_another():
-    with Up() as up:
+    with world() as up:
         up.apply(*bare_service(), release("v1"))
         healthy_with(up, "v1")
         up.wait_serving()
@@ -61,7 +61,7 @@ def test_versions_follow_one_another():
 
 
 def test_a_new_version_during_a_release_replaces_it():
-    with Up() as up:
+    with world() as up:
         up.apply(*bare_service(), release("v1"))
         healthy_with(up, "v1")
         up.wait_serving()

@@ -7,11 +7,11 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import Load, Up, check, main, rollout, service, start_service, version, wait_for  # noqa: E402
+from serin import HOST, NAMESPACE, Load, check, main, rollout, service, start_service, version, wait_for, world  # noqa: E402
 
 
 def test_an_unready_stable_pod_does_not_stop_the_rollback():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -20,7 +20,7 @@ def test_an_unready_stable_pod_does_not_stop_the_rollback():
                 {"monitor": {"duration": "5s", "min": "5s"}}, {"decommission": {"action": "none"}}]))
             load.wait_version("v2", seconds=40)
             # A third pod of v1 that can never become ready.
-            up.kubectl("patch", "deployment", "research-agent-v1", "-n", "demo", "--type=json", "-p", json.dumps([
+            up.kubectl("patch", "deployment", "research-agent-v1", "-n", NAMESPACE, "--type=json", "-p", json.dumps([
                 {"op": "replace", "path": "/spec/replicas", "value": 3},
                 {"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe/httpGet/path", "value": "/no-such-page"}]))
             wait_for("an unready pod of v1", lambda: up.get("deployment", "research-agent-v1")["status"].get("unavailableReplicas"), 30)
@@ -31,7 +31,7 @@ def test_an_unready_stable_pod_does_not_stop_the_rollback():
 
 
 def test_a_route_that_is_reapplied_every_second_keeps_the_asked_share():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up, rate=300) as load:
             load.wait_version("v1")
@@ -43,8 +43,8 @@ def test_a_route_that_is_reapplied_every_second_keeps_the_asked_share():
             done = threading.Event()
             route = service()[3]
             route["spec"]["http"][0]["route"] = [
-                {"destination": {"host": "research-agent.demo.svc.cluster.local", "subset": "v1"}, "weight": 100},
-                {"destination": {"host": "research-agent.demo.svc.cluster.local", "subset": "v2"}, "weight": 0}]
+                {"destination": {"host": HOST, "subset": "v1"}, "weight": 100},
+                {"destination": {"host": HOST, "subset": "v2"}, "weight": 0}]
 
             def reapply():
                 while not done.wait(1):
@@ -65,7 +65,7 @@ def test_a_route_that_is_reapplied_every_second_keeps_the_asked_share():
 
 
 def test_one_ready_replica_of_ten_is_not_given_half():
-    with Up() as up:
+    with world() as up:
         start_service(up, version("v1", 10))
         with Load(up) as load:
             load.wait_version("v1")
@@ -82,14 +82,14 @@ def test_one_ready_replica_of_ten_is_not_given_half():
             check((up.weights().get("v2") or 0) <= 10, f"one ready replica beside ten got {up.weights()}")
             # Not forever: the rest of the lock's pods may be ready, and the release goes on.
             def let_them():
-                for pod in json.loads(up.kubectl("get", "pods", "-n", "demo", "-l", "version=v2", "-o", "json"))["items"]:
+                for pod in json.loads(up.kubectl("get", "pods", "-n", NAMESPACE, "-l", "version=v2", "-o", "json"))["items"]:
                     (up.data / "ready" / pod["metadata"]["name"]).touch()
                 return (up.weights().get("v2") or 0) >= 50
             wait_for("50 %", let_them, 40)
 
 
 def test_a_rollout_deleted_in_the_middle_puts_the_traffic_back():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -97,13 +97,13 @@ def test_a_rollout_deleted_in_the_middle_puts_the_traffic_back():
                                                    {"setWeight": 100}, {"monitor": {"duration": "5s", "min": "5s"}},
                                                    {"decommission": {"action": "none"}}]))
             load.wait_version("v2", seconds=40)
-            up.kubectl("delete", "rollout", "research-agent", "-n", "demo", "--timeout=30s")
+            up.kubectl("delete", "rollout", "research-agent", "-n", NAMESPACE, "--timeout=30s")
             check(not up.weights().get("v2"), f"weights: {up.weights()}")
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
 
 def test_abort_pause_resume_and_promote_by_hand():
-    with Up() as up:
+    with world() as up:
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -111,12 +111,12 @@ def test_abort_pause_resume_and_promote_by_hand():
                                                    {"monitor": {"duration": "5s", "min": "5s"}}, {"decommission": {"action": "none"}}]))
             up.wait_phase("Paused", seconds=40)
             check(up.weights().get("v2") == 20, f"weights: {up.weights()}")
-            up.serin("abort", "research-agent", "-n", "demo")
+            up.serin("abort", "research-agent", "-n", NAMESPACE)
             up.wait_phase("Aborted", seconds=20)
             check(not up.weights().get("v2"), f"weights: {up.weights()}")
-            up.serin("retry", "research-agent", "-n", "demo")
+            up.serin("retry", "research-agent", "-n", NAMESPACE)
             up.wait_phase("Paused", seconds=40)
-            up.serin("promote", "research-agent", "-n", "demo")
+            up.serin("promote", "research-agent", "-n", NAMESPACE)
             up.wait_phase("Healthy", seconds=60)
             check(not load.lost(), f"requests were lost: {load.lost()}")
 

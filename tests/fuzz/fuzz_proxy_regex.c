@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pattern and subject, divided by the first NUL: no pair may crash or take long, and what compiles
 // must also replace.
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 
 #include <string.h>
 

@@ -94,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ask(&api, STR("GET /api/v1/namespaces/default/configmaps"), true);
   ask(&api, STR("GET /apis/apps/v1/deployments"), true);
   watch_hub_free(api.hub);
+  api_dispose(&api);
   store_close(api.store); // nothing was committed: the next input starts afresh
   return 0;
 }

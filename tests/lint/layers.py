@@ -5,7 +5,7 @@ import pathlib, re, sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE, TEXT, SCHEMA, KINDS, SOURCE = (f"manifests/{r}" for r in ("base", "text", "schema", "kinds", "source"))
-PROXY_PURE = ("table", "route", "match", "regex", "host", "cluster", "endpoint", "pick", "retry_policy", "exchange",
+PROXY_PURE = ("table", "route", "match", "host", "cluster", "endpoint", "pick", "retry_policy", "exchange",
               "outlier", "http1", "head", "path", "dump", "header")
 PROXY_EFFECT = ("exchange_run", "exchange_filters", "mirror", "exchange_send", "outlier_set")  # perform what the pure file beside them decides
 
@@ -35,7 +35,7 @@ ONLY = {  # third-party header -> the files that may know it
     "<curl/": {f"{SOURCE}/http_client.c"},
     "llhttp.h": None,  # proxy/http1*.c
     "<sqlite3.h>": None,  # operator/standalone/store*.c
-    "<pcre2.h>": {"proxy/regex.c"},
+    "<pcre2.h>": {"manifests/kinds/regex.c"},
 }
 
 

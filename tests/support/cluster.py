@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -164,6 +165,7 @@ class Cluster(Rest):
         for name in self.crds:
             self.install_crds(self.programs["crds"] + "/" + name)
         self.install_crds(ROOT / "manifests" / "install" / "crds")
+        self.install_roles()
         if self.controllers:
             self.start_controllers()
             self.start_kubelet()
@@ -301,6 +303,19 @@ class Cluster(Rest):
         for name in names:
             wait_for(f"{name} to be served", lambda n=name: established(n), 30, 0.05)
 
+    def install_roles(self):
+        """The accounts and roles that manifests/install has for the operator and the proxy; not the programs themselves."""
+        install = ROOT / "manifests" / "install"
+        texts = [(install / "namespace.yaml").read_text()] + [self.kubectl("kustomize", str(install / part)) for part in ("operator", "proxy")]
+        kinds = re.compile(r"^kind: (Namespace|ServiceAccount|(Cluster)?Role(Binding)?)$", re.M)
+        self.kubectl("apply", "-f", "-", stdin="\n---\n".join(part for text in texts for part in yaml_documents(text) if kinds.search(part)))
+
+    def copy_role(self, name, namespace, target):
+        """The Role of that name and its binding, in another namespace, too: for who works there with the same account."""
+        for kind in ("roles", "rolebindings"):
+            found = self.ok("GET", f"{API}/namespaces/{namespace}/{kind}/{name}")
+            self.need("POST", f"{API}/namespaces/{target}/{kind}", {**found, "metadata": {"name": name}})
+
     # ---- sharing
 
     SHARED = ("port", "etcd_port", "token", "controllers", "audit", "images")
@@ -327,7 +342,8 @@ class Cluster(Rest):
 def programs_to_run():
     """The commands of the images that the tests use."""
     bin_folder = pathlib.Path(apiserver.BIN).resolve().parent
-    return {"research-agent": str(bin_folder / "research-agent"), "serin": str(pathlib.Path(apiserver.BIN).resolve())}
+    agent = str(bin_folder / "research-agent")
+    return {"research-agent": agent, "writer-agent": agent, "serin": str(pathlib.Path(apiserver.BIN).resolve())}
 
 
 @contextlib.contextmanager

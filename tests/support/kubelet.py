@@ -124,23 +124,27 @@ class Container:
         return self.probe()
 
     def probe(self):
-        probe = self.spec.get("readinessProbe", {}).get("httpGet") if self.command else None
-        period = self.spec.get("readinessProbe", {}).get("periodSeconds", 10) if self.ready else 0.1
+        probe = self.spec.get("readinessProbe", {}) if self.command else {}
+        period = probe.get("periodSeconds", 10) if self.ready else 0.2
         if probe and time.monotonic() < self.probed_at + period:
             return False
         self.probed_at = time.monotonic()
         good = not probe or self.answers(probe)
         self.misses = 0 if good else self.misses + 1
-        ready = good or (self.ready and self.misses < self.spec.get("readinessProbe", {}).get("failureThreshold", 3))
+        ready = good or (self.ready and self.misses < probe.get("failureThreshold", 3))
         changed, self.ready = ready != self.ready, ready
         return changed
 
     def answers(self, probe):
+        if "exec" in probe:
+            return subprocess.run(probe["exec"]["command"], env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, timeout=10, check=False).returncode == 0
+        seconds, probe = probe.get("timeoutSeconds", 1), probe["httpGet"]
         port = probe["port"]
         if isinstance(port, str):
             port = next((p["containerPort"] for p in self.spec.get("ports", []) if p.get("name") == port), 0)
         try:
-            connection = http.client.HTTPConnection(self.pod.ip, port, timeout=self.spec["readinessProbe"].get("timeoutSeconds", 1))
+            connection = http.client.HTTPConnection(self.pod.ip, port, timeout=seconds)
             connection.request("GET", probe.get("path", "/"))
             status = connection.getresponse().status
             connection.close()

@@ -18,6 +18,10 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SERIN_BIN") or ROOT / "build" / "dev" / "serin").resolve()
 TOOLS = BIN.parent  # research-agent and serin-load are built beside it
+# On a cluster that others use, too, each test has a namespace of its own.
+NAMESPACE = os.environ.get("SERIN_NAMESPACE") or "demo"
+HOST = f"research-agent.{NAMESPACE}.svc.cluster.local"
+ON_CLUSTER = os.environ.get("SERIN_WORLD") == "cluster"
 
 
 class Failure(Exception):
@@ -72,7 +76,62 @@ def environment_of(pid):
         return {}
 
 
-class Up:
+class World:
+    """A home for releases: its API through kubectl and through our own commands. `data` is a folder with a kubeconfig; `ports["http"]` is
+    the proxy's. Leaving it (it is a context manager) stops all that it started."""
+
+    def environment(self):
+        return {**os.environ, "KUBECONFIG": str(self.data / "kubeconfig"), "NO_COLOR": "1"}
+
+    def kubectl(self, *arguments, input=None, fail=True, seconds=60):
+        done = subprocess.run(["kubectl", "--cache-dir", str(self.data / "kubectl-cache"), *map(str, arguments)], input=input,
+                              capture_output=True, text=True, env=self.environment(), timeout=seconds)
+        if fail and done.returncode:
+            raise Failure(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout if fail else done
+
+    def serin(self, *arguments, fail=True, seconds=60):
+        done = subprocess.run([BIN, *map(str, arguments)], capture_output=True, text=True, env=self.environment(), timeout=seconds)
+        if fail and done.returncode:
+            raise Failure(f"serin {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout if fail else done
+
+    def apply(self, *objects):
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        return self.kubectl("apply", "-f", "-", input=text)
+
+    def get(self, kind, name, namespace=NAMESPACE):
+        return json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
+
+    def rollout(self, name="research-agent", namespace=NAMESPACE):
+        return self.get("rollout", name, namespace)
+
+    def phase(self, name="research-agent", namespace=NAMESPACE):
+        return self.rollout(name, namespace).get("status", {}).get("phase", "")
+
+    def wait_phase(self, *phases, seconds=60, name="research-agent"):
+        try:
+            return wait_for(f"phase {' or '.join(phases)}", lambda: self.phase(name) in phases and self.phase(name), seconds, 0.25)
+        except Failure as failure:
+            status = self.rollout(name).get("status", {})
+            status.pop("judge", None)
+            raise Failure(f"{failure}; status: {json.dumps(status)[:1500]}") from None
+
+    def wait_serving(self, host=HOST, seconds=20):
+        """Until the proxy answers 200 for that host: an endpoint may be Available a moment before the proxy has heard of it."""
+        def serves():
+            request = urllib.request.Request(f"http://127.0.0.1:{self.ports['http']}/", headers={"Host": host})
+            with urllib.request.urlopen(request, timeout=2) as reply:
+                return reply.status == 200
+        wait_for(f"the proxy to serve {host}", serves, seconds)
+
+    def weights(self, name="research-agent", namespace=NAMESPACE):
+        """{subset: weight} of the first http route; a missing weight is 100 when it is alone."""
+        route = self.get("virtualservice", name, namespace)["spec"]["http"][0]["route"]
+        return {item["destination"].get("subset", ""): item.get("weight", 100 if len(route) == 1 else 0) for item in route}
+
+
+class Up(World):
     """A running `serin up`. Use it as a context manager: leaving it stops everything and checks that nothing is left."""
 
     COMPONENTS = ("apiserver", "runtime", "operator", "proxy")
@@ -191,63 +250,19 @@ class Up:
             for line in tail:
                 print(f"#   {line[:240]}")
 
-    # The API, through kubectl and through our own commands.
 
-    def environment(self):
-        return {**os.environ, "KUBECONFIG": str(self.data / "kubeconfig"), "NO_COLOR": "1"}
-
-    def kubectl(self, *arguments, input=None, fail=True, seconds=60):
-        done = subprocess.run(["kubectl", "--cache-dir", str(self.data / "kubectl-cache"), *map(str, arguments)], input=input,
-                              capture_output=True, text=True, env=self.environment(), timeout=seconds)
-        if fail and done.returncode:
-            raise Failure(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout if fail else done
-
-    def serin(self, *arguments, fail=True, seconds=60):
-        done = subprocess.run([BIN, *map(str, arguments)], capture_output=True, text=True, env=self.environment(), timeout=seconds)
-        if fail and done.returncode:
-            raise Failure(f"serin {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout if fail else done
-
-    def apply(self, *objects):
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        return self.kubectl("apply", "-f", "-", input=text)
-
-    def get(self, kind, name, namespace="demo"):
-        return json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
-
-    def rollout(self, name="research-agent", namespace="demo"):
-        return self.get("rollout", name, namespace)
-
-    def phase(self, name="research-agent", namespace="demo"):
-        return self.rollout(name, namespace).get("status", {}).get("phase", "")
-
-    def wait_phase(self, *phases, seconds=60, name="research-agent"):
-        try:
-            return wait_for(f"phase {' or '.join(phases)}", lambda: self.phase(name) in phases and self.phase(name), seconds, 0.25)
-        except Failure as failure:
-            status = self.rollout(name).get("status", {})
-            status.pop("judge", None)
-            raise Failure(f"{failure}; status: {json.dumps(status)[:1500]}") from None
-
-    def wait_serving(self, host="research-agent.demo.svc.cluster.local", seconds=20):
-        """Until the proxy answers 200 for that host: an endpoint may be Available a moment before the proxy has heard of it."""
-        def serves():
-            request = urllib.request.Request(f"http://127.0.0.1:{self.ports['http']}/", headers={"Host": host})
-            with urllib.request.urlopen(request, timeout=2) as reply:
-                return reply.status == 200
-        wait_for(f"the proxy to serve {host}", serves, seconds)
-
-    def weights(self, name="research-agent", namespace="demo"):
-        """{subset: weight} of the first http route; a missing weight is 100 when it is alone."""
-        route = self.get("virtualservice", name, namespace)["spec"]["http"][0]["route"]
-        return {item["destination"].get("subset", ""): item.get("weight", 100 if len(route) == 1 else 0) for item in route}
+def world(*options, **more):
+    """`serin up`, or with SERIN_WORLD=cluster the same on a real Kubernetes API server (tests/kubernetes/run)."""
+    if not ON_CLUSTER:
+        return Up(*options, **more)
+    from on_cluster import OnCluster
+    return OnCluster(*options, **more)
 
 
 class Load:
     """serin-load through the proxy, for as long as the `with` lasts. `report` is what a user saw."""
 
-    def __init__(self, up, rate=200, keep_alive=True, host="research-agent.demo.svc.cluster.local", path="/", threads=8):
+    def __init__(self, up, rate=200, keep_alive=True, host=HOST, path="/", threads=8):
         self.file = up.data / f"load-{time.monotonic_ns()}.json"
         self.command = [str(TOOLS / "serin-load"), "--port", str(up.ports["http"]), "--host", host, "--path", path, "--rate", str(rate),
                         "--threads", str(threads), "--duration", "600", "--report", str(self.file)]
@@ -298,13 +313,12 @@ class Load:
 
 # Objects. The service is the quickstart's; versions differ by their label and environment.
 
-HOST = "research-agent.demo.svc.cluster.local"
 
 
 def service(subsets=("v1", "v2", "v3")):
-    meta = {"name": "research-agent", "namespace": "demo"}
+    meta = {"name": "research-agent", "namespace": NAMESPACE}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "demo"}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "Service", "metadata": meta,
          "spec": {"selector": {"app": "research-agent"}, "ports": [{"name": "http", "port": 8080, "targetPort": 8080}]}},
         {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": meta,
@@ -317,11 +331,13 @@ def service(subsets=("v1", "v2", "v3")):
 def version(name, replicas=2, **env):
     labels = {"app": "research-agent", "version": name}
     variables = [{"name": key, "value": str(value)} for key, value in {"VERSION": name, **env}.items()]
+    # On a cluster a pod may be asked for a moment after it was told to end.
+    stop = {"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}} if ON_CLUSTER else {}
     variables.append({"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"research-agent-{name}", "namespace": "demo"}, "spec": {
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"research-agent-{name}", "namespace": NAMESPACE}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
             "terminationGracePeriodSeconds": 10, "containers": [{
-                "name": "agent", "image": f"research-agent:{name}", "ports": [{"name": "http", "containerPort": 8080}], "env": variables,
+                **stop, "name": "agent", "image": f"research-agent:{name}", "ports": [{"name": "http", "containerPort": 8080}], "env": variables,
                 "readinessProbe": {"httpGet": {"path": "/health", "port": 8080}, "periodSeconds": 1}}]}}}}
 
 
@@ -331,7 +347,7 @@ def rollout(stable="v1", canary="v2", steps=None, metrics=None, **analysis):
                       {"setWeight": 50}, {"monitor": {"duration": "6s", "min": "5s"}},
                       {"setWeight": 100}, {"monitor": {"duration": "5s", "min": "5s"}},
                       {"decommission": {"action": "scaleDown"}}]
-    return {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "research-agent", "namespace": "demo"}, "spec": {
+    return {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "research-agent", "namespace": NAMESPACE}, "spec": {
         "stable": {"deployment": f"research-agent-{stable}", "subset": stable},
         "canary": {"deployment": f"research-agent-{canary}", "subset": canary},
         "traffic": {"virtualService": {"name": "research-agent"}, "destinationRule": "research-agent"},
@@ -344,7 +360,7 @@ def start_service(up, *versions):
     versions = versions or (version("v1"),)
     up.apply(*service(), *versions)
     for item in versions:
-        up.kubectl("wait", "--for=condition=Available", f"deployment/{item['metadata']['name']}", "-n", "demo", "--timeout=30s")
+        up.kubectl("wait", "--for=condition=Available", f"deployment/{item['metadata']['name']}", "-n", NAMESPACE, "--timeout=30s")
     up.wait_serving()
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross-origin requests: each row of docs/dataplane.md 1.13.
 #include "proxy/cors.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

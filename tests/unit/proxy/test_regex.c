@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/base/bug.h"
 #include "manifests/base/rng.h"
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

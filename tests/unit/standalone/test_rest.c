@@ -48,6 +48,7 @@ static int teardown(void **state) {
   static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm"};
   char path[128];
   watch_hub_free(f->api.hub);
+  api_dispose(&f->api);
   store_close(f->api.store);
   arena_dispose(&f->arena);
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -104,8 +105,9 @@ static void wake(void *data) {
 static struct watch *watch_from(struct fixture *f, int64_t revision, const char *labels,
                                 int *woken) {
   struct api_call call = {.arena = &f->arena, .user = &f->api.user};
-  struct watch_options options = {
-      .kind = api_kind_of(STR("configmaps")), .version = STR("v1"), .revision = revision};
+  struct watch_options options = {.kind = api_kind_of(f->api.kinds, STR("configmaps")),
+                                  .version = STR("v1"),
+                                  .revision = revision};
   struct watch *watch = NULL;
   assert_int_equal(selector_parse_labels(str_of(labels), &f->arena, &options.filter.labels, NULL),
                    0);

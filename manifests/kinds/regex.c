@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/regex.h"
+#include "manifests/kinds/regex.h"
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"

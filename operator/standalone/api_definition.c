@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/api_definition.h"
+#include "manifests/base/bug.h"
+#include "manifests/kinds/custom_resource_definition.h"
+#include "manifests/kinds/registry.h"
+#include "operator/standalone/crd_check.h"
+#include "operator/standalone/crd_kind.h"
+
+#include <string.h>
+
+struct str definition_resource(const struct json *definition, struct arena *arena) {
+  struct str group = json_path_string(definition, "spec.group");
+  struct str plural = json_path_string(definition, "spec.names.plural");
+  return arena_printf(arena, "%.*s.%.*s", STR_ARG(plural), STR_ARG(group));
+}
+
+static const struct kind_desc *built_in(const struct json *definition) {
+  struct str group = json_path_string(definition, "spec.group");
+  struct str plural = json_path_string(definition, "spec.names.plural");
+  for (size_t i = 0; i < kind_count(); i++)
+    if (str_eq_z(group, kind_at(i)->group) && str_eq_z(plural, kind_at(i)->plural))
+      return kind_at(i);
+  return NULL;
+}
+
+// --- Names
+
+static bool is_resource_name(const struct kind_desc *kind, struct str name) {
+  if (str_eq_z(name, kind->plural) || str_eq_z(name, kind->singular))
+    return true;
+  for (size_t i = 0; kind->short_names && kind->short_names[i]; i++)
+    if (str_eq_z(name, kind->short_names[i]))
+      return true;
+  return false;
+}
+
+// Whether another kind of the group has the name already, as a resource or as a kind.
+static bool is_taken(const struct api *api, const struct json *definition, struct str name,
+                     bool as_kind) {
+  struct str group = json_path_string(definition, "spec.group");
+  struct str plural = json_path_string(definition, "spec.names.plural");
+  for (size_t i = 0; i < api_kind_count(api->kinds); i++) {
+    const struct kind_desc *kind = api_kind_at(api->kinds, i);
+    if (!str_eq_z(group, kind->group) || str_eq_z(plural, kind->plural))
+      continue;
+    if (as_kind ? str_eq_z(name, kind->kind) || (kind->list_kind && str_eq_z(name, kind->list_kind))
+                : is_resource_name(kind, name))
+      return true;
+  }
+  return false;
+}
+
+static struct str conflict(const struct api *api, const struct json *definition,
+                           struct arena *arena, const char **ret_reason) {
+  static const struct {
+    const char *member, *reason;
+    bool as_kind;
+  } rows[] = {{"singular", "SingularConflict", false},
+              {"kind", "KindConflict", true},
+              {"listKind", "ListKindConflict", true}};
+  const struct json *names = json_path(definition, "spec.names");
+  for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    struct str name = json_get_string(names, rows[i].member);
+    *ret_reason = rows[i].reason;
+    if (is_taken(api, definition, name, rows[i].as_kind))
+      return arena_printf(arena, "\"%.*s\" is already in use", STR_ARG(name));
+  }
+  JSON_EACH(name, json_get(names, "shortNames")) {
+    *ret_reason = "ShortNamesConflict";
+    if (is_taken(api, definition, json_string(name), false))
+      return arena_printf(arena, "\"%.*s\" is already in use", STR_ARG(json_string(name)));
+  }
+  return STR_NULL;
+}
+
+// --- Status
+
+static void set_stored_versions(struct json *status, const struct json *definition,
+                                struct arena *arena) {
+  struct json *stored = json_need_array(arena, status, "storedVersions");
+  JSON_EACH(version, json_path(definition, "spec.versions")) {
+    struct str name = json_get_string(version, "name");
+    bool known = !json_is_true(json_get(version, "storage"));
+    JSON_EACH(have, stored)
+    known = known || str_eq(json_string(have), name);
+    if (!known)
+      json_append(stored, json_new_string(arena, name));
+  }
+}
+
+static void set_rules_condition(struct json *object, size_t rules, const struct api_call *call) {
+  if (!rules)
+    return;
+  crd_set_condition(object, "ValidationRulesEvaluated", "False", "NotSupported",
+                    arena_printf(call->arena,
+                                 "%zu rules in x-kubernetes-validations are kept, but this server "
+                                 "does not evaluate them",
+                                 rules),
+                    call->now_ms, call->arena);
+}
+
+static void set_status(struct api *api, struct api_call *call, struct json *object) {
+  struct arena *arena = call->arena;
+  struct json *status = json_need_object(arena, object, "status");
+  const char *reason = NULL;
+  bool in_tables = built_in(object) != NULL;
+  struct str taken = in_tables ? STR_NULL : conflict(api, object, arena, &reason);
+  if (in_tables) {
+    struct str message = STR("this server has the kind built in");
+    crd_set_condition(object, "NamesAccepted", "True", "BuiltIn", message, call->now_ms, arena);
+    crd_set_condition(object, "Established", "True", "BuiltIn", message, call->now_ms, arena);
+  } else if (taken.ptr) {
+    crd_set_condition(object, "NamesAccepted", "False", reason, taken, call->now_ms, arena);
+    if (!crd_has_condition(object, "Established"))
+      crd_set_condition(object, "Established", "False", "NotAccepted",
+                        STR("not all names are accepted"), call->now_ms, arena);
+  } else {
+    crd_set_condition(object, "NamesAccepted", "True", "NoConflicts", STR("no conflicts found"),
+                      call->now_ms, arena);
+    crd_set_condition(object, "Established", "True", "InitialNamesAccepted",
+                      STR("the initial names have been accepted"), call->now_ms, arena);
+  }
+  const struct json *names = json_path(object, "spec.names");
+  if (names && !taken.ptr)
+    json_put(arena, status, "acceptedNames", json_dup(arena, names));
+  else
+    (void)json_need_object(arena, status, "acceptedNames");
+  set_stored_versions(status, object, arena);
+}
+
+static void warn_of_rules(struct api_call *call, const struct json *object, size_t rules) {
+  if (rules)
+    api_warn(call,
+             "%.*s has %zu rules in x-kubernetes-validations: they are kept, but this embedded API "
+             "server does not evaluate them (CEL)",
+             STR_ARG(api_meta_string(object, "name")), rules);
+}
+
+static void add_finalizer(struct json *object, struct arena *arena) {
+  if (api_has_finalizer(object, CRD_FINALIZER) || api_is_deleting(object))
+    return;
+  json_append(json_need_array(arena, api_meta(object), "finalizers"),
+              json_new_z(arena, CRD_FINALIZER));
+}
+
+int definition_settle(struct api *api, struct api_call *call, struct json *object,
+                      const struct json *old) {
+  struct findings findings, before;
+  const struct kind_desc *own = &custom_resource_definition_kind;
+  crd_check_default(object, call->arena);
+  findings_init(&findings, call->arena);
+  if (old)
+    set_stored_versions(json_need_object(call->arena, object, "status"), object, call->arena);
+  crd_check(object, old, &findings);
+  findings_init(&before, call->arena);
+  if (findings.errors && old && json_equal(json_get(object, "spec"), json_get(old, "spec")))
+    findings = before; // what is stored stays changeable in other parts
+  int rc = api_invalid_findings(call, own, api_meta_string(object, "name"), &findings);
+  if (rc)
+    return rc;
+  const struct kind_desc *kind = built_in(object);
+  size_t rules = crd_count_rules(object);
+  set_status(api, call, object);
+  if (kind && !kind->ours)
+    api_warn(call,
+             "this embedded API server has %s.%s built in: the schema of this definition is "
+             "not used",
+             kind->plural, kind->group);
+  if (kind)
+    return RC_OK;
+  warn_of_rules(call, object, rules);
+  set_rules_condition(object, rules, call);
+  if (str_eq_z(json_path_string(object, "spec.conversion.strategy"), "Webhook"))
+    api_warn(call, "this embedded API server calls no conversion webhooks");
+  add_finalizer(object, call->arena);
+  return RC_OK;
+}

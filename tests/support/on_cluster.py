@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end-to-end tests' home on a real Kubernetes API server: what serin.Up is on one machine. The cluster is that of
+tests/kubernetes/run (or one of its own, which a test may then break); in it a namespace, and `serin operator` and `serin proxy` as the
+service accounts of manifests/install, with a real Prometheus."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+import cluster as clusters
+from apiserver import die_with_parent
+from serin import BIN, NAMESPACE, Failure, World, check, environment_of, processes, wait_for
+
+KINDS = {"rollout": "/apis/serin.dev/v1alpha1", "deployment": "/apis/apps/v1", "virtualservice": "/apis/networking.istio.io/v1",
+         "destinationrule": "/apis/networking.istio.io/v1"}
+SYSTEM = f"{NAMESPACE}-system"
+PROMETHEUS = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+scrape_configs:
+- job_name: serin-proxy
+  static_configs: [{{targets: ['127.0.0.1:{admin}']}}]
+- job_name: serin-operator
+  static_configs: [{{targets: ['127.0.0.1:{operator}']}}]
+"""
+
+
+class OnCluster(World):
+    def __init__(self, *operator_options, images=None, prometheus="auto"):
+        check(prometheus == "auto", "only the real Prometheus")
+        self.operator_options = operator_options
+        self.data = pathlib.Path(tempfile.mkdtemp(prefix="serin-world-"))
+        self.here, self.cluster, self.supervisor = clusters.here(), None, None
+        self.processes, self.stopping, self.idle, self.over = {}, threading.Event(), threading.Event(), threading.Event()
+
+    def __enter__(self):
+        try:
+            self.cluster = self.here.__enter__()
+            self.ports = {name: clusters.free_port() for name in ("http", "admin", "operator", "prometheus")}
+            shutil.copy2(self.cluster.kubeconfig, self.data / "kubeconfig")
+            for name in (NAMESPACE, SYSTEM):
+                self.cluster.namespace(name)
+            self.begin()
+        except BaseException:
+            self.__exit__(True, None, None)
+            raise
+        return self
+
+    def begin(self):
+        (self.data / "prometheus.yml").write_text(PROMETHEUS.format(**self.ports))
+        address = f"http://127.0.0.1:{self.ports['prometheus']}"
+        self.ready_line = f"ready prometheus={address}"
+        operator, proxy = (self.account(name) for name in ("operator", "proxy"))
+        self.commands = {
+            "prometheus": ["prometheus", f"--config.file={self.data}/prometheus.yml", f"--storage.tsdb.path={self.data}/tsdb",
+                           f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}", "--log.level=warn"],
+            "proxy": [BIN, "proxy", "--kubeconfig", proxy, "--listen", f"127.0.0.1:{self.ports['http']}", "--admin", f"127.0.0.1:{self.ports['admin']}",
+                      "--workers", "2", "--name", "one", "--namespace", SYSTEM],
+            "operator": [BIN, "operator", "--kubeconfig", operator, "--namespace", NAMESPACE, "--lease-namespace", SYSTEM, "--prometheus", address,
+                         "--scrape-interval", "1s", "--metrics-port", str(self.ports["operator"]), *self.operator_options]}
+        for name in self.commands:
+            self.spawn(name)
+        # As a Deployment of each would: what ends is started again. The thread lives as long as they do: they die with it.
+        self.supervisor = threading.Thread(target=self.supervise)
+        self.supervisor.start()
+
+    def account(self, name):
+        """The kubeconfig of the service account that manifests/install has for it."""
+        self.cluster.copy_role(f"serin-{name}-leases", "serin-system", SYSTEM)
+        token = self.cluster.service_account("serin-system", f"serin-{name}")
+        return self.cluster.write_kubeconfig(f"{NAMESPACE}.{name}", {"token": token})
+
+    def spawn(self, name):
+        with open(self.data / f"{name}.log", "ab") as log:
+            self.processes[name] = subprocess.Popen([str(part) for part in self.commands[name]], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                    cwd=self.data, preexec_fn=die_with_parent)
+
+    def supervise(self):
+        while not self.stopping.wait(0.1):
+            for name in self.commands:
+                if self.processes[name].poll() is not None and not self.stopping.is_set():
+                    self.spawn(name)
+            server = self.cluster.processes.get("kube-apiserver")
+            if server and server.poll() is not None:
+                self.cluster.start_server(wait=False)
+        self.idle.set()
+        self.over.wait() # what this thread started would die with it
+
+    def component(self, name):
+        """The pid of a component, or None. The API server only where it is ours to kill."""
+        process = self.cluster.processes.get("kube-apiserver") if name == "apiserver" else self.processes.get(name)
+        return process.pid if process and process.poll() is None else None
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            self.show_logs()
+        try:
+            if self.cluster:
+                self.leave()
+        finally:
+            self.stopping.set()
+            if self.supervisor:
+                self.idle.wait(60)
+            codes = {name: self.end(name) for name in list(self.processes)}
+            self.over.set()
+            self.here.__exit__(kind, value, trace)
+            if not os.environ.get("SERIN_KEEP"):
+                shutil.rmtree(self.data, ignore_errors=True)
+        if not kind:
+            check(not any(code for name, code in codes.items() if name != "prometheus"), f"the components ended with {codes}")
+
+    def leave(self):
+        """The Rollouts go while the operator lives (a finalizer puts their traffic back), the rest after them."""
+        path = f"{KINDS['rollout']}/namespaces/{NAMESPACE}/rollouts"
+        self.cluster.request("DELETE", path)
+        if self.processes:
+            wait_for("the Rollouts to go", lambda: not self.cluster.get(path).json["items"], 20)
+        for name in (NAMESPACE, SYSTEM):
+            self.cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+        wait_for("the pods to end", lambda: not self.pods(""), 40)
+
+    def end(self, name):
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return f"{name} did not stop"
+
+    def show_logs(self, lines=8):
+        for path in sorted(self.data.glob("*.log")):
+            print(f"# {path.name}:")
+            for line in path.read_text(errors="replace").splitlines()[-lines:]:
+                print(f"#   {line[:300]}")
+
+    def pods(self, app="research-agent"):
+        """{pid: VERSION} of the running workload processes."""
+        found = {}
+        for pid, (_, command) in processes().items():
+            environment = environment_of(pid)
+            if environment.get("SERIN_POD", "").startswith(f"{NAMESPACE}/{app}"):
+                found[pid] = environment.get("VERSION", "?")
+        return found
+
+    def get(self, kind, name, namespace=NAMESPACE):
+        if kind not in KINDS:
+            return super().get(kind, name, namespace)
+        reply = self.cluster.get(f"{KINDS[kind]}/namespaces/{namespace}/{kind}s/{name}")
+        if reply.status != 200:
+            raise Failure(f"{kind} {name}: {reply.status} {reply.text[:300]}")
+        return reply.json
