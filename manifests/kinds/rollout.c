@@ -148,6 +148,11 @@ static const struct field spec_fields[] = {
                   "rolled back by it."),
     F_ENUM(struct rollout_spec, on_new_revision, "onNewRevision", new_revision_values,
            .fallback = "supersede", .doc = "What a new version does to a running release."),
+    F_LIST(struct rollout_spec, notifications, "notifications", &rollout_notification_schema,
+           .merge_key = "name", F_RANGE(0, 8),
+           .doc =
+               "Who is told when it pauses, holds, stalls, is rolled back or promoted. Left out: "
+               "the operator's default, where it has one."),
     F_BOOL(struct rollout_spec, suspend, "suspend",
            .doc =
                "Nothing moves forward. Traffic is still taken from a failing or aborted canary."),

@@ -7,6 +7,7 @@
 #include "manifests/kinds/object_meta.h"
 #include "manifests/kinds/rollout_analysis.h"
 #include "manifests/kinds/rollout_traffic.h"
+#include "manifests/kinds/rollout_notification.h"
 #include "manifests/schema/kind.h"
 
 #define ROLLOUT_FINALIZER "serin.dev/traffic" // on a Rollout while a release may have moved traffic
@@ -90,6 +91,8 @@ struct rollout_spec {
   int64_t progress_deadline_ms;
   enum rollout_on_failure on_deadline;
   enum rollout_on_new_revision on_new_revision;
+  struct rollout_notification *notifications; // none: the operator's default, if it has one
+  size_t notifications_count;
   bool suspend;
 };
 
@@ -241,6 +244,17 @@ struct rollout_judge_status {
   int64_t error_since;                // Prometheus cannot be asked since; 0: it answers
 };
 
+struct rollout_notice { // something that people are to be told
+  int64_t number;       // counts notices of this Rollout; makes the delivery's id
+  enum rollout_event event;
+  int64_t at;
+  struct str release, version, stable_version; // version: of the canary, or of what serves now
+  struct str weight;                           // the canary's, in percent, when it happened
+  struct str reason, message, who;
+  struct rollout_metric_status *metrics;
+  size_t metrics_count;
+};
+
 struct rollout_status {
   enum rollout_phase phase;
   struct str reason, message;
@@ -265,6 +279,10 @@ struct rollout_status {
   size_t history_count;
   struct rollout_decision *decisions; // oldest first
   size_t decisions_count;
+  struct rollout_notice *notices; // not delivered yet, oldest first
+  size_t notices_count;
+  int64_t notice_number; // of the last notice
+  struct rollout_notice_last *last_notice;
   int64_t decision_number; // of the last decision
   int64_t revision;        // of the newest version
   int64_t release_number;  // of the last release

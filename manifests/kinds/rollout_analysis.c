@@ -193,13 +193,13 @@ static const struct field secret_ref_fields[] = {
     F_STRING(struct rollout_secret_ref, name, "name", .required = true, .not_empty = true,
              .doc = "Name of the Secret, in the same namespace."),
 };
-static const struct schema secret_ref_schema =
+const struct schema rollout_secret_ref_schema =
     SCHEMA("RolloutSecretRef", struct rollout_secret_ref, secret_ref_fields);
 
 static const struct field prometheus_fields[] = {
     F_STRING(struct rollout_prometheus, address, "address", F_RANGE(0, 2048),
              .doc = "http:// or https:// address. Left out: the operator's --prometheus."),
-    F_OPTIONAL(struct rollout_prometheus, secret_ref, "secretRef", &secret_ref_schema,
+    F_OPTIONAL(struct rollout_prometheus, secret_ref, "secretRef", &rollout_secret_ref_schema,
                .doc = "Credentials for that address: token (bearer), or username and password "
                       "(basic); ca.crt; tls.crt and tls.key. Read again when the Secret changes."),
     F_LIST(struct rollout_prometheus, headers, "headers", &header_schema, .merge_key = "name",

@@ -116,6 +116,7 @@ struct rollout_analysis {
   enum rollout_on_failure on_failure;
 };
 
+extern const struct schema rollout_secret_ref_schema;
 extern const struct schema rollout_analysis_schema;
 extern const struct schema rollout_metric_schema; // also of a MetricSet's metrics
 extern const struct enum_value rollout_failure_values[];

@@ -237,6 +237,32 @@ static const struct field judge_fields[] = {
 static const struct schema judge_schema =
     SCHEMA("RolloutJudgeStatus", struct rollout_judge_status, judge_fields);
 
+static const struct field notice_fields[] = {
+    F_INT(struct rollout_notice, number, "number", .required = true),
+    F_ENUM(struct rollout_notice, event, "event", rollout_event_values, .required = true),
+    F_MICRO_TIME(struct rollout_notice, at, "at"),
+    F_STRING(struct rollout_notice, release, "release"),
+    F_STRING(struct rollout_notice, version, "version"),
+    F_STRING(struct rollout_notice, stable_version, "stableVersion"),
+    F_STRING(struct rollout_notice, weight, "weight",
+             .doc = "The canary's, in percent, when it happened."),
+    F_STRING(struct rollout_notice, reason, "reason"),
+    F_STRING(struct rollout_notice, message, "message"),
+    F_STRING(struct rollout_notice, who, "who"),
+    F_LIST(struct rollout_notice, metrics, "metrics", &metric_schema, .merge_key = "name"),
+};
+static const struct schema notice_schema =
+    SCHEMA("RolloutNotice", struct rollout_notice, notice_fields);
+
+static const struct field last_notice_fields[] = {
+    F_ENUM(struct rollout_notice_last, event, "event", rollout_event_values),
+    F_STRING(struct rollout_notice_last, reason, "reason"),
+    F_STRING(struct rollout_notice_last, release, "release"),
+    F_MICRO_TIME(struct rollout_notice_last, at, "at"),
+};
+static const struct schema last_notice_schema =
+    SCHEMA("RolloutLastNotice", struct rollout_notice_last, last_notice_fields);
+
 static const struct field status_fields[] = {
     F_ENUM(struct rollout_status, phase, "phase", rollout_phase_values),
     F_STRING(struct rollout_status, reason, "reason"),
@@ -268,6 +294,10 @@ static const struct field status_fields[] = {
            .doc = "The last releases, newest first."),
     F_LIST(struct rollout_status, decisions, "decisions", &decision_schema,
            .doc = "The decision log, oldest first."),
+    F_LIST(struct rollout_status, notices, "notices", &notice_schema,
+           .doc = "What people are still to be told, oldest first."),
+    F_INT(struct rollout_status, notice_number, "noticeNumber"),
+    F_OPTIONAL(struct rollout_status, last_notice, "lastNotice", &last_notice_schema),
     F_INT(struct rollout_status, decision_number, "decisionNumber"),
     F_INT(struct rollout_status, revision, "revision"),
     F_INT(struct rollout_status, release_number, "releaseNumber"),

@@ -10,6 +10,9 @@ struct operator_command {
   struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
   struct str prometheus_secret, scrape_match, metrics_address;
   int64_t lease_ms, renew_deadline_ms, retry_ms;
+  struct str notify_secret, notify_form;
+  int64_t notify_give_up_ms;
+  bool notify_allow_http;
   int64_t scrape_ms, metrics_fd, metrics_port, prometheus_timeout_ms;
   bool leader_elect, prometheus_insecure;
 };
@@ -45,6 +48,14 @@ static const struct option_row rows[] = {
      "The IP address for that; in a pod its own, for probes and scrapes.", 0, 0},
     {"metrics-fd", 0, OPTION_INT, AT(metrics_fd), "N", "-1",
      "The same on an inherited listening socket.", -1, 1000000},
+    {"notify-secret", 0, OPTION_STRING, AT(notify_secret), "NAMESPACE/NAME", NULL,
+     "Secret (url, key, ca.crt) of the webhook for Rollouts without spec.notifications.", 0, 0},
+    {"notify-form", 0, OPTION_STRING, AT(notify_form), "FORM", "generic",
+     "What that webhook understands: generic, slack or teams.", 0, 0},
+    {"notify-allow-http", 0, OPTION_FLAG, AT(notify_allow_http), NULL, NULL,
+     "Its address may be http://.", 0, 0},
+    {"notify-give-up", 0, OPTION_DURATION, AT(notify_give_up_ms), "DURATION", "1h",
+     "A notification that nobody took for so long is dropped.", 0, 0},
     {"leader-elect", 0, OPTION_FLAG, AT(leader_elect), NULL, NULL,
      "Several operators: only the holder of the Lease serin-operator works.", 0, 0},
     {"lease-namespace", 0, OPTION_STRING, AT(lease_namespace), "NAME", "serin-system",
@@ -59,29 +70,46 @@ static const struct option_row rows[] = {
      0, 0},
 };
 
+// NAMESPACE/NAME, or nothing.
+static bool secret_of(const char *option, struct str given, struct str *ret_ns,
+                      struct str *ret_name) {
+  ptrdiff_t slash = str_find_char(given, '/');
+  if (!given.len)
+    return true;
+  if (slash <= 0 || (size_t)slash + 1 == given.len) {
+    fprintf(stderr, "serin operator: %s: expected NAMESPACE/NAME, found \"%.*s\"\n", option,
+            STR_ARG(given));
+    return false;
+  }
+  *ret_ns = str_slice(given, 0, (size_t)slash);
+  *ret_name = str_slice(given, (size_t)slash + 1, given.len);
+  return true;
+}
+
 // argv can be read by everybody on the machine: credentials do not go there.
 static bool prometheus_of(const struct operator_command *given, struct prometheus_default *ret) {
-  struct str secret = given->prometheus_secret;
-  ptrdiff_t slash = str_find_char(secret, '/');
   if (str_contains(given->prometheus, STR("://")) && str_find_char(given->prometheus, '@') >= 0) {
     fprintf(stderr, "serin operator: --prometheus: credentials belong into a Secret: "
                     "--prometheus-secret NAMESPACE/NAME\n");
     return false;
   }
-  if (secret.len && (slash <= 0 || (size_t)slash + 1 == secret.len)) {
-    fprintf(stderr,
-            "serin operator: --prometheus-secret: expected NAMESPACE/NAME, found \"%.*s\"\n",
-            STR_ARG(secret));
-    return false;
-  }
   *ret = (struct prometheus_default){.address = given->prometheus,
                                      .insecure_skip_verify = given->prometheus_insecure,
                                      .timeout_ms = given->prometheus_timeout_ms};
-  if (secret.len) {
-    ret->secret_ns = str_slice(secret, 0, (size_t)slash);
-    ret->secret_name = str_slice(secret, (size_t)slash + 1, secret.len);
-  }
-  return true;
+  return secret_of("--prometheus-secret", given->prometheus_secret, &ret->secret_ns,
+                   &ret->secret_name);
+}
+
+static bool notify_of(const struct operator_command *given, struct notify_default *ret) {
+  int form = enum_find(rollout_notification_forms, given->notify_form);
+  *ret = (struct notify_default){.form = (enum rollout_notification_form)form,
+                                 .allow_http = given->notify_allow_http};
+  if (!form)
+    fprintf(stderr,
+            "serin operator: --notify-form: expected generic, slack or teams, found \"%.*s\"\n",
+            STR_ARG(given->notify_form));
+  return form &&
+         secret_of("--notify-secret", given->notify_secret, &ret->secret_ns, &ret->secret_name);
 }
 
 static int run(const void *options, const struct str *arguments, size_t count) {
@@ -97,13 +125,16 @@ static int run(const void *options, const struct str *arguments, size_t count) {
   log_set_part("operator");
   log_set_level(level);
   struct prometheus_default prometheus;
-  if (!prometheus_of(given, &prometheus))
+  struct notify_default notify;
+  if (!prometheus_of(given, &prometheus) || !notify_of(given, &notify))
     return EXIT_USAGE;
   struct operator_options run_options = {.lookup = {.kubeconfig = given->kubeconfig.ptr,
                                                     .context = given->context.ptr,
                                                     .kube_api = given->kube_api.ptr},
                                          .ns = given->ns,
                                          .prometheus = prometheus,
+                                         .notify = notify,
+                                         .notify_give_up_ms = given->notify_give_up_ms,
                                          .scrape_match = given->scrape_match,
                                          .scrape_ms = given->scrape_ms,
                                          .leader_elect = given->leader_elect,

@@ -67,7 +67,7 @@ static struct release *release_new(struct controller *controller, struct str key
 void controller_finish(struct controller *controller) {
   if (!controller->closing || controller->open_watches || controller->alive_releases ||
       controller->open_handles || controller->election || controller->rounds ||
-      prometheus_secrets_open(controller->secrets))
+      controller->notifier || prometheus_secrets_open(controller->secrets))
     return;
   void (*closed)(void *) = controller->closed;
   void *data = controller->closed_data;
@@ -128,6 +128,8 @@ static void release_end(struct release *release) {
   if (release->gone)
     return;
   map_del(&release->controller->releases, release->key);
+  if (!release->controller->closing)
+    notifier_forget(release->controller->notifier, release->key);
   release->gone = true;
   claims_update(release, NULL);
   uv_timer_stop(&release->timer);
@@ -255,6 +257,8 @@ bool controller_is_leading(const struct controller *controller) {
 static void on_deposed(void *data) {
   struct controller *controller = data;
   controller->leading = false;
+  if (!controller->closing)
+    notifier_forget_all(controller->notifier);
   LOG(LOG_WARN, "no longer leading: somebody else decides now");
   struct map_iter it = map_begin(&controller->releases);
   while (map_each(&it)) {
@@ -286,6 +290,21 @@ static int start_election(struct controller *controller, struct err *err) {
 
 // --- opening and closing ---
 
+static void on_notices_settled(struct str key, void *data) {
+  struct controller *controller = data;
+  struct release *release = key.len ? controller_release(controller, key) : NULL;
+  if (release)
+    release_due(release, 0);
+  else if (!key.len)
+    wake_namespace(controller, STR(""));
+}
+
+static void on_notifier_closed(void *data) {
+  struct controller *controller = data;
+  controller->notifier = NULL;
+  controller_finish(controller);
+}
+
 int controller_open(const struct controller_options *options, struct controller **ret_controller,
                     struct err *err) {
   struct controller *controller = XNEW(struct controller);
@@ -301,6 +320,12 @@ int controller_open(const struct controller_options *options, struct controller 
   for (int i = 0; i < WATCH_COUNT; i++)
     controller->resources[i] = kube_resource_of(kinds[i], NULL);
   metric_query_open(controller);
+  controller->notifier =
+      notifier_new(&(struct notifier_options){.kube = options->kube,
+                                              .fallback = options->notify,
+                                              .give_up_ms = options->notify_give_up_ms,
+                                              .settled = on_notices_settled,
+                                              .data = controller});
   int rc = RC_OK;
   for (int i = 0; i < WATCH_COUNT && rc == RC_OK; i++)
     rc = open_watch(controller, (enum controller_watch)i, err);
@@ -354,4 +379,5 @@ void controller_close(struct controller *controller, void (*closed)(void *data),
   while (map_each(&it))
     release_end(it.value);
   metric_query_close(controller, on_judge_timer_closed);
+  notifier_close(controller->notifier, on_notifier_closed, controller);
 }

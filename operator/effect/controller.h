@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/base/buf.h"
+#include "operator/effect/notifier.h"
 #include "operator/effect/prometheus_source.h"
 
 struct controller;
@@ -15,6 +16,8 @@ struct controller_options {
   struct prometheus_default prometheus; // where a Rollout names none
   struct str scrape_match;              // matchers for `up`; empty: all targets
   int64_t scrape_ms; // the metrics' scrape interval: samples that new are left for the next look
+  struct notify_default notify;
+  int64_t notify_give_up_ms;
   bool leader_elect;
   struct str lease_namespace, identity;          // of the election
   int64_t lease_ms, renew_deadline_ms, retry_ms; // 0: as kube_lease.h says

@@ -119,7 +119,8 @@ struct controller {
   int open_handles;     // judge_timer
   struct round *rounds; // query rounds that run
   struct prometheus_secrets *secrets;
-  struct map servers; // source key -> struct prometheus_seen *
+  struct notifier *notifier; // NULL when it is closed
+  struct map servers;        // source key -> struct prometheus_seen *
   int64_t started_ms;
   struct controller_counters counters;
   void (*closed)(void *data);

@@ -264,6 +264,7 @@ void release_plan(struct release *release) {
     return;
   }
   metric_query_consider(release, snapshot.rollout);
+  notifier_sync(controller->notifier, release->key, snapshot.rollout);
   keep_plan(release, plan_rollout(&snapshot, &release->pass));
   if (release->pass_began_us / 1000 < release->not_before_ms && !is_urgent(&release->plan)) {
     release_due(release, release->not_before_ms - release->pass_began_us / 1000);

@@ -94,4 +94,7 @@ void controller_snapshot(const struct release *release, const struct json *rollo
   ret_input->rules = all_of(release, WATCH_RULES, arena, &ret_input->rules_count);
   ret_input->actions = all_of(release, WATCH_ACTIONS, arena, &ret_input->actions_count);
   add_proxies(controller, arena, ret_input);
+  ret_input->notify_default = notifier_has_default(controller->notifier);
+  ret_input->notices =
+      notifier_results(controller->notifier, release->key, arena, &ret_input->notices_count);
 }

@@ -94,6 +94,8 @@ static int start(struct process *process, const struct operator_options *options
                                           .prometheus = options->prometheus,
                                           .scrape_match = options->scrape_match,
                                           .scrape_ms = options->scrape_ms,
+                                          .notify = options->notify,
+                                          .notify_give_up_ms = options->notify_give_up_ms,
                                           .leader_elect = options->leader_elect,
                                           .lease_namespace = options->lease_namespace,
                                           .lease_ms = options->lease_ms,

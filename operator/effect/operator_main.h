@@ -5,6 +5,7 @@
 #include "manifests/base/err.h"
 #include "manifests/base/str.h"
 #include "manifests/source/kube_config.h"
+#include "operator/effect/notifier.h"
 #include "operator/effect/prometheus_source.h"
 
 struct operator_options {
@@ -13,6 +14,8 @@ struct operator_options {
   struct prometheus_default prometheus;
   struct str scrape_match;
   int64_t scrape_ms;
+  struct notify_default notify;
+  int64_t notify_give_up_ms;
   bool leader_elect;
   struct str lease_namespace;
   int64_t lease_ms, renew_deadline_ms, retry_ms;

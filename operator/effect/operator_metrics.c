@@ -127,6 +127,8 @@ void controller_metrics(const struct controller *controller, struct buf *out) {
   judgements(out, rows, count);
   results(out, rows, count);
   evidence_metrics(controller, out);
+  if (controller->notifier)
+    notifier_metrics(controller->notifier, out);
   own(controller, out);
   arena_dispose(&arena);
 }

@@ -136,5 +136,6 @@ void idle_run(struct pass *pass);
 void verbs_run(struct pass *pass);
 void delete_run(struct pass *pass);
 void conditions_run(struct pass *pass);
+void notice_run(struct pass *pass); // what people are to be told, into status (notice.c)
 void condition_set(struct pass *pass, const char *type, enum rollout_condition_status status,
                    const char *reason, struct str message);

@@ -265,6 +265,7 @@ static void conclude(struct pass *pass) {
     return;
   }
   conditions_run(pass);
+  notice_run(pass);
   pass->status->observed_generation = pass->snap->rollout->metadata.generation;
   bool wrote = write_status(pass);
   if (wrote || pass->snap->first_look)

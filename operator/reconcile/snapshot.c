@@ -194,6 +194,9 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                                     .proxies_count = input->proxies_count,
                                     .judgement = input->judgement,
                                     .foreign_manager = input->foreign_manager,
+                                    .notify_default = input->notify_default,
+                                    .notices = input->notices,
+                                    .notices_count = input->notices_count,
                                     .first_look = input->first_look,
                                     .just_started = input->just_started};
   add_routes(input, ret_snapshot);

@@ -40,6 +40,14 @@ struct route_object {
   const struct json *object; // NULL: absent
 };
 
+enum notice_outcome { NOTICE_DELIVERED, NOTICE_FAILING, NOTICE_DROPPED };
+
+struct notice_result { // what became of a notice of status
+  int64_t number;
+  enum notice_outcome outcome;
+  struct str message; // why not; empty when delivered
+};
+
 struct snapshot {
   int64_t now_ms;
   const struct json *rollout_json;
@@ -66,8 +74,11 @@ struct snapshot {
   struct judgement judgement;
   struct str
       foreign_manager; // field manager of the last write to the route that was not ours, when known
-  bool first_look;     // the first plan of this Rollout in this process
-  bool just_started;   // the process is so young that no judgement can be expected yet
+  bool notify_default; // the operator tells somebody of Rollouts that name nobody
+  const struct notice_result *notices;
+  size_t notices_count;
+  bool first_look;   // the first plan of this Rollout in this process
+  bool just_started; // the process is so young that no judgement can be expected yet
 };
 
 struct snapshot_input {
@@ -83,6 +94,9 @@ struct snapshot_input {
   size_t proxies_count;
   struct judgement judgement;
   struct str foreign_manager;
+  bool notify_default;
+  const struct notice_result *notices;
+  size_t notices_count;
   bool first_look, just_started;
 };
 

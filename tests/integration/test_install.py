@@ -35,7 +35,7 @@ def all_objects():
 def test_the_chart_was_not_changed_since():
     for folder in install.RENDERED:
         text = (install.INSTALL / folder / f"{folder}.yaml").read_text()
-        check(text.startswith(install.header()), f"manifests/install/{folder} is older than the chart: REFRESH=1 python3 {sys.argv[0]}")
+        check(text.startswith(install.header(folder)), f"manifests/install/{folder} is older than the chart: REFRESH=1 python3 {sys.argv[0]}")
 
 
 def test_helm_renders_the_same():

@@ -39,16 +39,17 @@ def template(tool, *arguments, namespace="serin-system", fail=True):
     return done.stdout if fail else done
 
 
-def digest():
-    """Of everything the rendered text depends on; the CRDs are compared on their own."""
+def digest(folder):
+    """Of everything in the chart that the folder's text depends on."""
     total = hashlib.sha256()
-    for path in sorted(path for path in CHART.rglob("*") if path.is_file() and "crds" not in path.relative_to(CHART).parts):
-        total.update(f"{path.relative_to(CHART)}\0".encode() + path.read_bytes() + b"\0")
+    names = ["Chart.yaml", "values.yaml", "templates/_helpers.tpl", *(f"templates/{name}.yaml" for name in RENDERED[folder][0])]
+    for name in names + (["files/rules.yaml"] if folder == "monitoring" else []):
+        total.update(f"{name}\0".encode() + (CHART / name).read_bytes() + b"\0")
     return total.hexdigest()[:16]
 
 
-def header():
-    return (f"# Generated from manifests/install/chart (sources {digest()}); do not edit:\n"
+def header(folder):
+    return (f"# Generated from manifests/install/chart (sources {digest(folder)}); do not edit:\n"
             "# REFRESH=1 python3 tests/integration/test_install.py\n")
 
 
@@ -58,7 +59,7 @@ def rendered(tool, folder):
     shows = [part for name in templates for part in ("-s", f"templates/{name}.yaml")]
     text = template(tool, *shows, *[part for value in values for part in ("--set", value)])
     lines = [line for line in text.splitlines() if not line.startswith("# Source: ")]
-    return header() + "\n".join(lines).strip("\n").removeprefix("---\n") + "\n"
+    return header(folder) + "\n".join(lines).strip("\n").removeprefix("---\n") + "\n"
 
 
 def objects(kubectl, text):

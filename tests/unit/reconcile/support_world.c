@@ -286,6 +286,9 @@ struct plan *world_plan(struct world *world, struct arena *arena) {
                                  .proxies = proxies(world, arena),
                                  .proxies_count = world->proxies,
                                  .judgement = judgement(world, arena),
+                                 .notify_default = world->notify_default,
+                                 .notices = &world->notice,
+                                 .notices_count = world->notice.number ? 1 : 0,
                                  .first_look = world->first_look,
                                  .just_started = world->just_started};
   snapshot_build(&input, arena, &snapshot);

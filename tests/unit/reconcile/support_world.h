@@ -38,7 +38,9 @@ struct world {
   struct json *shadow;   // another VirtualService; NULL: none
   bool no_judge;         // Prometheus has never answered
   bool first_look, just_started;
-  size_t events, writes; // created, and status writes
+  bool notify_default;
+  struct notice_result notice; // what became of that notice; number 0: nothing
+  size_t events, writes;       // created, and status writes
   struct str event_names[512];
   struct str last_event;
   bool gone; // the Rollout was deleted and its finalizer removed

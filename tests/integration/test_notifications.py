@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Notifications of `serin operator` to a real receiver that verifies signatures, is slow, away or refuses; docs/notifications.md."""
+import json
+import pathlib
+import sys
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import operator_world as support  # noqa: E402
+from receiver import Receiver, secret  # noqa: E402
+
+check, equal, wait_for = support.check, support.equal, support.wait_for
+
+PAUSED = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {}}]
+WATCHED = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "60s", "min": "1s"}}, {"setWeight": 100}, {"decommission": {}}]
+FAST = {"judge": {"type": "threshold", "failureLimit": 0, "minRequests": 10}}
+RECEIVER = Receiver()
+CONDITION = "NotificationsDelivered"
+TEAM = {"name": "team", "secretRef": {"name": "hook"}, "allowHTTP": True}
+DEAD = {"name": "dead", "url": "http://127.0.0.1:1/x", "allowHTTP": True, "secretRef": {"name": "hook"}}
+CHAT = {"name": "chat", "form": "slack", "on": ["promoted"], "secretRef": {"name": "hook"}, "allowHTTP": True}
+
+
+class Case(support.Case):
+    def __init__(self, env, ns, steps=PAUSED, to=None, has_secret=True, **analysis):
+        super().__init__(env, ns, steps, **analysis)
+        if has_secret:
+            self.make_secret()
+        self.rollout["spec"]["notifications"] = to or [TEAM]
+
+    def make_secret(self):
+        self.post(f"/api/v1/namespaces/{self.ns}/secrets", secret(self.ns, "hook", url=f"{RECEIVER.url}/{self.ns}", key=RECEIVER.key))
+
+    def calls(self, event=None):
+        return RECEIVER.of(self.ns, event)
+
+    def condition(self):
+        return next((c for c in self.status().get("conditions", []) if c["type"] == CONDITION), {})
+
+    def told(self, event, count=1, seconds=30):
+        wait_for(f"{count} x {event}", lambda: len([c for c in self.calls(event) if 200 <= c["answer"] < 300]) >= count, seconds)
+        return self.calls(event)
+
+
+CASES = {}
+
+
+def case_of(env, name):
+    """All releases run at once, each in its namespace; a test looks at its own."""
+    if not CASES:
+        RECEIVER.answers = {"slow": [-60] * 8, "again": [500, 503], "refused": [404], "moved": [307], "killed": [500] * 50}
+        for bad in ("numbers", "slow"):
+            env.world.errors[bad, "v2"] = 1.0
+            CASES[bad] = Case(env, bad, WATCHED, to=[TEAM, DEAD] if bad == "slow" else None, **FAST)
+        for other in ("again", "refused", "moved", "killed"):
+            CASES[other] = Case(env, other)
+        CASES["wanted"] = Case(env, "wanted", to=[{**TEAM, "name": "all"}, CHAT])
+        CASES["plain"] = Case(env, "plain", to=[{"name": "team", "secretRef": {"name": "hook"}}])
+        CASES["later"] = Case(env, "later", has_secret=False)
+        for case in CASES.values():
+            case.begin()
+    return CASES[name]
+
+
+def test_signed_with_the_numbers_and_once(env):
+    case = case_of(env, "numbers")
+    case.wait("RolledBack")
+    call = case.told("rolledBack")[0]
+    check(call["signed"], "the signature does not verify")
+    check(call["age"] < 300 and call["type"] == "application/json", call)
+    body = call["body"]
+    equal((body["namespace"], body["rollout"], body["event"], body["reason"]), ("numbers", "agent", "rolledBack", "AnalysisFailed"), "body")
+    equal((body["version"], body["stableVersion"], body["weight"]), ("v2", "v1", "10"), "versions and weight")
+    metric = body["metrics"][0]
+    equal((metric["name"], metric["verdict"]), ("error-rate", "fail"), "metric")
+    check(metric["requests"] > 0 and all("%" in metric[key] for key in ("canary", "stable", "limit")), metric)
+    equal(call["id"], body["id"], "id")
+    wait_for("status to be free of it", lambda: not case.status().get("notices"))
+    equal(case.condition()["status"], "True", "condition")
+    equal(len(case.calls()), len({c["id"] for c in case.calls()}), "every id was told once")
+
+
+def test_paused_and_promoted_and_only_what_is_wanted(env):
+    case = case_of(env, "wanted")
+    case.wait("Paused")
+    case.told("paused")
+    equal(case.act("promote"), "Done", "promote")
+    case.wait("Healthy")
+    calls = case.told("promoted", 2)
+    equal(sorted("blocks" in c["body"] for c in calls), [False, True], "one of them is for Slack")
+    equal(len({c["id"] for c in calls}), 1, "ids of one notice")
+    equal(len(case.calls("paused")), 1, "paused, to the other one only")
+
+
+def test_a_slow_or_absent_receiver_is_in_nobodys_way(env):
+    case = case_of(env, "slow")
+    case.wait("RolledBack")
+    equal(case.share("v2"), 0, "share of v2")
+    check(case.calls(), "it was not called at all")
+    check(all(c["answer"] < 0 for c in case.calls()), "the receiver was not slow")
+    wait_for("the condition", lambda: case.condition().get("status") == "False")
+    check("dead: it cannot be reached" in case.condition()["message"], case.condition())
+    check(any(reason == "NotificationFailed" for reason, _ in case.events()), case.events())
+    case.server.ok("DELETE", case.path)
+
+
+def test_500_is_tried_again(env):
+    case = case_of(env, "again")
+    calls = case.told("paused")
+    equal([c["answer"] for c in calls], [500, 503, 204], "answers")
+    equal(len({c["id"] for c in calls}), 1, "ids")
+
+
+def test_404_is_given_up(env):
+    case = case_of(env, "refused")
+    wait_for("the condition", lambda: case.condition().get("reason") == "GivenUp")
+    check("HTTP 404" in case.condition()["message"], case.condition())
+    equal(len(case.calls()), 1, "calls")
+    equal(case.act("abort"), "Done", "abort")
+    case.told("aborted")
+    wait_for("the condition", lambda: case.condition().get("status") == "True")
+
+
+def test_redirects_are_not_followed(env):
+    case = case_of(env, "moved")
+    wait_for("the condition", lambda: case.condition().get("reason") == "GivenUp")
+    check("redirects are not followed" in case.condition()["message"], case.condition())
+    check(not [c for c in RECEIVER.calls if c["path"] == "/elsewhere"], "it went elsewhere")
+
+
+def test_http_only_where_it_is_allowed(env):
+    case = case_of(env, "plain")
+    wait_for("the condition", lambda: "not encrypted" in case.condition().get("message", ""), 30)
+    equal(case.calls(), [], "calls")
+    case.server.ok("DELETE", case.path)
+    refused = {**case.rollout, "metadata": {"name": "other", "namespace": "plain"}, "spec": {**case.rollout["spec"], "notifications": [
+        {"name": "team", "url": "http://example.com/x", "secretRef": {"name": "hook"}}]}}
+    reply = case.server.request("POST", f"{support.SERIN}/namespaces/plain/rollouts", refused)
+    equal(reply.status, 422, "status")
+    check("allowHTTP" in reply.text, reply.text)
+
+
+def test_the_secret_may_come_later(env):
+    case = case_of(env, "later")
+    case.wait("Paused")
+    wait_for("the condition", lambda: "Secret later/hook: it does not exist" in case.condition().get("message", ""), 30)
+    case.make_secret()
+    case.told("paused")
+
+
+def test_a_killed_operator_tells_it_after_all(env):
+    case = case_of(env, "killed")
+    wait_for("a first try", lambda: case.calls("paused"))
+    env.operator.kill()
+    RECEIVER.answers.clear()
+    env.operator.start()
+    calls = case.told("paused")
+    equal(len({c["id"] for c in calls}), 1, "ids")
+    wait_for("status to be free of it", lambda: not case.status().get("notices"))
+
+
+def test_an_operators_default(env):
+    env.operator.stop()
+    env.operator.options = (*env.operator.options, "--notify-secret", "serin-system/default-hook", "--notify-allow-http")
+    env.server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "serin-system"}})
+    env.server.ok("POST", "/api/v1/namespaces/serin-system/secrets", secret("serin-system", "default-hook", url=f"{RECEIVER.url}/fallback", key=RECEIVER.key))
+    env.operator.start()
+    case = Case(env, "fallback")
+    del case.rollout["spec"]["notifications"]
+    case.begin()
+    check(case.told("paused")[0]["signed"], "the signature does not verify")
+
+
+def test_nothing_secret_is_written_anywhere(env):
+    seen = env.operator.text() + json.dumps([env.server.get(path).json for path in (
+        f"{support.SERIN}/rollouts", "/api/v1/events")])
+    check("msg=notified" in seen, "no notification is in the log")
+    for text in ("very-secret", RECEIVER.key.decode()):
+        check(text not in seen, f"{text} was written")
+    port = wait_for("the metrics port", env.operator.metrics_port)
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    for line in ('serin_operator_notifications_total{result="delivered"}', "serin_operator_notifications_waiting"):
+        check(line in text, f"{line} is not in the metrics")
+
+
+if __name__ == "__main__":
+    support.main(globals())
