@@ -109,11 +109,20 @@ static void fill_words(const struct rollout_status *before, const struct rollout
   }
 }
 
+static bool has_requests(const struct rollout_status *status) {
+  for (size_t i = 0; i < status->metrics_count; i++)
+    if (status->metrics[i].requests > 0)
+      return true;
+  return false;
+}
+
 static struct rollout_notice notice_of(struct pass *pass, enum rollout_event event) {
   const struct rollout_status *before = &pass->snap->rollout->status, *after = pass->status;
   const struct rollout_history *ended = new_history(before, after);
   const struct rollout_release *release = after->release ? after->release : before->release;
-  const struct rollout_status *measured = after->metrics_count ? after : before;
+  // Counts begin anew with each weight: right after a change the last ones say more.
+  const struct rollout_status *measured =
+      has_requests(after) || !before->metrics_count ? after : before;
   size_t metrics = measured->metrics_count;
   struct rollout_notice notice = {
       .number = ++pass->status->notice_number,
