@@ -7,6 +7,7 @@
 #include "manifests/source/kube_credentials.h"
 #include "manifests/source/kube_path.h"
 #include "manifests/source/kube_status.h"
+#include "manifests/source/list_stream.h"
 
 #include <uv.h>
 
@@ -28,6 +29,10 @@ struct kube_call {
   struct kube_op *op;
   kube_done_fn done;
   kube_chunk_fn chunk;
+  kube_item_fn each;
+  struct list_stream items; // of kube_list
+  struct arena item_arena;
+  struct err fault; // found in the items; the request is then canceled
   struct http_op http;
   struct credential_wait wait; // for the credentials
   uv_timer_t timer;            // the wait for a busy server
@@ -84,6 +89,8 @@ static void on_call_closed(uv_handle_t *handle) {
 static void call_free(struct kube_call *call) {
   arena_dispose(&call->arena);
   arena_dispose(&call->result_arena);
+  arena_dispose(&call->item_arena);
+  list_stream_dispose(&call->items);
   if (call->timer.loop)
     uv_close((uv_handle_t *)&call->timer, on_call_closed);
   else
@@ -99,6 +106,25 @@ static void on_http_chunk(struct http_op *http, int status, struct str bytes) {
   struct kube_call *call = container_of(http, struct kube_call, http);
   (void)status;
   call->chunk(call->op, bytes);
+}
+
+static int on_item(struct str text, void *data) {
+  struct kube_call *call = data;
+  struct json *item;
+  arena_reset(&call->item_arena);
+  int rc = json_parse(text, &call->item_arena, &item, &call->fault);
+  if (rc == RC_OK)
+    call->each(call->op, item, &call->item_arena);
+  return rc == RC_OK && call->canceled ? RC_CANCELED : rc;
+}
+
+static void on_list_chunk(struct http_op *http, int status, struct str bytes) {
+  struct kube_call *call = container_of(http, struct kube_call, http);
+  (void)status;
+  if (call->fault.rc || call->canceled)
+    return;
+  if (list_stream_feed(&call->items, bytes, &call->fault) != RC_OK)
+    http_cancel(http);
 }
 
 static int send_now(struct kube_call *call, struct err *err) {
@@ -121,6 +147,11 @@ static int send_now(struct kube_call *call, struct err *err) {
       .deadline_ms = asked->deadline_ms,
   };
   call->shown = kube_credentials_fill(client->credentials, &request);
+  if (call->each) { // silence ends it, not length
+    request.idle_ms = asked->deadline_ms > 0 ? asked->deadline_ms : HTTP_DEADLINE_MS;
+    list_stream_reset(&call->items);
+    return http_stream(client->http, &request, &call->http, on_list_chunk, on_http_done, err);
+  }
   if (!call->chunk)
     return http_start(client->http, &request, &call->http, on_http_done, err);
   request.idle_ms = call->idle_ms;
@@ -168,7 +199,7 @@ static void end(struct kube_call *call, struct kube_reply *reply, const struct e
 // Puts a page to what came before and asks for the next. *ret_more: the call goes on.
 static int next_page(struct kube_call *call, struct json *page, bool *ret_more, struct err *err) {
   struct str token = arena_str(&call->arena, json_path_string(page, "metadata.continue"));
-  if (!call->list) {
+  if (!call->list || call->each) {
     call->list = page;
   } else {
     const char *field = json_get(call->list, "rows") ? "rows" : "items"; // of a Table
@@ -191,7 +222,7 @@ static int next_page(struct kube_call *call, struct json *page, bool *ret_more, 
 // does.
 static bool start_over(struct kube_call *call, int rc) {
   bool expired = rc == RC_EXPIRED && call->list && !call->restarted;
-  bool too_large = rc == RC_LIMIT && call->page > PAGE_MIN;
+  bool too_large = rc == RC_LIMIT && call->page > PAGE_MIN && !call->each;
   if (call->request.verb != KUBE_LIST || call->is_raw || (!expired && !too_large))
     return false;
   if (expired)
@@ -200,6 +231,8 @@ static bool start_over(struct kube_call *call, int rc) {
     call->page = call->page / 4 < PAGE_MIN ? PAGE_MIN : call->page / 4;
   call->list = NULL;
   arena_reset(&call->result_arena);
+  if (call->each)
+    call->each(call->op, NULL, NULL);
   return send_page(call, STR_NULL, NULL) == RC_OK;
 }
 
@@ -253,7 +286,9 @@ static int read_reply(struct kube_call *call, const struct http_reply *http,
   bool is_ok = http->status >= 200 && http->status < 300;
   struct err parse_err = {0};
   int rc = RC_OK;
-  if (http->body.len && !(is_ok && call->chunk))
+  if (is_ok && call->each)
+    rc = list_stream_end(&call->items, &call->result_arena, &reply->object, &parse_err);
+  else if (http->body.len && !(is_ok && call->chunk))
     rc = json_parse(http->body, &call->result_arena, &reply->object, &parse_err);
   if (is_ok && rc && !call->is_raw) {
     *err = parse_err;
@@ -270,6 +305,8 @@ static void on_http_done(struct http_op *http, const struct http_reply *reply,
                          const struct err *err) {
   struct kube_call *call = container_of(http, struct kube_call, http);
   struct kube_reply answer = {0};
+  if (err && call->fault.rc)
+    err = &call->fault;
   if (err) {
     // A certificate of ours that the server does not take any more ends the connection.
     if (err->rc == RC_UNAVAILABLE || err->rc == RC_IO)
@@ -356,9 +393,7 @@ static int check_request(const struct kube_request *request, struct err *err) {
   return RC_OK;
 }
 
-int kube_start(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
-               kube_done_fn done, struct err *err) {
-  struct kube_call *call = call_new(client, op, done);
+static int start(struct kube_call *call, const struct kube_request *request, struct err *err) {
   copy_request(call, request);
   int rc = check_request(&call->request, err);
   if (rc)
@@ -373,10 +408,24 @@ int kube_start(struct kube_client *client, const struct kube_request *request, s
   copy->ns = copy->name = STR_NULL; // they are in the path
   if (copy->verb == KUBE_LIST)
     return launch(call, send_page(call, STR_NULL, err));
-  struct str query = kube_path_query(&call->arena, copy, client->user_agent, 0, STR_NULL);
+  struct str query = kube_path_query(&call->arena, copy, call->client->user_agent, 0, STR_NULL);
   return launch(
       call,
       ask(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)), err));
+}
+
+int kube_start(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
+               kube_done_fn done, struct err *err) {
+  return start(call_new(client, op, done), request, err);
+}
+
+int kube_list(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
+              kube_item_fn each, kube_done_fn done, struct err *err) {
+  BUG_ON(request->verb != KUBE_LIST);
+  struct kube_call *call = call_new(client, op, done);
+  call->each = each;
+  list_stream_init(&call->items, on_item, call);
+  return start(call, request, err);
 }
 
 int kube_start_raw(struct kube_client *client, struct str path, int64_t deadline_ms,

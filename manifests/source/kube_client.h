@@ -67,6 +67,9 @@ struct kube_op {
 // Exactly once, from the loop, never from inside a function of this file.
 typedef void (*kube_done_fn)(struct kube_op *op, const struct kube_reply *reply);
 typedef void (*kube_chunk_fn)(struct kube_op *op, struct str bytes);
+// An item of a list, in an arena that is emptied after the call. NULL: the list starts over, what
+// came before does not count. From inside the operation may be canceled.
+typedef void (*kube_item_fn)(struct kube_op *op, struct json *item, struct arena *arena);
 
 // Both arguments must outlive the client. user_agent: "serin-operator" and the like; also the field
 // manager's name where a request names none and the server wants one. Credentials that the server
@@ -89,6 +92,10 @@ const struct kube_config *kube_client_config(const struct kube_client *client);
 // says the rest.
 int kube_start(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
                kube_done_fn done, struct err *err);
+// KUBE_LIST of any length: items are handed out one by one as they come, so that neither the text
+// nor the tree of the list is held. The reply's object is the last page without its items.
+int kube_list(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
+              kube_item_fn each, kube_done_fn done, struct err *err);
 // A GET of any path ("/version", "/openapi/v3"), whole.
 int kube_start_raw(struct kube_client *client, struct str path, int64_t deadline_ms,
                    struct kube_op *op, kube_done_fn done, struct err *err);

@@ -29,12 +29,13 @@ struct kube_watch {
   struct arena arena; // of the options' strings
   enum watch_state state;
   struct kube_op op;
-  uv_timer_t retry;
+  uv_timer_t retry, cool; // cool: drops the trees of packed objects
+  int timers;             // open ones
   struct watch_cache cache;
   struct watch_lines lines;
   struct arena scratch; // one event
   struct buf revision;
-  bool needs_list, synced, served, told_absent, closing, timer_open;
+  bool needs_list, synced, served, told_absent, closing;
   bool batch_changed; // since the last `changed`
   unsigned failures;  // in a row
   int64_t heard_ms;   // steady clock; 0: never
@@ -138,28 +139,28 @@ static void drop_unseen(struct kube_watch *watch) {
   }
 }
 
-static void apply_list(struct kube_watch *watch, const struct kube_reply *reply) {
+static void unsee_all(struct kube_watch *watch) {
   struct map_iter it = map_begin(&watch->cache.entries);
   while (map_each(&it))
     ((struct watch_entry *)it.value)->seen = false;
-  JSON_EACH(item, json_get(reply->object, "items")) {
-    if (watch->closing)
-      return;
-    if (!kube_name(item).len)
-      continue;
-    prepare(watch, reply->arena, item);
-    struct watch_change change = watch_cache_put(&watch->cache, item);
-    emit(watch, &change);
+}
+
+static void on_list_item(struct kube_op *op, struct json *item, struct arena *arena) {
+  struct kube_watch *watch = container_of(op, struct kube_watch, op);
+  if (!item) {
+    unsee_all(watch); // the list starts over
+    return;
   }
-  drop_unseen(watch);
-  set_revision(watch, kube_revision(reply->object));
+  if (watch->closing || !kube_name(item).len)
+    return;
+  prepare(watch, arena, item);
+  struct watch_change change = watch_cache_put(&watch->cache, item);
+  emit(watch, &change);
 }
 
 static void list_absent(struct kube_watch *watch, const struct kube_reply *reply) {
   watch->served = false;
-  struct map_iter it = map_begin(&watch->cache.entries);
-  while (map_each(&it))
-    ((struct watch_entry *)it.value)->seen = false;
+  unsee_all(watch);
   drop_unseen(watch);
   if (!watch->told_absent && watch->options.error && !watch->closing)
     watch->options.error(watch, reply->err, watch->options.data);
@@ -193,7 +194,8 @@ static void on_list(struct kube_op *op, const struct kube_reply *reply) {
   watch->needs_list = false;
   watch->failures = 0;
   watch->heard_ms = clock_mono_ms();
-  apply_list(watch, reply);
+  drop_unseen(watch);
+  set_revision(watch, kube_revision(reply->object));
   become_synced(watch);
   end_batch(watch);
   if (!watch->closing)
@@ -291,8 +293,10 @@ static int start_stream(struct kube_watch *watch, struct err *err) {
 
 static int start_next(struct kube_watch *watch, struct err *err) {
   watch->state = watch->needs_list ? WATCH_LISTING : WATCH_STREAMING;
-  if (watch->needs_list)
-    return kube_start(watch->client, &watch->request, &watch->op, on_list, err);
+  if (watch->needs_list) {
+    unsee_all(watch);
+    return kube_list(watch->client, &watch->request, &watch->op, on_list_item, on_list, err);
+  }
   return start_stream(watch, err);
 }
 
@@ -318,6 +322,7 @@ int kube_watch_open(struct kube_client *client, const struct kube_watch_options 
       .field_selector = arena_str(&watch->arena, options->field_selector),
   };
   watch->needs_list = watch->served = true;
+  watch->cache.packed = options->packed;
   watch_lines_init(&watch->lines);
   buf_init(&watch->revision, 1024);
   rng_init(&watch->rng, uv_hrtime() ^ (uint64_t)(uintptr_t)watch);
@@ -328,13 +333,15 @@ int kube_watch_open(struct kube_client *client, const struct kube_watch_options 
     return rc;
   }
   uv_timer_init(http_client_loop(kube_client_http(client)), &watch->retry);
-  watch->timer_open = true;
+  uv_timer_init(http_client_loop(kube_client_http(client)), &watch->cool);
+  watch->timers = 2;
+  watch->retry.data = watch->cool.data = watch;
   *ret_watch = watch;
   return RC_OK;
 }
 
 static void maybe_free(struct kube_watch *watch) {
-  if (watch->timer_open || kube_is_running(&watch->op))
+  if (watch->timers > 0 || kube_is_running(&watch->op))
     return;
   watch_cache_dispose(&watch->cache);
   watch_lines_dispose(&watch->lines);
@@ -349,8 +356,8 @@ static void maybe_free(struct kube_watch *watch) {
 }
 
 static void on_timer_closed(uv_handle_t *handle) {
-  struct kube_watch *watch = container_of(handle, struct kube_watch, retry);
-  watch->timer_open = false;
+  struct kube_watch *watch = handle->data;
+  watch->timers--;
   maybe_free(watch);
 }
 
@@ -362,6 +369,7 @@ void kube_watch_close(struct kube_watch *watch, void (*closed)(void *data), void
   watch->closed_data = data;
   kube_cancel(&watch->op);
   uv_close((uv_handle_t *)&watch->retry, on_timer_closed);
+  uv_close((uv_handle_t *)&watch->cool, on_timer_closed);
 }
 
 // ---- reading ----
@@ -390,9 +398,23 @@ size_t kube_watch_count(const struct kube_watch *watch) {
   return map_count(&watch->cache.entries);
 }
 
+static void on_cool(uv_timer_t *timer) {
+  struct kube_watch *watch = timer->data;
+  watch_cache_cool(&watch->cache);
+}
+
+// Reading makes a tree of a packed object, which is no change of the watch for who reads.
+static const struct json *tree_of(const struct kube_watch *watch, struct watch_entry *entry) {
+  struct kube_watch *own = (struct kube_watch *)(uintptr_t)watch;
+  if (!entry)
+    return NULL;
+  if (own->cache.packed && !own->cache.warm && !own->closing)
+    uv_timer_start(&own->cool, on_cool, 0, 0);
+  return watch_cache_tree(&own->cache, entry);
+}
+
 const struct json *kube_watch_get_key(const struct kube_watch *watch, struct str key) {
-  const struct watch_entry *entry = watch_cache_get(&watch->cache, key);
-  return entry ? entry->object : NULL;
+  return tree_of(watch, watch_cache_get(&watch->cache, key));
 }
 
 const struct json *kube_watch_get(const struct kube_watch *watch, struct str ns, struct str name) {
@@ -406,14 +428,16 @@ const struct json *kube_watch_get(const struct kube_watch *watch, struct str ns,
 }
 
 struct kube_watch_iter kube_watch_begin(const struct kube_watch *watch) {
-  return (struct kube_watch_iter){.next = watch->cache.entries.head};
+  return (struct kube_watch_iter){.next = watch->cache.entries.head, .watch = watch};
 }
 
 bool kube_watch_each(struct kube_watch_iter *iter) {
   struct map_iter it = {.next = iter->next};
   if (!map_each(&it))
     return false;
-  const struct watch_entry *entry = it.value;
-  *iter = (struct kube_watch_iter){entry->key, entry->object, it.next};
+  struct watch_entry *entry = it.value;
+  iter->key = entry->key;
+  iter->object = tree_of(iter->watch, entry);
+  iter->next = it.next;
   return true;
 }

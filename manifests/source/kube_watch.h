@@ -27,7 +27,10 @@ struct kube_watch_options {
   const struct kube_resource *resource; // must outlive the watch
   struct str ns;                        // empty: all namespaces
   struct str label_selector, field_selector;
-  kube_trim_fn trim;   // may be NULL; managedFields are always dropped
+  kube_trim_fn trim; // may be NULL; managedFields are always dropped
+  // Objects are kept as text, which takes a fraction of a tree's memory. A tree is made when one is
+  // asked for, and lives until the caller returns to the loop: copy what is kept longer.
+  bool packed;
   kube_event_fn event; // may be NULL
   kube_watch_fn
       synced; // after the first complete list (all its ADDED came before); once; may be NULL
@@ -66,6 +69,7 @@ struct kube_watch_iter {
   struct str key;
   const struct json *object;
   void *next; // private
+  const struct kube_watch *watch;
 };
 struct kube_watch_iter kube_watch_begin(const struct kube_watch *watch);
 bool kube_watch_each(struct kube_watch_iter *iter);

@@ -14,6 +14,8 @@
 #include "manifests/source/kube_resource.h"
 #include "operator/effect/controller_parts.h"
 
+#define WAKES_PER_MS 4 // so that a start with thousands of releases leaves room for all else
+
 bool controller_is_synced(const struct controller *controller) {
   for (int i = 0; i < WATCH_COUNT; i++)
     if (!controller->watches[i] || !kube_watch_is_synced(controller->watches[i]))
@@ -72,13 +74,11 @@ void controller_finish(struct controller *controller) {
   void (*closed)(void *) = controller->closed;
   void *data = controller->closed_data;
   struct map_iter it = map_begin(&controller->proxies);
-  while (map_each(&it)) {
-    struct proxy_seen *seen = it.value;
-    xfree((void *)(uintptr_t)seen->renewed.ptr);
-    xfree(seen);
-  }
+  while (map_each(&it))
+    controller_free_proxy(it.value);
   map_dispose(&controller->proxies);
   map_dispose(&controller->claims);
+  index_dispose(controller);
   it = map_begin(&controller->servers);
   while (map_each(&it))
     xfree(it.value);
@@ -104,6 +104,7 @@ static void release_free(uv_handle_t *handle) {
   free_str(&release->key);
   free_str(&release->ns);
   free_str(&release->name);
+  release_forget_facts(release);
   free_str(&release->awaited_revision);
   for (size_t i = 0; i < ROUTER_REFS_MAX; i++) {
     free_str(&release->awaited_routes[i].name);
@@ -130,6 +131,7 @@ static void release_end(struct release *release) {
   map_del(&release->controller->releases, release->key);
   if (!release->controller->closing)
     notifier_forget(release->controller->notifier, release->key);
+  index_forget_rollout(release);
   release->gone = true;
   claims_update(release, NULL);
   uv_timer_stop(&release->timer);
@@ -138,13 +140,11 @@ static void release_end(struct release *release) {
 
 // --- events: every one becomes keys; nothing else of it survives ---
 
-static void wake_namespace(struct controller *controller, struct str ns) {
+void controller_wake_all(struct controller *controller) {
+  int64_t count = 0;
   struct map_iter it = map_begin(&controller->releases);
-  while (map_each(&it)) {
-    struct release *release = it.value;
-    if (str_is_empty(ns) || str_eq(release->ns, ns))
-      release_due(release, 0);
-  }
+  while (map_each(&it))
+    release_due(it.value, count++ / WAKES_PER_MS);
 }
 
 static void on_rollout(struct kube_watch *watch, enum kube_event event, struct str key,
@@ -160,37 +160,34 @@ static void on_rollout(struct kube_watch *watch, enum kube_event event, struct s
   if (!release)
     release = release_new(controller, key, object);
   claims_update(release, object);
+  index_rollout(release, object);
+  release_take_facts(release, object);
   release_due(release, 0);
+}
+
+static enum controller_watch which_of(const struct controller *controller,
+                                      const struct kube_watch *watch) {
+  return (enum controller_watch)(kube_watch_resource(watch) - controller->resources);
 }
 
 static void on_object(struct kube_watch *watch, enum kube_event event, struct str key,
                       const struct json *object, const struct json *old, void *data) {
-  (void)watch, (void)event, (void)key, (void)old;
-  wake_namespace(data, kube_namespace(object));
+  (void)old;
+  index_object(data, which_of(data, watch), event, key, object);
 }
 
 static void on_route(struct kube_watch *watch, enum kube_event event, struct str key,
                      const struct json *object, const struct json *old, void *data) {
-  (void)key;
   struct controller *controller = data;
-  enum controller_watch which = WATCH_VIRTUAL_SERVICES;
-  while (controller->watches[which] != watch)
-    which++;
   if (event == KUBE_MODIFIED && !json_equal(json_get(object, "spec"), json_get(old, "spec")))
-    claims_rewritten(controller, which, object);
-  wake_namespace(controller, kube_namespace(object));
+    claims_rewritten(controller, which_of(controller, watch), object);
+  on_object(watch, event, key, object, old, data);
 }
 
 static void on_lease(struct kube_watch *watch, enum kube_event event, struct str key,
                      const struct json *object, const struct json *old, void *data) {
-  (void)watch;
+  (void)watch, (void)old;
   controller_saw_lease(data, event, key, object);
-  const char *serving = "serin.dev/serving";
-  // Each proxy renews every few seconds; only what it serves matters.
-  if (event != KUBE_MODIFIED ||
-      !json_equal(json_get(json_path(object, "metadata.annotations"), serving),
-                  json_get(json_path(old, "metadata.annotations"), serving)))
-    wake_namespace(data, STR(""));
 }
 
 static void on_synced(struct kube_watch *watch, void *data) {
@@ -200,7 +197,7 @@ static void on_synced(struct kube_watch *watch, void *data) {
     return;
   LOG(LOG_INFO, "all kinds are synced",
       LOG_I("rollouts", (int64_t)map_count(&controller->releases)));
-  wake_namespace(controller, STR(""));
+  controller_wake_all(controller);
 }
 
 static void on_watch_error(struct kube_watch *watch, const struct err *err, void *data) {
@@ -221,10 +218,20 @@ static const kube_event_fn handlers[WATCH_COUNT] = {[WATCH_ROLLOUTS] = on_rollou
                                                     [WATCH_SETS] = on_object,
                                                     [WATCH_LEASES] = on_lease};
 
+// What no plan reads, and is as large as the object itself. (managedFields go anyway.)
+static void drop_unused(struct json *object, void *data) {
+  (void)data;
+  struct json *annotations = json_get(json_get(object, "metadata"), "annotations");
+  if (annotations)
+    json_remove(annotations, STR("kubectl.kubernetes.io/last-applied-configuration"));
+}
+
 static int open_watch(struct controller *controller, enum controller_watch which, struct err *err) {
   struct kube_watch_options options = {.resource = &controller->resources[which],
                                        .ns = controller->options.ns,
                                        .event = handlers[which],
+                                       .trim = drop_unused,
+                                       .packed = true,
                                        .synced = on_synced,
                                        .error = on_watch_error,
                                        .data = controller};
@@ -244,7 +251,7 @@ static void on_leading(void *data) {
   struct controller *controller = data;
   controller->leading = true;
   LOG(LOG_INFO, "leading");
-  wake_namespace(controller, STR(""));
+  controller_wake_all(controller);
 }
 
 bool controller_is_leading(const struct controller *controller) {
@@ -296,7 +303,7 @@ static void on_notices_settled(struct str key, void *data) {
   if (release)
     release_due(release, 0);
   else if (!key.len)
-    wake_namespace(controller, STR(""));
+    controller_wake_all(controller);
 }
 
 static void on_notifier_closed(void *data) {

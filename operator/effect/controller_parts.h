@@ -10,6 +10,7 @@
 #include "manifests/source/kube_watch.h"
 #include "operator/effect/controller.h"
 #include "operator/reconcile/claims.h"
+#include "operator/effect/reference.h"
 #include "operator/reconcile/plan.h"
 
 #include <uv.h>
@@ -40,14 +41,24 @@ struct awaited { // what our last write of an object made of it
   struct str name, revision;
 };
 
+struct release_facts { // of its status, for /metrics
+  enum rollout_phase phase;
+  bool has_asked, has_observed;
+  double asked, observed;    // the canary's weight in percent
+  int64_t judged_at_ms;      // 0: nothing is judged
+  struct str result, reason; // of the last release; own copies
+};
+
 // One Rollout as this process knows it. It exists as long as the Rollout does, and a little longer
 // while something runs.
 struct release {
   struct controller *controller;
-  struct str key, ns, name; // own copies
-  uv_timer_t timer;         // when it is planned next
-  bool gone;                // the Rollout was deleted: freed when nothing runs
-  bool closed;              // the timer's memory is free
+  struct str key, ns, name;       // own copies
+  uv_timer_t timer;               // when it is planned next
+  struct term_list names, routes; // what it is about (release_index.c)
+  struct release_facts facts;
+  bool gone;   // the Rollout was deleted: freed when nothing runs
+  bool closed; // the timer's memory is free
   // One pass: a plan that is carried out, action by action.
   struct arena pass;
   struct plan plan;
@@ -67,12 +78,11 @@ struct release {
   struct str claims[CLAIMS_MAX];
   size_t claims_count;
   // The last judgement (metric_query.c).
-  struct assessment assessment;
-  bool has_assessment;
-  struct str release_id; // which release it is about
-  bool asking;           // a query round runs
-  bool has_history;      // stable's hour before the release was asked for
-  int64_t next_query_ms; // steady clock
+  struct assessment *assessment; // NULL: there is none
+  struct str release_id;         // which release it is about
+  bool asking;                   // a query round runs
+  bool has_history;              // stable's hour before the release was asked for
+  int64_t next_query_ms;         // steady clock
   struct arena verdict_arena;
   struct verdict *verdict;
   struct judgement judgement;
@@ -87,6 +97,18 @@ struct round; // query_round.c
 struct proxy_seen { // a proxy's Lease, by our own clock
   struct str renewed;
   int64_t seen_ms;
+  struct arena arena;
+  const struct json *serving; // what it says it serves; NULL: nothing
+};
+
+struct object_index { // the objects of one watch
+  struct map by_key;
+  struct term_index terms;
+};
+
+struct object_selection { // in an arena
+  const struct json **items;
+  size_t count, capacity;
 };
 
 struct prometheus_seen { // what was learned of one Prometheus
@@ -109,10 +131,13 @@ struct controller {
   int open_watches;
   struct kube_election *election;
   bool leading, closing;
-  struct map releases; // key -> struct release *
-  struct map proxies;  // key -> struct proxy_seen *
-  struct map claims;   // key of an object -> struct claim *
-  int alive_releases;  // structs not yet freed
+  struct map releases;         // key -> struct release *
+  struct map proxies;          // key -> struct proxy_seen *
+  struct map claims;           // key of an object -> struct claim *
+  struct term_index interests; // what releases are about -> struct release *
+  struct object_index objects[WATCH_COUNT];
+  uint64_t selections;
+  int alive_releases; // structs not yet freed
   int running_passes;
   struct rng rng;
   uv_timer_t judge_timer;
@@ -135,9 +160,28 @@ void controller_maybe_resign(struct controller *controller); // while closing
 struct release *controller_release(const struct controller *controller, struct str key);
 // Plans the release after delay_ms, or sooner when it is due sooner.
 void release_due(struct release *release, int64_t delay_ms);
+// Soon, but not all in one turn of the loop.
+void controller_wake_all(struct controller *controller);
 void release_settle(struct release *release); // frees a release that is gone and idle
 void controller_finish(
     struct controller *controller); // ends the closing when nothing runs any more
+
+// release_index.c
+void index_rollout(struct release *release, const struct json *rollout);
+void index_forget_rollout(struct release *release);
+// Keeps the table and wakes whom the object is about, before or after the event.
+void index_object(struct controller *controller, enum controller_watch which, enum kube_event event,
+                  struct str key, const struct json *object);
+// Wakes who names it.
+void index_wake_named(struct controller *controller, struct str ns, struct str name);
+// The objects of a watch that the release is about, and a few more now and then.
+struct object_selection index_select(const struct release *release, enum controller_watch which,
+                                     struct arena *arena);
+void index_dispose(struct controller *controller);
+
+// release_facts.c
+void release_take_facts(struct release *release, const struct json *rollout);
+void release_forget_facts(struct release *release);
 
 // controller_pass.c
 void release_plan(struct release *release);
@@ -153,7 +197,8 @@ const struct json *const *claims_rivals(const struct release *release, struct ar
 // controller_snapshot.c: the input of one plan. Proxies and arrays are in `arena`.
 void controller_snapshot(const struct release *release, const struct json *rollout,
                          struct arena *arena, struct snapshot_input *ret_input);
-// A Lease came, changed or went.
+void controller_free_proxy(struct proxy_seen *seen);
+// A Lease came, changed or went. Wakes whose routes a proxy has taken up.
 void controller_saw_lease(struct controller *controller, enum kube_event event, struct str key,
                           const struct json *lease);
 

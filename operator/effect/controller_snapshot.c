@@ -5,37 +5,78 @@
 
 #define LEASE_DEFAULT_S 10
 
+// What a proxy says it serves: JSON text in an annotation.
+static void read_serving(const struct json *lease, struct arena *arena,
+                         const struct json **ret_serving) {
+  struct str text = json_get_string(json_path(lease, "metadata.annotations"), "serin.dev/serving");
+  struct json *serving = NULL;
+  if (text.len == 0 || json_parse(text, arena, &serving, NULL) != RC_OK ||
+      !json_is(serving, JSON_OBJECT))
+    serving = NULL;
+  *ret_serving = serving;
+}
+
+// "VirtualService/<ns>/<name>"
+static void wake_served(struct controller *controller, struct str object) {
+  struct str kind, ns;
+  if (str_next(&object, '/', &kind) && str_next(&object, '/', &ns))
+    index_wake_named(controller, ns, object);
+}
+
+static void wake_differences(struct controller *controller, const struct json *now,
+                             const struct json *before) {
+  JSON_EACH(item, now) {
+    if (!json_equal(item, json_get_s(before, item->key)))
+      wake_served(controller, item->key);
+  }
+  JSON_EACH(item, before) {
+    if (!json_get_s(now, item->key))
+      wake_served(controller, item->key);
+  }
+}
+
+static void lease_went(struct controller *controller, struct str key, struct proxy_seen *seen) {
+  if (!seen)
+    return;
+  map_del(&controller->proxies, key);
+  wake_differences(controller, NULL, seen->serving);
+  controller_free_proxy(seen);
+}
+
 void controller_saw_lease(struct controller *controller, enum kube_event event, struct str key,
                           const struct json *lease) {
   struct proxy_seen *seen = map_get(&controller->proxies, key);
   struct str renewed = json_path_string(lease, "spec.renewTime");
+  struct arena arena = {0};
+  const struct json *serving;
   if (event == KUBE_DELETED) {
-    map_del(&controller->proxies, key);
-    if (seen)
-      xfree((void *)(uintptr_t)seen->renewed.ptr);
-    xfree(seen);
+    lease_went(controller, key, seen);
     return;
   }
-  if (seen && str_eq(seen->renewed, renewed))
-    return;
-  if (!seen) {
+  bool is_new = !seen;
+  if (is_new) {
     seen = XNEW(struct proxy_seen);
     map_put(&controller->proxies, key, seen);
   }
+  read_serving(lease, &arena, &serving);
+  if (is_new) // a proxy more: whatever it does not serve yet is waited for
+    controller_wake_all(controller);
+  else
+    wake_differences(controller, serving, seen->serving);
+  arena_dispose(&seen->arena);
+  seen->arena = arena;
+  seen->serving = serving;
+  if (str_eq(seen->renewed, renewed))
+    return;
   xfree((void *)(uintptr_t)seen->renewed.ptr);
   seen->renewed = (struct str){xmemdup(renewed.ptr, renewed.len), renewed.len};
   seen->seen_ms = clock_mono_ms(); // the stamp in the Lease is another machine's clock
 }
 
-// What a proxy says it serves: JSON text in an annotation.
-static const struct json *serving_of(const struct json *lease, struct arena *arena) {
-  struct str text = json_get_string(json_path(lease, "metadata.annotations"), "serin.dev/serving");
-  struct json *serving = NULL;
-  struct err err;
-  if (text.len == 0 || json_parse(text, arena, &serving, &err) != RC_OK ||
-      !json_is(serving, JSON_OBJECT))
-    return NULL;
-  return serving;
+void controller_free_proxy(struct proxy_seen *seen) {
+  xfree((void *)(uintptr_t)seen->renewed.ptr);
+  arena_dispose(&seen->arena);
+  xfree(seen);
 }
 
 static void add_proxies(const struct controller *controller, struct arena *arena,
@@ -49,25 +90,17 @@ static void add_proxies(const struct controller *controller, struct arena *arena
     int64_t lease_ms =
         json_int(json_path(it.object, "spec.leaseDurationSeconds"), LEASE_DEFAULT_S) * 1000;
     if (seen && now_ms - seen->seen_ms <= lease_ms)
-      proxies[input->proxies_count++] =
-          (struct proxy){kube_name(it.object), serving_of(it.object, arena)};
+      proxies[input->proxies_count++] = (struct proxy){kube_name(it.object), seen->serving};
   }
   input->proxies = proxies;
 }
 
-static const struct json *const *all_of(const struct release *release, enum controller_watch which,
-                                        struct arena *arena, size_t *ret_count) {
-  const struct kube_watch *watch = release->controller->watches[which];
-  const struct json **items = ARENA_ARRAY(arena, const struct json *, kube_watch_count(watch) + 1);
-  size_t count = 0;
-  struct kube_watch_iter it = kube_watch_begin(watch);
-  bool of_all = which == WATCH_VIRTUAL_SERVICES || which == WATCH_HTTP_ROUTES ||
-                which == WATCH_GRPC_ROUTES; // one of another namespace may shadow ours
-  while (kube_watch_each(&it))
-    if (of_all || str_eq(kube_namespace(it.object), release->ns))
-      items[count++] = it.object;
-  *ret_count = count;
-  return items;
+static void select_objects(const struct release *release, enum controller_watch which,
+                           struct arena *arena, const struct json *const **ret_items,
+                           size_t *ret_count) {
+  struct object_selection selection = index_select(release, which, arena);
+  *ret_items = selection.items;
+  *ret_count = selection.count;
 }
 
 static enum controller_watch route_watch(const struct json *rollout) {
@@ -87,12 +120,14 @@ void controller_snapshot(const struct release *release, const struct json *rollo
                                        .foreign_manager = release->foreign_manager,
                                        .first_look = !release->looked,
                                        .just_started = now_ms - controller->started_ms < 15000};
-  ret_input->deployments = all_of(release, WATCH_DEPLOYMENTS, arena, &ret_input->deployments_count);
-  ret_input->services = all_of(release, WATCH_SERVICES, arena, &ret_input->services_count);
-  ret_input->routes = all_of(release, route_watch(rollout), arena, &ret_input->routes_count);
+  select_objects(release, WATCH_DEPLOYMENTS, arena, &ret_input->deployments,
+                 &ret_input->deployments_count);
+  select_objects(release, WATCH_SERVICES, arena, &ret_input->services, &ret_input->services_count);
+  select_objects(release, route_watch(rollout), arena, &ret_input->routes,
+                 &ret_input->routes_count);
+  select_objects(release, WATCH_RULES, arena, &ret_input->rules, &ret_input->rules_count);
+  select_objects(release, WATCH_ACTIONS, arena, &ret_input->actions, &ret_input->actions_count);
   ret_input->rivals = claims_rivals(release, arena, &ret_input->rivals_count);
-  ret_input->rules = all_of(release, WATCH_RULES, arena, &ret_input->rules_count);
-  ret_input->actions = all_of(release, WATCH_ACTIONS, arena, &ret_input->actions_count);
   add_proxies(controller, arena, ret_input);
   ret_input->notify_default = notifier_has_default(controller->notifier);
   ret_input->notices =

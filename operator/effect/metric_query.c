@@ -20,9 +20,11 @@
 // --- what a judgement is about ---
 
 void release_forget_judgement(struct release *release) {
-  if (release->has_assessment)
-    assessment_dispose(&release->assessment);
-  release->has_assessment = release->has_history = false;
+  if (release->assessment)
+    assessment_dispose(release->assessment);
+  xfree(release->assessment);
+  release->assessment = NULL;
+  release->has_history = false;
   release->verdict = NULL;
   release->judgement = (struct judgement){0};
   arena_dispose(&release->verdict_arena);
@@ -34,32 +36,32 @@ void release_forget_judgement(struct release *release) {
 // a new step.
 static void follow(struct release *release, const struct rollout_status *status) {
   int64_t began_ms = status->release->traffic_at;
-  if (!release->has_assessment || !str_eq(release->release_id, status->release->id)) {
+  if (!release->assessment || !str_eq(release->release_id, status->release->id)) {
     release_forget_judgement(release);
     release->release_id = (struct str){xmemdup(status->release->id.ptr, status->release->id.len),
                                        status->release->id.len};
     struct arena arena;
     struct json *state = NULL;
     arena_init(&arena);
-    assessment_init(&release->assessment, began_ms);
+    release->assessment = XNEW(struct assessment);
+    assessment_init(release->assessment, began_ms);
     if (status->judge.state.len && json_parse(status->judge.state, &arena, &state, NULL) == RC_OK) {
-      assessment_dispose(&release->assessment);
-      (void)assessment_from_json(&release->assessment, state, began_ms, NULL);
-      if (release->assessment.began_ms < began_ms) { // of an earlier release
-        assessment_dispose(&release->assessment);
-        assessment_init(&release->assessment, began_ms);
+      assessment_dispose(release->assessment);
+      (void)assessment_from_json(release->assessment, state, began_ms, NULL);
+      if (release->assessment->began_ms < began_ms) { // of an earlier release
+        assessment_dispose(release->assessment);
+        assessment_init(release->assessment, began_ms);
       }
     }
     arena_dispose(&arena);
-    release->has_assessment = true;
   }
   // An increment between two scrapes belongs to the new weight only if the first of them came after
   // the change.
   int64_t step_ms = status->weight.written_at
                         ? status->weight.written_at + release->controller->options.scrape_ms
                         : 0;
-  if (step_ms > release->assessment.step_began_ms)
-    assessment_step(&release->assessment, step_ms);
+  if (step_ms > release->assessment->step_began_ms)
+    assessment_step(release->assessment, step_ms);
 }
 
 static struct rollout *decoded(const struct release *release, struct arena *arena) {
@@ -67,8 +69,10 @@ static struct rollout *decoded(const struct release *release, struct arena *aren
       kube_watch_get(release->controller->watches[WATCH_ROLLOUTS], release->ns, release->name);
   struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
   struct rollout *rollout = NULL;
+  // The cache's tree goes when we return to the loop: what is decoded refers to a copy.
   if (json)
-    (void)kind_decode(&rollout_kind, json, &options, arena, NULL, (void **)&rollout);
+    (void)kind_decode(&rollout_kind, json_dup(arena, json), &options, arena, NULL,
+                      (void **)&rollout);
   return rollout;
 }
 
@@ -152,7 +156,7 @@ static void prepare(struct controller *controller, struct map *rounds, struct re
   follow(release, &rollout->status);
   asked.settings = subject_judge_settings(rollout, round_scrape_ms(controller, source.key));
   // Evidence that was taken up from status has its stable rate already.
-  asked.subject->wants_history = !release->has_history && !release->assessment.watermark_ms;
+  asked.subject->wants_history = !release->has_history && !release->assessment->watermark_ms;
   round_join(round_of(controller, rounds, &source), &asked);
 }
 
@@ -195,7 +199,7 @@ void metric_query_arm(struct controller *controller) {
 
 void metric_query_consider(struct release *release, const struct rollout *rollout) {
   if (!subject_is_judged(&rollout->status)) {
-    bool ended = !rollout->status.release && release->has_assessment && !release->asking;
+    bool ended = !rollout->status.release && release->assessment && !release->asking;
     if (ended)
       release_forget_judgement(release);
     release->next_query_ms = 0;
@@ -204,7 +208,8 @@ void metric_query_consider(struct release *release, const struct rollout *rollou
   if (release->next_query_ms || release->asking)
     return;
   release->next_query_ms = clock_mono_ms();
-  metric_query_arm(release->controller);
+  if (!release->controller->closing) // now is the next look of all: none need be searched for
+    uv_timer_start(&release->controller->judge_timer, on_judge_timer, 0, 0);
 }
 
 static void on_secret_released(void *data) {

@@ -3,62 +3,59 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/exposition.h"
-#include "manifests/schema/decode.h"
 #include "operator/effect/controller_parts.h"
 
-struct row { // one Rollout
-  const struct release *release;
-  const struct rollout *rollout;
-};
-
-static void sample(struct buf *out, const char *name, const struct row *row, const char *label,
-                   struct str value, double number) {
+static void sample(struct buf *out, const char *name, const struct release *release,
+                   const char *label, struct str value, double number) {
   struct exposition_label labels[] = {
-      {"namespace", row->release->ns}, {"name", row->release->name}, {label ? label : "", value}};
+      {"namespace", release->ns}, {"name", release->name}, {label ? label : "", value}};
   exposition_sample(out, name, labels, label ? 3 : 2, number);
 }
 
-static void phases(struct buf *out, const struct row *rows, size_t count) {
-  exposition_family(out, "serin_rollout_phase", "gauge", "1 for the phase the Rollout is in.");
-  for (size_t i = 0; i < count; i++)
-    sample(out, "serin_rollout_phase", &rows[i], "phase",
-           str_of(rollout_phase_name(rows[i].rollout->status.phase)), 1);
+static void phase(struct buf *out, const struct release *release) {
+  sample(out, "serin_rollout_phase", release, "phase",
+         str_of(rollout_phase_name(release->facts.phase)), 1);
 }
 
-static void weights(struct buf *out, const struct row *rows, size_t count) {
-  exposition_family(out, "serin_rollout_weight_percent", "gauge",
-                    "The canary's share of the traffic: asked, and as observed in the metrics.");
-  for (size_t i = 0; i < count; i++) {
-    const struct rollout_weight_status *weight = &rows[i].rollout->status.weight;
-    double number;
-    if (str_to_double(weight->canary, &number))
-      sample(out, "serin_rollout_weight_percent", &rows[i], "kind", STR("asked"), number);
-    if (str_to_double(weight->observed, &number))
-      sample(out, "serin_rollout_weight_percent", &rows[i], "kind", STR("observed"), number);
-  }
+static void weight(struct buf *out, const struct release *release) {
+  const struct release_facts *facts = &release->facts;
+  if (facts->has_asked)
+    sample(out, "serin_rollout_weight_percent", release, "kind", STR("asked"), facts->asked);
+  if (facts->has_observed)
+    sample(out, "serin_rollout_weight_percent", release, "kind", STR("observed"), facts->observed);
 }
 
-static void judgements(struct buf *out, const struct row *rows, size_t count) {
-  exposition_family(out, "serin_rollout_judgement_age_seconds", "gauge",
-                    "Since the last judgement of a running release.");
-  for (size_t i = 0; i < count; i++)
-    if (rows[i].rollout->status.release && rows[i].rollout->status.judge.at)
-      sample(out, "serin_rollout_judgement_age_seconds", &rows[i], NULL, STR_NULL,
-             (double)(clock_wall_ms() - rows[i].rollout->status.judge.at) / 1000);
+static void judgement(struct buf *out, const struct release *release) {
+  if (release->facts.judged_at_ms)
+    sample(out, "serin_rollout_judgement_age_seconds", release, NULL, STR_NULL,
+           (double)(clock_wall_ms() - release->facts.judged_at_ms) / 1000);
 }
 
-static void results(struct buf *out, const struct row *rows, size_t count) {
-  exposition_family(out, "serin_rollout_last_result", "gauge",
-                    "1 for the result and reason of the last release.");
-  for (size_t i = 0; i < count; i++) {
-    const struct rollout_status *status = &rows[i].rollout->status;
-    if (!status->history_count)
-      continue;
-    struct exposition_label labels[] = {{"namespace", rows[i].release->ns},
-                                        {"name", rows[i].release->name},
-                                        {"result", status->history[0].result},
-                                        {"reason", status->history[0].reason}};
+static void result(struct buf *out, const struct release *release) {
+  struct exposition_label labels[] = {{"namespace", release->ns},
+                                      {"name", release->name},
+                                      {"result", release->facts.result},
+                                      {"reason", release->facts.reason}};
+  if (release->facts.result.len)
     exposition_sample(out, "serin_rollout_last_result", labels, ARRAY_LEN(labels), 1);
+}
+
+static void rollouts(const struct controller *controller, struct buf *out) {
+  static const struct {
+    const char *name, *help;
+    void (*write)(struct buf *out, const struct release *release);
+  } families[] = {
+      {"serin_rollout_phase", "1 for the phase the Rollout is in.", phase},
+      {"serin_rollout_weight_percent",
+       "The canary's share of the traffic: asked, and as observed in the metrics.", weight},
+      {"serin_rollout_judgement_age_seconds", "Since the last judgement of a running release.",
+       judgement},
+      {"serin_rollout_last_result", "1 for the result and reason of the last release.", result}};
+  for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+    exposition_family(out, families[i].name, "gauge", families[i].help);
+    struct map_iter it = map_begin(&controller->releases);
+    while (map_each(&it))
+      families[i].write(out, it.value);
   }
 }
 
@@ -106,29 +103,9 @@ static void own(const struct controller *controller, struct buf *out) {
 }
 
 void controller_metrics(const struct controller *controller, struct buf *out) {
-  struct arena arena;
-  arena_init(&arena);
-  struct row *rows = ARENA_ARRAY(&arena, struct row, map_count(&controller->releases) + 1);
-  size_t count = 0;
-  struct map_iter it = map_begin(&controller->releases);
-  while (map_each(&it)) {
-    const struct release *release = it.value;
-    const struct json *json =
-        kube_watch_get(controller->watches[WATCH_ROLLOUTS], release->ns, release->name);
-    struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
-    struct rollout *rollout = NULL;
-    if (json)
-      (void)kind_decode(&rollout_kind, json, &options, &arena, NULL, (void **)&rollout);
-    if (rollout)
-      rows[count++] = (struct row){release, rollout};
-  }
-  phases(out, rows, count);
-  weights(out, rows, count);
-  judgements(out, rows, count);
-  results(out, rows, count);
+  rollouts(controller, out);
   evidence_metrics(controller, out);
   if (controller->notifier)
     notifier_metrics(controller->notifier, out);
   own(controller, out);
-  arena_dispose(&arena);
 }

@@ -95,7 +95,7 @@ static void take_history(const struct round *round, struct round_release *asked)
     return; // asked again at the next look, as long as nothing is counted yet
   sample_history(item->result, asked->subject, &history);
   if (history.known)
-    assessment_seed(&asked->release->assessment, asked->subject, &asked->settings, &history);
+    assessment_seed(asked->release->assessment, asked->subject, &asked->settings, &history);
   asked->release->has_history = true;
 }
 
@@ -104,18 +104,18 @@ static void judge_one(const struct round *round, struct round_release *asked) {
   int64_t lag_ms = round_scrape_ms(round->controller, round->source.key);
   if (asked->subject->wants_history)
     take_history(round, asked);
-  assessment_update(&release->assessment, asked->subject, &round->plan, asked->judge,
+  assessment_update(release->assessment, asked->subject, &round->plan, asked->judge,
                     &asked->settings, round->now_ms, lag_ms);
   // Prometheus answers, but its first scrape with a request of the canary is still to come: no
   // judgement yet.
-  const struct assessment *state_now = &release->assessment;
+  const struct assessment *state_now = release->assessment;
   if (!state_now->failed_query && !state_now->watermark_ms &&
       round->now_ms - state_now->began_ms < FIRST_SCRAPE_MS)
     return;
   struct verdict *verdict = ARENA_NEW(&asked->arena, struct verdict);
-  *verdict = assessment_verdict(&release->assessment, asked->subject, asked->judge,
-                                &asked->settings, round->now_ms, &asked->arena);
-  struct str state = json_text(&asked->arena, assessment_json(&release->assessment, &asked->arena));
+  *verdict = assessment_verdict(release->assessment, asked->subject, asked->judge, &asked->settings,
+                                round->now_ms, &asked->arena);
+  struct str state = json_text(&asked->arena, assessment_json(release->assessment, &asked->arena));
   arena_dispose(&release->verdict_arena);
   release->verdict_arena = asked->arena;
   arena_init(&asked->arena);
@@ -123,13 +123,13 @@ static void judge_one(const struct round *round, struct round_release *asked) {
   release->judgement =
       (struct judgement){.at_ms = clock_wall_ms(), .verdict = verdict, .state = state};
   release->judgement.phi =
-      release->assessment.phi.expected > 0 ? phi_hat(&release->assessment.phi) : 0;
+      release->assessment->phi.expected > 0 ? phi_hat(&release->assessment->phi) : 0;
   release->judgement.seen_since_ms =
-      release->assessment.step_began_ms - round->controller->options.scrape_ms; // as in follow()
-  release->judgement.seen_canary = release->assessment.step.n_c;
-  release->judgement.seen_all = release->assessment.step.n_c + release->assessment.step.n_s;
+      release->assessment->step_began_ms - round->controller->options.scrape_ms; // as in follow()
+  release->judgement.seen_canary = release->assessment->step.n_c;
+  release->judgement.seen_all = release->assessment->step.n_c + release->assessment->step.n_s;
   release->judgement.has_observed =
-      assessment_observed(&release->assessment, &release->judgement.observed);
+      assessment_observed(release->assessment, &release->judgement.observed);
   release_due(release, 0);
 }
 
@@ -151,7 +151,7 @@ static void round_end(struct round *round) {
     struct round_release *asked = &round->releases[i];
     struct release *release = asked->release;
     release->asking = false;
-    if (!release->gone && release->has_assessment)
+    if (!release->gone && release->assessment)
       judge_one(round, asked);
     arena_dispose(&asked->arena);
     release_settle(release);
@@ -240,7 +240,7 @@ static void make_plan(struct round *round) {
       ARENA_ARRAY(&round->arena, const struct subject *, round->release_count + 1);
   int64_t counted_until_ms = INT64_MAX;
   for (size_t i = 0; i < round->release_count; i++) {
-    int64_t until_ms = assessment_counted_until(&round->releases[i].release->assessment);
+    int64_t until_ms = assessment_counted_until(round->releases[i].release->assessment);
     subjects[i] = round->releases[i].subject;
     if (until_ms < counted_until_ms)
       counted_until_ms = until_ms;
