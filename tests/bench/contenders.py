@@ -43,9 +43,13 @@ class Workload:
     """What is asked of all of them. `routes` path prefixes (the last one is asked), `endpoints` addresses of the one backend,
     `rich`: every policy, metric and log that the proxy has."""
 
-    def __init__(self, name, path="/", connections=64, post=0, close=False, routes=1, endpoints=1, rich=False, workers=1):
+    def __init__(self, name, path="/", connections=64, post=0, close=False, routes=1, endpoints=1, rich=False, workers=1, whole=False):
         self.name, self.path, self.connections, self.post, self.close = name, path, connections, post, close
         self.routes, self.endpoints, self.rich, self.workers = routes, endpoints, rich, workers
+        self.whole = whole  # the backend answers when it has read all of the request
+
+    def backend(self, dir):
+        return sink(dir) if self.whole else backend(dir, self.endpoints)
 
     def target(self):
         return route(self.routes - 1) if self.routes > 1 else self.path
@@ -68,6 +72,12 @@ def backend(dir, count):
 """
     (dir / "backend.conf").write_text(config)
     return Started("backend", [shutil.which("nginx"), "-p", dir, "-c", dir / "backend.conf"], port, dir, core=LOAD_CORE)
+
+
+def sink(dir):
+    """A backend that reads every request to its end, and never answers below /hold."""
+    port = free_port()
+    return Started("sink", [TESTS / "bench_sink", port], port, dir, core=LOAD_CORE)
 
 
 def serin(dir, work, port):
