@@ -20,6 +20,7 @@ from proxy import (BIN, HOST, Backend, Proxy, Reader, check, connect, destinatio
                    main, read_response, reply, request_bytes, service, virtual_service, wait_for)
 
 LONG = os.environ.get("SERIN_LONG") == "1"
+TOOLS = pathlib.Path(BIN).parent
 
 
 class Load:
@@ -188,6 +189,50 @@ def test_generations_lose_nothing():
         last.terminate()
         equal(last.wait(40), 0, "exit code")
         check(not line.path.exists(), "the path is left")
+
+
+class Agent:
+    """A backend that keeps up with a thousand requests a second."""
+
+    def __init__(self):
+        with socket.socket() as it:
+            it.bind(("127.0.0.1", 0))
+            self.address, self.port = it.getsockname()
+        self.process = subprocess.Popen([TOOLS / "research-agent"], env={**os.environ, "POD_IP": self.address, "PORT": str(self.port)},
+                                        stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        wait_for("the agent to listen", lambda: self.answers())
+        return self
+
+    def answers(self):
+        try:
+            connect(self.port).close()
+            return True
+        except OSError:
+            return False
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def test_generations_at_a_thousand_requests_a_second():
+    if not LONG:
+        return print("# only with SERIN_LONG=1")
+    with Agent() as agent, Line(one(agent)) as line:
+        line.begin(2)
+        load = subprocess.Popen([TOOLS / "serin-load", "--port", str(line.port), "--host", HOST, "--rate", "1000", "--threads", "8",
+                                 "--duration", "600"], stdout=subprocess.PIPE, text=True)
+        began = time.monotonic()
+        for i in range(30):
+            line.follow((1, 3, 2)[i % 3])
+        load.terminate()
+        report = json.loads(load.communicate(timeout=30)[0])
+        rate = report["requests"] / (time.monotonic() - began)
+        print(f"# {len(line.processes)} generations, {report['requests']} requests, {rate:.0f} a second")
+        equal({key: report[key] for key in ("refused", "reset", "timeout", "garbage")}, dict.fromkeys(("refused", "reset", "timeout", "garbage"), 0), "lost")
+        equal(list(report["statuses"]), ["200"], "answers")
 
 
 def test_listeners_of_gateways_are_handed_over():
