@@ -222,15 +222,17 @@ def test_generations_at_a_thousand_requests_a_second():
         return print("# only with SERIN_LONG=1")
     with Agent() as agent, Line(one(agent)) as line:
         line.begin(2)
+        so_far = line.root / "load.json"
         load = subprocess.Popen([TOOLS / "serin-load", "--port", str(line.port), "--host", HOST, "--rate", "1000", "--threads", "8",
-                                 "--duration", "600"], stdout=subprocess.PIPE, text=True)
+                                 "--duration", "600", "--report", so_far], stdout=subprocess.PIPE, text=True)
         began = time.monotonic()
         for i in range(30):
+            wait_for("a thousand requests", lambda: so_far.exists() and json.loads(so_far.read_text())["sent"] >= 1000 * (i + 1), 60)
             line.follow((1, 3, 2)[i % 3])
         load.terminate()
         report = json.loads(load.communicate(timeout=30)[0])
-        rate = report["requests"] / (time.monotonic() - began)
-        print(f"# {len(line.processes)} generations, {report['requests']} requests, {rate:.0f} a second")
+        rate = report["sent"] / (time.monotonic() - began)
+        print(f"# {len(line.processes)} generations, {report['sent']} requests, {rate:.0f} a second")
         equal({key: report[key] for key in ("refused", "reset", "timeout", "garbage")}, dict.fromkeys(("refused", "reset", "timeout", "garbage"), 0), "lost")
         equal(list(report["statuses"]), ["200"], "answers")
 
