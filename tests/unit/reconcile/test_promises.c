@@ -62,15 +62,21 @@ static const char *end_phase(enum tale tale) {
   return tale == TALE_BAD ? "RolledBack" : tale == TALE_ABORT ? "Aborted" : "Healthy";
 }
 
-static struct ending tell(struct arena *arena, enum tale tale, bool template, uint64_t seed,
+enum form { PAIR, TEMPLATE, WORKLOAD, FORM_COUNT };
+
+static struct ending tell(struct arena *arena, enum tale tale, enum form form, uint64_t seed,
                           bool crash) {
   struct world world;
-  if (template) {
-    world_init_template(&world, arena, seed, SHORT_STEPS);
+  if (form == PAIR) {
+    world_init_pair(&world, arena, seed, SHORT_STEPS);
+  } else {
+    if (form == TEMPLATE)
+      world_init_template(&world, arena, seed, SHORT_STEPS);
+    else
+      world_init_workload(&world, arena, seed, SHORT_STEPS);
+    world.rolls_slowly = world.sets_late = crash;
     world_run(&world, "Healthy", HOUR, crash);
     world_template(&world, "agent:2");
-  } else {
-    world_init_pair(&world, arena, seed, SHORT_STEPS);
   }
   // Somewhere in the middle it happens.
   world_run(&world, "Progressing", HOUR, crash);
@@ -99,18 +105,18 @@ static struct ending tell(struct arena *arena, enum tale tale, bool template, ui
                          .subsets = (int64_t)json_path(world.rule, "spec.subsets")->count};
 }
 
-static void compare(enum tale tale, bool template, uint64_t seed) {
+static void compare(enum tale tale, enum form form, uint64_t seed) {
   struct arena arena;
   arena_init(&arena);
-  struct ending straight = tell(&arena, tale, template, seed, false);
-  struct ending crashed = tell(&arena, tale, template, seed, true);
+  struct ending straight = tell(&arena, tale, form, seed, false);
+  struct ending crashed = tell(&arena, tale, form, seed, true);
   bool same = str_eq(straight.phase, crashed.phase) && str_eq(straight.result, crashed.result) &&
               str_eq(straight.text, crashed.text) && straight.replicas == crashed.replicas &&
               straight.subsets == crashed.subsets;
   if (!same)
-    fail_msg("tale %d, template %d, seed %llu:\n %s %s %lld replicas %lld subsets %s\n %s %s %lld "
+    fail_msg("tale %d, form %d, seed %llu:\n %s %s %lld replicas %lld subsets %s\n %s %s %lld "
              "replicas %lld subsets %s",
-             tale, template, (unsigned long long)seed, straight.phase.ptr,
+             tale, form, (unsigned long long)seed, straight.phase.ptr,
              straight.result.ptr ? straight.result.ptr : "", (long long)straight.replicas,
              (long long)straight.subsets, straight.text.ptr, crashed.phase.ptr,
              crashed.result.ptr ? crashed.result.ptr : "", (long long)crashed.replicas,
@@ -122,9 +128,9 @@ static void test_6_crashes_change_no_ending(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= WORLD_ROUNDS(6); seed++)
     for (int tale = 0; tale < TALE_COUNT; tale++)
-      for (int template = 0; template <2; template ++)
-        if (template || tale != TALE_SUPERSEDE)
-          compare((enum tale)tale, template, seed);
+      for (int form = PAIR; form < FORM_COUNT; form++)
+        if (form != PAIR || tale != TALE_SUPERSEDE)
+          compare((enum tale)tale, (enum form)form, seed);
 }
 
 static void test_6_the_same_plan_twice_is_harmless(void **state) {
@@ -282,12 +288,14 @@ static void test_12_a_failed_release_stays_back(void **state) {
 
 // --- 10 and all: anything may happen at any time ---
 
-static void meddle(struct world *world, bool template) {
+static void meddle(struct world *world, enum form form) {
   static const char *const verbs[] = {"promote", "promoteFull", "abort", "retry",
                                       "pause",   "resume",      "undo"};
   switch (rng_below(&world->rng, 12)) {
   case 0:
-    if (!template)
+    if (form == WORKLOAD && rng_below(&world->rng, 2))
+      world_unpause(world);
+    else if (form != TEMPLATE)
       world_set_route(world, 1 + (int64_t)rng_below(&world->rng, 100),
                       (int64_t)rng_below(&world->rng, 100));
     break;
@@ -303,7 +311,7 @@ static void meddle(struct world *world, bool template) {
     break;
   case 5: world->proxies_lag = rng_below(&world->rng, 3) == 0; break;
   case 6:
-    if (template && world->deployments_count < 12)
+    if (form != PAIR && world->deployments_count < 12)
       world_template(world,
                      arena_printf(world->arena, "agent:%d", (int)rng_below(&world->rng, 6)).ptr);
     break;
@@ -314,6 +322,7 @@ static void meddle(struct world *world, bool template) {
 
 static void calm(struct world *world) {
   world->never_ready = world->proxies_lag = world->first_look = false;
+  world->sets_late = false;
   world->ready_limit = 0;
   world->outcome = OUTCOME_PASS;
   world->cause = CAUSE_NONE;
@@ -326,16 +335,19 @@ static bool is_end(const struct world *world) {
          str_eq_z(world_phase(world), "Aborted");
 }
 
-static void wander(uint64_t seed, bool template) {
+static void wander(uint64_t seed, enum form form) {
   struct arena arena;
   struct world world;
   arena_init(&arena);
-  if (template)
+  if (form == TEMPLATE)
     world_init_template(&world, &arena, seed, SHORT_STEPS);
+  else if (form == WORKLOAD)
+    world_init_workload(&world, &arena, seed, SHORT_STEPS);
   else
     world_init_pair(&world, &arena, seed, SHORT_STEPS);
   for (int i = 0; i < 120 && !world.broken[0]; i++) {
-    meddle(&world, template);
+    meddle(&world, form);
+    world.rolls_slowly = world.sets_late = rng_below(&world.rng, 2);
     if (rng_below(&world.rng, 3))
       world_ready(&world);
     pass(&world, rng_below(&world.rng, 3) == 0);
@@ -352,7 +364,8 @@ static void wander(uint64_t seed, bool template) {
   // A pair whose spec was turned round by undo while somebody wrote the route may need a person; it
   // says so.
   if (!is_end(&world) && !str_eq_z(world_status(&world, "reason"), "StableNotServing"))
-    fail_msg("seed %llu: no end: %s", (unsigned long long)seed,
+    fail_msg("seed %llu: no end: %s %s", (unsigned long long)seed,
+             json_text(&arena, json_path(world.service, "spec.http")).ptr,
              json_text(&arena, json_get(world.rollout, "status")).ptr);
   arena_dispose(&arena);
 }
@@ -360,13 +373,19 @@ static void wander(uint64_t seed, bool template) {
 static void test_any_pair_keeps_the_promises(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= WORLD_ROUNDS(60); seed++)
-    wander(seed, false);
+    wander(seed, PAIR);
 }
 
 static void test_any_template_keeps_the_promises(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= WORLD_ROUNDS(60); seed++)
-    wander(seed, true);
+    wander(seed, TEMPLATE);
+}
+
+static void test_any_workload_keeps_the_promises(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(100); seed++)
+    wander(seed, WORKLOAD);
 }
 
 int main(void) {
@@ -379,6 +398,7 @@ int main(void) {
       cmocka_unit_test(test_12_a_failed_release_stays_back),
       cmocka_unit_test(test_any_pair_keeps_the_promises),
       cmocka_unit_test(test_any_template_keeps_the_promises),
+      cmocka_unit_test(test_any_workload_keeps_the_promises),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
