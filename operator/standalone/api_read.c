@@ -126,7 +126,7 @@ static int read_token(struct api *api, struct api_call *call, struct str token,
   if (!base64_decode(token, call->arena, &text) || !str_next(&text, '/', &revision) ||
       !str_next(&text, '/', &ns) || !text.ptr || !str_to_i64(revision, ret_revision))
     return api_bad_request(call, "continue key is not valid");
-  if (*ret_revision < store_compacted(api->store))
+  if (*ret_revision > store_revision(api->store) || *ret_revision < store_exact(api->store))
     return api_fail(
         call, 410, "Expired",
         "The provided continue parameter is too old to display a consistent list result. You "
@@ -149,17 +149,24 @@ static int too_new(struct api_call *call, int64_t revision, int64_t current) {
   return rc;
 }
 
-// What the resourceVersion of a list asks for: this server only has the present.
-static int check_list_revision(struct api *api, struct api_call *call,
-                               const struct rest_query *query) {
+// As of when a list is to be. With a limit and no other word a revision means exactly that one, so
+// that its pages can be asked for again.
+static int choose_revision(struct api *api, struct api_call *call, const struct rest_query *query,
+                           int64_t *ret_revision) {
   int64_t revision, current = store_revision(api->store);
   int rc = read_revision(call, query->resource_version, &revision);
+  *ret_revision = current;
   if (rc)
     return rc;
   if (revision > current)
     return too_new(call, revision, current);
-  if (str_eq_z(query->version_match, "Exact") && revision != current)
+  bool exact = str_eq_z(query->version_match, "Exact") ||
+               (query->limit > 0 && revision && query->version_match.len == 0);
+  if (!exact)
+    return RC_OK;
+  if (revision < store_exact(api->store))
     return api_fail(call, 410, "Expired", "The resourceVersion for the provided list is too old.");
+  *ret_revision = revision;
   return RC_OK;
 }
 
@@ -200,11 +207,13 @@ int read_list(struct api *api, struct api_call *call, const struct read_request 
   struct page page = {.call = call, .request = request};
   struct store_key after = {.ns = STR(""), .name = STR("")};
   int64_t revision = store_revision(api->store);
-  int rc = read_filter(call, request->kind, request->ns, STR(""), query, &page.filter);
+  int rc = read_check_options(call, query);
+  if (!rc)
+    rc = read_filter(call, request->kind, request->ns, STR(""), query, &page.filter);
   if (!rc && query->continue_token.len)
     rc = read_token(api, call, query->continue_token, &revision, &after);
   else if (!rc)
-    rc = check_list_revision(api, call, query);
+    rc = choose_revision(api, call, query, &revision);
   if (rc)
     return rc;
   page.limit = query->limit > 0 ? query->limit : 0;
@@ -214,7 +223,7 @@ int read_list(struct api *api, struct api_call *call, const struct read_request 
   buf_init(&page.items, READ_LIST_BYTES);
   struct err err;
   struct str resource = api_resource_name(call->arena, request->kind);
-  rc = store_list(api->store, resource, page.filter.ns, after, take_row, &page, &err);
+  rc = store_list_at(api->store, revision, resource, page.filter.ns, after, take_row, &page, &err);
   if (rc)
     rc = api_fail_err(call, &err);
   else if (page.items.failed)

@@ -16,6 +16,10 @@ struct read_request {
 #define READ_LIST_BYTES (64u << 20)
 #define READ_LIMIT_MAX 10000
 
+// What may not be asked for together (resourceVersionMatch, sendInitialEvents, continue); 422 or
+// 400 in Kubernetes' words.
+int read_check_options(struct api_call *call, const struct rest_query *query);
+
 int read_get(struct api *api, struct api_call *call, const struct read_request *request,
              struct buf *out);
 int read_list(struct api *api, struct api_call *call, const struct read_request *request,

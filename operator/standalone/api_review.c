@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_review.h"
 #include "manifests/base/bug.h"
-#include "manifests/kinds/registry.h"
 #include "operator/standalone/auth_role.h"
 
 static const char *const access_versions[] = {"v1", NULL};
@@ -75,22 +74,24 @@ static struct json *add_rule(struct arena *arena, struct json *list, unsigned ve
 }
 
 // All that this server has but one resource: RBAC's rules cannot leave out, so all are named.
-static void add_all_but(struct arena *arena, struct json *list, const struct auth_rule *from) {
-  for (size_t i = 0; i < kind_count(); i++) {
-    const char *group = kind_at(i)->group;
+static void add_all_but(struct arena *arena, const struct api_kinds *kinds, struct json *list,
+                        const struct auth_rule *from) {
+  for (size_t i = 0; i < api_kind_count(kinds); i++) {
+    const char *group = api_kind_at(kinds, i)->group;
     bool first = true;
     for (size_t before = 0; before < i && first; before++)
-      first = !str_eq_z(str_of(group), kind_at(before)->group);
+      first = !str_eq_z(str_of(group), api_kind_at(kinds, before)->group);
     struct json *names = first ? add_rule(arena, list, from->verbs, group) : NULL;
-    for (size_t k = i; names && k < kind_count(); k++) {
-      const struct kind_desc *kind = kind_at(k);
+    for (size_t k = i; names && k < api_kind_count(kinds); k++) {
+      const struct kind_desc *kind = api_kind_at(kinds, k);
       if (str_eq_z(str_of(group), kind->group) && !str_eq_z(str_of(from->but), kind->plural))
         json_append(names, json_new_z(arena, kind->plural));
     }
   }
 }
 
-static void fill_rules(struct arena *arena, const struct auth_role *role, struct json *status) {
+static void fill_rules(struct arena *arena, const struct api_kinds *kinds,
+                       const struct auth_role *role, struct json *status) {
   static const char *const all_paths[] = {"*"};
   static const char *const open_paths[] = {"/api",   "/api/*",     "/apis",   "/apis/*", "/healthz",
                                            "/livez", "/openapi/*", "/readyz", "/version"};
@@ -102,7 +103,7 @@ static void fill_rules(struct arena *arena, const struct auth_role *role, struct
   for (size_t i = 0; role && i < role->rule_count; i++) {
     const struct auth_rule *rule = &role->rules[i];
     if (rule->but)
-      add_all_but(arena, list, rule);
+      add_all_but(arena, kinds, list, rule);
     else
       json_append(add_rule(arena, list, rule->verbs, rule->group),
                   json_new_z(arena, rule->resource));
@@ -153,8 +154,9 @@ static void fill_access(struct api_call *call, const struct json *body, struct j
                     arena_printf(call->arena, "the token's role is %s", role->name));
 }
 
-struct json *api_review_answer(struct api_call *call, const struct kind_desc *kind,
-                               struct str version, const struct json *body) {
+struct json *api_review_answer(struct api_call *call, const struct api_kinds *kinds,
+                               const struct kind_desc *kind, struct str version,
+                               const struct json *body) {
   struct arena *arena = call->arena;
   struct json *answer = json_is(body, JSON_OBJECT) ? json_dup(arena, body) : json_new_object(arena);
   json_put_string(arena, answer, "apiVersion", kind_api_version(kind, version, arena));
@@ -166,7 +168,7 @@ struct json *api_review_answer(struct api_call *call, const struct kind_desc *ki
     return answer;
   }
   if (kind == &rules_kind) {
-    fill_rules(arena, call->user->role, status);
+    fill_rules(arena, kinds, call->user->role, status);
     return answer;
   }
   struct json *info = json_need_object(arena, status, "userInfo");

@@ -50,14 +50,13 @@ int api_store(struct api *api, struct api_call *call, enum store_event_type type
   struct str body = json_text(call->arena, object);
   struct str prev = STR("");
   if (old && api_selectable_differs(kind, old, object))
-    prev = json_text(call->arena, old);
+    prev = json_text(call->arena, old); // for watches with selectors
   struct store_write write = {.type = type,
                               .key =
                                   api_key(call->arena, kind, api_meta_string(object, "namespace"),
                                           api_meta_string(object, "name")),
                               .uid = api_meta_string(object, "uid"),
                               .body = body,
-                              .prev = prev,
                               .owners = owners,
                               .owner_count = owner_count};
   int rc = store_put(api->store, &write, &err);

@@ -250,6 +250,7 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
   // the first one.
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  (void)signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is a full disk
   (void)signal(SIGPIPE, SIG_IGN); // a client that left shows up as an error of its connection
   int rc = open_parts(&server, options, &fd, err);
   if (rc) {

@@ -104,12 +104,14 @@ static int serve_watch(struct exchange *x) {
                                   .bookmarks = query->allow_bookmarks,
                                   .initial_bookmark =
                                       query->send_initial_events && query->allow_bookmarks};
-  int rc = read_filter(x->call, x->kind, x->path.ns, x->path.name, query, &options.filter);
+  int rc = read_check_options(x->call, query);
+  if (!rc)
+    rc = read_filter(x->call, x->kind, x->path.ns, x->path.name, query, &options.filter);
   if (!rc)
     rc = read_revision(x->call, query->resource_version, &revision);
   if (rc)
     return rc;
-  options.from_start = revision == 0 || query->send_initial_events;
+  options.from_start = query->has_send_initial ? query->send_initial_events : revision == 0;
   options.revision = revision;
   x->reply->kind = REST_REPLY_WATCH;
   x->reply->status = 200;
@@ -171,7 +173,8 @@ static int serve_review(struct exchange *x, const struct kind_desc *kind) {
   int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
   if (rc)
     return rc;
-  return rest_put_json(x, 201, api_review_answer(x->call, kind, x->path.version, body));
+  return rest_put_json(x, 201,
+                       api_review_answer(x->call, x->api->kinds, kind, x->path.version, body));
 }
 
 static int serve_write(struct exchange *x, enum write_part part) {

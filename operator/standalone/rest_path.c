@@ -89,6 +89,8 @@ static int set_value(struct rest_query *query, const struct query_row *row, stru
     *(bool *)(void *)(base + row->offset) = !no;
     if (row->offset == offsetof(struct rest_query, force))
       query->has_force = true;
+    if (row->offset == offsetof(struct rest_query, send_initial_events))
+      query->has_send_initial = true;
     break;
   }
   case QUERY_INT:

@@ -21,7 +21,7 @@ enum rest_place {
 
 struct rest_query {
   bool watch, follow, force, has_force, previous, timestamps;
-  bool allow_bookmarks, send_initial_events;
+  bool allow_bookmarks, send_initial_events, has_send_initial;
   struct str label_selector, field_selector;
   struct str resource_version, version_match, continue_token;
   struct str field_manager, field_validation, dry_run, include_object, propagation;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the embedded API server keeps its objects: one SQLite file (WAL, synchronous=FULL). store.c
-// is the only file that knows SQLite. Objects are JSON text; revisions are global and only ever
-// grow; each write also leaves a row in a history log, so that watches can resume after a restart.
+// Where the embedded API server keeps its objects: one SQLite file (WAL, synchronous=FULL). the
+// files store*.c alone know SQLite. Objects are JSON text; revisions are global and only ever grow;
+// each write also leaves a row in a history log, so that watches can resume after a restart.
 // Nothing is durable, and nothing may be answered, before store_commit. Not thread-safe. Used by
 // the api_* files; knows nothing of kinds.
 #pragma once
@@ -31,21 +31,21 @@ struct store_event {
   struct store_key key;
   int64_t revision;
   struct str body; // DELETED: the last state, with the deletion's revision
-  struct str
-      prev; // the state before, kept only where a selector could see a difference; else empty
+  struct str prev; // the state before; empty for ADDED
 };
 
 struct store_write {
   enum store_event_type type;
   struct store_key key;
-  struct str uid, body, prev;
+  struct str uid, body;
   const struct str *owners; // uids of the owners
   size_t owner_count;
 };
 
-#define STORE_SCHEMA 1     // version of the tables, kept in the file
+#define STORE_SCHEMA 2     // version of the tables, kept in the file
 #define STORE_HISTORY 5000 // revisions of history that are kept
 #define STORE_HISTORY_SLACK 500
+#define STORE_HISTORY_BYTES (64 << 20) // above it the older half goes, however few revisions
 #define STORE_LEAP 1000000
 
 // Opens or makes the file (0600); upgrades older schemas, refuses newer ones.
@@ -82,7 +82,11 @@ typedef bool (*store_row_fn)(const struct store_row *row, void *context);
 // start); ns "" is all.
 int store_list(struct store *store, struct str resource, struct str ns, struct store_key after,
                store_row_fn fn, void *context, struct err *err);
-// How many there are strictly after `after`.
+// The same as of `revision`, if that is not too long ago: RC_EXPIRED before store_exact.
+int store_list_at(struct store *store, int64_t revision, struct str resource, struct str ns,
+                  struct store_key after, store_row_fn fn, void *context, struct err *err);
+int64_t store_exact(const struct store *store); // the oldest revision that can be listed
+// How many there are now strictly after `after`.
 int64_t store_count(struct store *store, struct str resource, struct str ns,
                     struct store_key after);
 
@@ -100,7 +104,8 @@ int store_orphans(struct store *store, struct arena *arena, struct store_key **r
 typedef bool (*store_event_fn)(const struct store_event *event, void *context);
 int store_history(struct store *store, struct str resource, int64_t revision, size_t limit,
                   store_event_fn fn, void *context, struct err *err);
-// Drops history but the newest `keep` revisions, once it is STORE_HISTORY_SLACK longer than that.
+// Drops history but the newest `keep` revisions, once it is STORE_HISTORY_SLACK longer than that or
+// larger than STORE_HISTORY_BYTES.
 // Part of the open transaction, or one of its own.
 int store_compact(struct store *store, int64_t keep, struct err *err);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/store_file.h"
+#include "manifests/base/bug.h"
 #include "operator/standalone/store.h"
 
 #include <errno.h>
@@ -93,17 +94,29 @@ static int settle(const char *path, bool leap, struct err *err) {
   return rc;
 }
 
+// Moves the store aside, whole or damaged: a journal left behind would be applied to the new one.
+static int set_aside(struct str path, struct arena *arena, struct err *err) {
+  static const char *const parts[] = {"", "-wal", "-shm"};
+  (void)settle(path.ptr, false, NULL);
+  for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+    struct str from = arena_printf(arena, "%.*s%s", STR_ARG(path), parts[i]);
+    struct str to = arena_printf(arena, "%.*s.replaced%s", STR_ARG(path), parts[i]);
+    if (unlink(to.ptr) && errno != ENOENT)
+      return err_errno(err, "cannot remove %s", to.ptr);
+    if (rename(from.ptr, to.ptr) && errno != ENOENT)
+      return err_errno(err, "cannot rename %s", from.ptr);
+  }
+  return RC_OK;
+}
+
 static int replace(struct str data, const char *file, struct arena *arena, struct err *err) {
   struct str path = arena_printf(arena, "%.*s/store.db", STR_ARG(data));
   struct str fresh = arena_printf(arena, "%.*s/store.db.new", STR_ARG(data));
-  struct str kept = arena_printf(arena, "%.*s/store.db.replaced", STR_ARG(data));
   int rc = copy(file, fresh.ptr, err);
   if (!rc)
     rc = settle(fresh.ptr, true, err);
-  if (!rc && access(path.ptr, F_OK) == 0)
-    rc = settle(path.ptr, false, err);
-  if (!rc && rename(path.ptr, kept.ptr) && errno != ENOENT)
-    rc = err_errno(err, "cannot rename %s", path.ptr);
+  if (!rc)
+    rc = set_aside(path, arena, err);
   if (!rc && rename(fresh.ptr, path.ptr))
     rc = err_errno(err, "cannot rename %s", fresh.ptr);
   if (rc)

@@ -10,6 +10,7 @@ struct watch_hub {
   struct watch *watches;
   size_t watch_count;
   int64_t published;    // revision that all caught-up watches have seen
+  size_t bytes;         // in the buffers of all watches
   struct arena arena;   // of the turn's events
   struct event *events; // of this turn
   size_t count, capacity;
@@ -30,9 +31,12 @@ struct watch {
   struct arena arena; // of the options
   struct watch_options options;
   struct str resource;
-  int64_t cursor; // all up to this revision is in `out` or was not for us
+  int64_t cursor;         // all up to this revision is in `out` or was not for us
+  bool initial;           // the objects as of `cursor` are not all in `out` yet
+  struct arena place;     // of `after`
+  struct store_key after; // the last of them that is
   struct buf out;
-  size_t sent; // of `out`, already read
+  size_t sent, counted; // of `out`: already read; part of the hub's sum
   bool columns_sent, ended;
   void (*wake)(void *data);
   void *data;
@@ -137,20 +141,36 @@ static void feed(struct watch *watch, struct event *event, struct arena *arena) 
   }
 }
 
+static void count_bytes(struct watch *watch) {
+  watch->hub->bytes += watch->out.len - watch->counted;
+  watch->counted = watch->out.len;
+}
+
+// Events of the turn, as far as there is room; the rest comes from the history.
+static void feed_turn(struct watch *watch, int64_t revision) {
+  struct watch_hub *hub = watch->hub;
+  size_t i = 0;
+  for (; i < hub->count && watch->out.len < WATCH_BUFFER_BYTES; i++) {
+    feed(watch, &hub->events[i], &hub->arena);
+    watch->cursor = hub->events[i].revision;
+  }
+  if (i == hub->count)
+    watch->cursor = revision;
+  count_bytes(watch);
+}
+
 void watch_publish(struct watch_hub *hub) {
   int64_t revision = store_revision(hub->store);
   for (struct watch *watch = hub->watches, *next; watch; watch = next) {
     next = watch->next;
     if (watch->ended)
       continue;
-    bool caught_up = watch->cursor == hub->published && watch->out.len < WATCH_BUFFER_BYTES;
+    bool caught_up = watch->cursor == hub->published && !watch->initial &&
+                     watch->out.len < WATCH_BUFFER_BYTES && hub->bytes < WATCH_TOTAL_BYTES;
     size_t had = watch->out.len;
-    if (caught_up) {
-      for (size_t i = 0; i < hub->count; i++)
-        feed(watch, &hub->events[i], &hub->arena);
-      watch->cursor = revision;
-    }
-    if (watch->out.len > had || !caught_up)
+    if (caught_up)
+      feed_turn(watch, revision);
+    if (watch->out.len > had || watch->cursor != revision)
       watch->wake(watch->data);
   }
   hub->published = revision;
@@ -190,6 +210,8 @@ struct replay {
 
 static bool replay_event(const struct store_event *stored, void *context) {
   struct replay *replay = context;
+  if (stored->revision > replay->watch->hub->published)
+    return false; // written in this turn, and perhaps taken back
   struct event event = {.type = stored->type,
                         .kind = replay->watch->options.kind,
                         .revision = stored->revision,
@@ -202,57 +224,73 @@ static bool replay_event(const struct store_event *stored, void *context) {
   return replay->watch->out.len < WATCH_BUFFER_BYTES;
 }
 
-// Feeds a watch that is behind, from the history.
-static void catch_up(struct watch *watch) {
+static void history_page(struct watch *watch) {
   struct watch_hub *hub = watch->hub;
-  while (watch->cursor < hub->published && watch->out.len == 0 && !watch->ended) {
-    struct replay replay = {.watch = watch};
-    struct err err;
-    arena_init(&replay.arena);
-    int rc = store_history(hub->store, watch->resource, watch->cursor, WATCH_HISTORY_PAGE,
-                           replay_event, &replay, &err);
-    arena_dispose(&replay.arena);
-    if (rc == RC_EXPIRED)
-      write_error(watch, 410, "Expired", err.msg);
-    else if (rc)
-      write_error(watch, 500, "InternalError", "the history cannot be read");
-    else if (replay.count < WATCH_HISTORY_PAGE && watch->out.len < WATCH_BUFFER_BYTES)
-      watch->cursor = hub->published;
-  }
+  struct replay replay = {.watch = watch};
+  struct err err;
+  arena_init(&replay.arena);
+  int rc = store_history(hub->store, watch->resource, watch->cursor, WATCH_HISTORY_PAGE,
+                         replay_event, &replay, &err);
+  arena_dispose(&replay.arena);
+  if (rc == RC_EXPIRED)
+    write_error(watch, 410, "Expired", err.msg);
+  else if (rc)
+    write_error(watch, 500, "InternalError", "the history cannot be read");
+  else if (replay.count < WATCH_HISTORY_PAGE && watch->out.len < WATCH_BUFFER_BYTES)
+    watch->cursor = hub->published;
 }
 
 struct initial {
   struct watch *watch;
   struct arena arena;
+  bool stopped;
 };
 
 static bool initial_row(const struct store_row *row, void *context) {
   struct initial *initial = context;
+  struct watch *watch = initial->watch;
   struct event event = {.type = STORE_ADDED,
-                        .kind = initial->watch->options.kind,
+                        .kind = watch->options.kind,
                         .revision = row->revision,
                         .body = row->body};
-  feed(initial->watch, &event, &initial->arena);
+  feed(watch, &event, &initial->arena);
   arena_reset(&initial->arena);
-  return !initial->watch->out.failed;
+  initial->stopped = watch->out.len >= WATCH_BUFFER_BYTES;
+  if (initial->stopped) {
+    arena_reset(&watch->place);
+    watch->after.ns = arena_str(&watch->place, row->key.ns);
+    watch->after.name = arena_str(&watch->place, row->key.name);
+  }
+  return !initial->stopped;
 }
 
-static int send_initial(struct watch *watch, struct api_call *call) {
+static void initial_page(struct watch *watch) {
   struct initial initial = {.watch = watch};
   struct err err;
   arena_init(&initial.arena);
-  int rc = store_list(watch->hub->store, watch->resource, watch->options.filter.ns,
-                      (struct store_key){0}, initial_row, &initial, &err);
+  int rc = store_list_at(watch->hub->store, watch->cursor, watch->resource,
+                         watch->options.filter.ns, watch->after, initial_row, &initial, &err);
   arena_dispose(&initial.arena);
-  if (rc)
-    return api_fail_err(call, &err);
-  if (watch->out.failed)
-    return api_fail(call, 413, "RequestEntityTooLarge",
-                    "too many objects for the start of one watch");
-  watch->cursor = watch->hub->published;
-  if (watch->options.initial_bookmark)
+  if (rc == RC_EXPIRED)
+    write_error(watch, 410, "Expired", err.msg);
+  else if (rc)
+    write_error(watch, 500, "InternalError", "the objects cannot be read");
+  watch->initial = !rc && initial.stopped;
+  if (!rc && !watch->initial && watch->options.initial_bookmark)
     write_bookmark(watch, true);
-  return RC_OK;
+}
+
+// Feeds a watch that is behind.
+static void catch_up(struct watch *watch) {
+  while (watch->out.len == 0 && !watch->ended) {
+    if (watch->initial)
+      initial_page(watch);
+    else if (watch->cursor < watch->hub->published)
+      history_page(watch);
+    else
+      break;
+  }
+  count_bytes(watch);
 }
 
 static struct selector dup_selector(struct arena *arena, const struct selector *from) {
@@ -273,7 +311,8 @@ int watch_open(struct watch_hub *hub, struct api_call *call, const struct watch_
                void (*wake)(void *data), void *data, struct watch **ret_watch) {
   struct watch *watch = XNEW(struct watch);
   arena_init(&watch->arena);
-  buf_init(&watch->out, WATCH_INITIAL_BYTES);
+  arena_init(&watch->place);
+  buf_init(&watch->out, WATCH_BUFFER_BYTES + WATCH_EVENT_BYTES);
   watch->hub = hub;
   watch->options = *options;
   watch->options.version = arena_str(&watch->arena, options->version);
@@ -290,11 +329,9 @@ int watch_open(struct watch_hub *hub, struct api_call *call, const struct watch_
     hub->watches->link = &watch->next;
   hub->watches = watch;
   hub->watch_count++;
-  int rc = options->from_start ? send_initial(watch, call) : RC_OK;
-  if (rc) {
-    watch_close(watch);
-    return rc;
-  }
+  watch->initial = options->from_start;
+  if (watch->initial)
+    watch->cursor = hub->published;
   if (!options->from_start && options->revision < store_compacted(hub->store)) {
     struct str text =
         arena_printf(call->arena, "too old resource version: %lld (%lld)",
@@ -312,7 +349,9 @@ void watch_close(struct watch *watch) {
   if (watch->next)
     watch->next->link = watch->link;
   watch->hub->watch_count--;
+  watch->hub->bytes -= watch->counted;
   buf_dispose(&watch->out);
+  arena_dispose(&watch->place);
   arena_dispose(&watch->arena);
   xfree(watch);
 }
@@ -330,6 +369,7 @@ ptrdiff_t watch_read(struct watch *watch, char *to, size_t max) {
   if (watch->sent == watch->out.len) {
     buf_dispose(&watch->out); // most watches are idle most of the time
     watch->sent = 0;
+    count_bytes(watch);
   }
   return (ptrdiff_t)len;
 }
@@ -341,7 +381,7 @@ void watch_end(struct watch *watch) {
 
 void watch_bookmark_all(struct watch_hub *hub) {
   for (struct watch *watch = hub->watches; watch; watch = watch->next) {
-    if (!watch->options.bookmarks || watch->ended || watch->out.len ||
+    if (!watch->options.bookmarks || watch->ended || watch->out.len || watch->initial ||
         watch->cursor != hub->published)
       continue;
     write_bookmark(watch, false);
@@ -376,4 +416,8 @@ void watch_end_kind(struct watch_hub *hub, const struct kind_desc *kind) {
     if (watch->options.kind == kind && !watch->ended)
       watch_end(watch);
   }
+}
+
+size_t watch_bytes(const struct watch_hub *hub) {
+  return hub->bytes;
 }

@@ -15,7 +15,8 @@ struct watch;
 struct watch_hub;
 
 #define WATCH_BUFFER_BYTES (256u << 10) // above it a watch is fed from the history instead
-#define WATCH_INITIAL_BYTES (64u << 20) // of the synthetic events at the start
+#define WATCH_TOTAL_BYTES (32u << 20)   // of all watches together: above it the same
+#define WATCH_EVENT_BYTES (8u << 20)    // one event, beyond WATCH_BUFFER_BYTES
 #define WATCH_HISTORY_PAGE 64u          // events taken from the history at once
 
 struct watch_options {
@@ -54,6 +55,7 @@ void watch_end(struct watch *watch);
 void watch_bookmark_all(struct watch_hub *hub);
 void watch_end_all(struct watch_hub *hub);
 size_t watch_count(const struct watch_hub *hub);
+size_t watch_bytes(const struct watch_hub *hub); // that wait to be read
 // A definition's kinds change: whether any watch still has this description, and the end of those
 // that do (their clients list again).
 bool watch_uses(const struct watch_hub *hub, const struct kind_desc *kind);

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`serin backup` of a running server, `serin restore` into a stopped one."""
+import json
 import os
 import pathlib
+import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from apiserver import BIN, check, equal, main  # noqa: E402
@@ -40,6 +43,54 @@ def test_backup_and_restore(server):
     stream = server.watch(f"{CM}?watch=1&resourceVersion={later['metadata']['resourceVersion']}")
     equal(stream.next()["object"]["code"], 410)
     stream.close()
+
+
+def test_backup_while_writing(server):
+    """Each copy is of one moment: of two objects that are written in turns the first is at most one ahead."""
+    stop = threading.Event()
+
+    def write():
+        connection, number = server.connect(), 0
+        while not stop.is_set():
+            number += 1
+            for name in ("first", "second"):
+                server.ok("PATCH", f"{CM}/{name}", {"data": {"n": str(number)}}, content_type="application/merge-patch+json", connection=connection)
+    for name in ("first", "second"):
+        server.ok("POST", CM, {"metadata": {"name": name}, "data": {"n": "0"}})
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for number in range(6):
+            copy = server.data / f"copy-{number}"
+            equal(serin("backup", str(copy), "--data", str(server.data)).returncode, 0)
+            with sqlite3.connect(copy) as db:
+                equal(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+                first, second = (int(json.loads(db.execute("SELECT body FROM objects WHERE name = ?", (name,)).fetchone()[0])["data"]["n"])
+                                 for name in ("first", "second"))
+            db.close()
+            check(second <= first <= second + 1, f"{first} and {second}")
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_damaged_store_is_refused_and_replaced(server):
+    copy = server.data / "good"
+    server.ok("POST", CM, {"metadata": {"name": "precious"}})
+    equal(serin("backup", str(copy), "--data", str(server.data)).returncode, 0)
+    server.kill()  # its journal stays
+    with open(server.data / "store.db", "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(65536))
+    for name in ("store.db-wal", "store.db-shm"):
+        (server.data / name).write_bytes(os.urandom(9000))
+    done = serin("apiserver", "--data", str(server.data))
+    equal(done.returncode, 1)
+    check("serin restore" in done.stderr and "damaged" in done.stderr, done.stderr)
+    done = serin("restore", str(copy), "--data", str(server.data))
+    equal(done.returncode, 0, done.stderr)
+    server.start()
+    server.ok("GET", f"{CM}/precious")
 
 
 def test_what_is_not_there(server):

@@ -219,7 +219,15 @@ def test_lists(server):
     refused(server.get(CM + "?resourceVersion=x"), 400, "BadRequest", "resource version")
     body = refused(server.get(CM + "?resourceVersion=99999999"), 504, "Timeout", "Too large resource version")
     equal(body["details"]["causes"][0]["reason"], "ResourceVersionTooLarge")
-    refused(server.get(CM + "?resourceVersion=1&resourceVersionMatch=Exact"), 410, "Expired", "too old")
+    exact = server.get(CM + "?resourceVersion=1&resourceVersionMatch=Exact")
+    equal((exact.status, exact.json["items"], rv(exact.json)), (200, [], "1"), "the past can be listed")
+    for query, text in (("resourceVersionMatch=Exact", "is forbidden unless resourceVersion is provided"),
+                        ("resourceVersion=0&resourceVersionMatch=Exact", '"exact" is forbidden for resourceVersion "0"'),
+                        ("resourceVersion=1&resourceVersionMatch=Newest", 'Unsupported value: "Newest"'),
+                        ("sendInitialEvents=true", "sendInitialEvents is forbidden for list"),
+                        ("watch=1&sendInitialEvents=true", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+                        ("watch=1&resourceVersionMatch=NotOlderThan", "is forbidden for watch unless sendInitialEvents is provided")):
+        refused(server.get(f"{CM}?{query}"), 422, "Invalid", text)
     equal(server.ok("GET", "/api/v1/configmaps")["kind"], "ConfigMapList")
 
 

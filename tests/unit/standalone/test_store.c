@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/standalone/store.h"
+#include "manifests/base/buf.h"
+#include "operator/standalone/store_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -215,6 +216,128 @@ static void a_file_that_is_no_store_is_refused(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static bool add_name(const struct store_row *row, void *context) {
+  struct buf *out = context;
+  buf_addf(out, "%.*s=%.*s ", STR_ARG(row->key.name), STR_ARG(row->body));
+  return true;
+}
+
+static const char *list_at(struct fixture *f, int64_t revision, const char *ns) {
+  struct buf out;
+  buf_init(&out, 65536);
+  assert_int_equal(store_list_at(f->store, revision, STR("pods"), str_of(ns),
+                                 (struct store_key){.ns = STR(""), .name = STR("")}, add_name, &out,
+                                 NULL),
+                   0);
+  const char *text = arena_strz(&f->arena, out.len ? buf_z(&out) : "").ptr;
+  buf_dispose(&out);
+  return text;
+}
+
+static void the_past_can_be_listed(void **state) {
+  struct fixture *f = *state;
+  (void)put(f, STORE_ADDED, "a", "1");
+  (void)put(f, STORE_ADDED, "b", "2");
+  (void)put(f, STORE_MODIFIED, "a", "3");
+  (void)put(f, STORE_DELETED, "b", "4");
+  (void)put(f, STORE_ADDED, "b", "5");
+  (void)put(f, STORE_MODIFIED, "b", "6");
+  assert_int_equal(store_commit(f->store, NULL), 0);
+  static const char *const past[] = {"",     "a=1 ",     "a=1 b=2 ", "a=3 b=2 ",
+                                     "a=3 ", "a=3 b=5 ", "a=3 b=6 "};
+  for (int64_t revision = 0; revision < 7; revision++) {
+    assert_string_equal(list_at(f, revision, ""), past[revision]);
+    assert_string_equal(list_at(f, revision, "ns"), past[revision]);
+    assert_string_equal(list_at(f, revision, "other"), "");
+  }
+  (void)put(f, STORE_MODIFIED, "a", "7"); // not committed: the past does not move
+  assert_string_equal(list_at(f, 6, ""), past[6]);
+  store_rollback(f->store);
+  assert_int_equal(store_revision(f->store), 6);
+  reopen(f);
+  assert_string_equal(list_at(f, 3, "ns"), past[3]);
+  f->store->compacted = 4;
+  struct err err;
+  assert_int_equal(
+      store_list_at(f->store, 3, STR("pods"), STR(""), (struct store_key){0}, add_name, NULL, &err),
+      RC_EXPIRED);
+}
+
+// What a full disk does: SQLite takes the whole transaction back by itself.
+static void a_full_disk_loses_the_turn_and_nothing_else(void **state) {
+  struct fixture *f = *state;
+  struct err err = {.msg = ""};
+  struct store_row row;
+  char *large = arena_alloc(&f->arena, 1000001);
+  memset(large, 'x', 1000000);
+  large[1000000] = 0;
+  assert_int_equal(put(f, STORE_ADDED, "a", "1"), 0);
+  assert_int_equal(store_commit(f->store, NULL), 0);
+  assert_int_equal(sqlite3_exec(f->store->db, "PRAGMA max_page_count = 100", NULL, NULL, NULL), 0);
+  assert_int_equal(put(f, STORE_ADDED, "b", "2"), 0);
+  struct store_write write = {.type = STORE_ADDED,
+                              .key = {STR("pods"), STR("ns"), STR("c")},
+                              .uid = STR("c"),
+                              .body = str_of(large)};
+  assert_int_equal(store_put(f->store, &write, &err), RC_IO);
+  assert_non_null(strstr(err.msg, "full"));
+  assert_non_null(strstr(err.msg, "free some space"));
+  // Whatever follows in this turn, nothing of it is stored: the first write is gone already.
+  (void)put(f, STORE_ADDED, "d", "3");
+  assert_int_equal(store_commit(f->store, &err), RC_IO);
+  assert_int_equal(store_revision(f->store), 1);
+  assert_int_equal(store_get(f->store, (struct store_key){STR("pods"), STR("ns"), STR("a")},
+                             &f->arena, &row, NULL),
+                   0);
+  assert_int_equal(sqlite3_exec(f->store->db, "PRAGMA max_page_count = 100000", NULL, NULL, NULL),
+                   0);
+  assert_int_equal(store_put(f->store, &write, &err), 0);
+  assert_int_equal(store_commit(f->store, &err), 0);
+  assert_int_equal(store_revision(f->store), 2);
+  reopen(f);
+  assert_int_equal(store_revision(f->store), 2);
+}
+
+static void a_history_of_large_objects_is_cut_by_bytes(void **state) {
+  struct fixture *f = *state;
+  char *large = arena_alloc(&f->arena, 1000001);
+  memset(large, 'x', 1000000);
+  large[1000000] = 0;
+  for (int i = 0; i < 60; i++) {
+    assert_int_equal(put(f, i ? STORE_MODIFIED : STORE_ADDED, "a", large), 0);
+    assert_int_equal(store_compact(f->store, STORE_HISTORY, NULL), 0);
+    assert_int_equal(store_commit(f->store, NULL), 0);
+  }
+  assert_true(store_compacted(f->store) > 10 && store_compacted(f->store) < 50);
+  assert_true(f->store->bytes < STORE_HISTORY_BYTES);
+}
+
+static void a_damaged_file_is_refused(void **state) {
+  struct fixture *f = *state;
+  struct err err = {.msg = ""};
+  struct store *store = NULL;
+  for (int i = 0; i < 200; i++)
+    (void)put(f, STORE_ADDED, arena_printf(&f->arena, "n%d", i).ptr, "{\"x\":1}");
+  assert_int_equal(store_commit(f->store, NULL), 0);
+  store_close(f->store);
+  f->store = NULL;
+  FILE *file = fopen(f->path, "r+");
+  assert_non_null(file);
+  assert_int_equal(fseek(file, 4096 * 3, SEEK_SET), 0);
+  for (int i = 0; i < 4096 * 4; i++)
+    (void)fputc(i * 7 % 251, file);
+  assert_int_equal(fclose(file), 0);
+  assert_int_equal(store_open(f->path, &store, &err), RC_IO);
+  assert_non_null(strstr(err.msg, "serin restore"));
+  file = fopen(f->path, "w");
+  (void)fputs("this is no database at all, and longer than a header has to be: so it is refused, "
+              "whatever it was meant to be, with a word about what to do",
+              file);
+  (void)fclose(file);
+  assert_int_equal(store_open(f->path, &store, &err), RC_IO);
+  assert_non_null(strstr(err.msg, "serin restore"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(committed_writes_survive_and_uncommitted_do_not),
@@ -225,6 +348,10 @@ int main(void) {
       TEST(an_object_over_the_cap_is_refused),
       TEST(a_backup_is_a_store),
       TEST(a_file_that_is_no_store_is_refused),
+      TEST(the_past_can_be_listed),
+      TEST(a_full_disk_loses_the_turn_and_nothing_else),
+      TEST(a_history_of_large_objects_is_cut_by_bytes),
+      TEST(a_damaged_file_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
