@@ -26,16 +26,12 @@ static const struct schema version_ref_schema =
     SCHEMA("RolloutVersion", struct rollout_version_ref, version_ref_fields);
 
 static const struct field workload_ref_fields[] = {
-    F_STRING(struct rollout_workload_ref, api_version, "apiVersion", .fallback = "apps/v1",
-             .doc = "apps/v1."),
-    F_STRING(struct rollout_workload_ref, kind, "kind", .fallback = "Deployment",
-             .doc = "Deployment."),
-    F_STRING(struct rollout_workload_ref, name, "name", .required = true, .not_empty = true,
-             .doc = "Name of the Deployment, in the Rollout's namespace."),
+    F_STRING(struct rollout_workload_ref, api_version, "apiVersion"),
+    F_STRING(struct rollout_workload_ref, kind, "kind"),
+    F_STRING(struct rollout_workload_ref, name, "name"),
 };
 static const struct schema workload_ref_schema =
-    SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields,
-           .check = rollout_check_workload_ref);
+    SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields);
 
 static const struct enum_value decommission_values[] = {
     NOT_GIVEN,
@@ -137,8 +133,7 @@ static const struct field spec_fields[] = {
            .doc =
                "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
     F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
-               .doc = "Workload form: one Deployment whose template somebody else changes. It is "
-                      "paused by the operator; a new template runs beside it as the canary."),
+               .doc = "Refused by this version: use template, or stable and canary."),
     F_OBJECT(struct rollout_spec, traffic, "traffic", &rollout_traffic_schema,
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
@@ -255,8 +250,6 @@ const struct kind_desc rollout_kind = {
 enum rollout_form rollout_form(const struct rollout_spec *spec) {
   if (spec->stable && spec->canary)
     return ROLLOUT_FORM_PAIR;
-  if (spec->workload_ref)
-    return ROLLOUT_FORM_WORKLOAD;
   return spec->pod_template ? ROLLOUT_FORM_TEMPLATE : ROLLOUT_FORM_NONE;
 }
 

@@ -71,7 +71,7 @@ void claims_update(struct release *release, const struct json *rollout) {
   arena_dispose(&before);
 }
 
-static bool is_listed(const struct json *const *items, size_t count, const struct json *item) {
+static bool is_listed(const struct release **items, size_t count, const struct release *item) {
   for (size_t i = 0; i < count; i++)
     if (items[i] == item)
       return true;
@@ -81,23 +81,24 @@ static bool is_listed(const struct json *const *items, size_t count, const struc
 const struct json *const *claims_rivals(const struct release *release, struct arena *arena,
                                         size_t *ret_count) {
   const struct controller *controller = release->controller;
-  size_t room = 1, count = 0;
+  size_t room = 1, rivals = 0, count = 0;
   for (size_t i = 0; i < release->claims_count; i++) {
     const struct claim *claim = map_get(&controller->claims, release->claims[i]);
     room += claim ? claim->count : 0;
   }
+  const struct release **others = ARENA_ARRAY(arena, const struct release *, room);
   const struct json **items = ARENA_ARRAY(arena, const struct json *, room);
   for (size_t i = 0; i < release->claims_count; i++) {
     const struct claim *claim = map_get(&controller->claims, release->claims[i]);
-    for (size_t r = 0; claim && r < claim->count; r++) {
-      const struct release *other = claim->items[r];
-      const struct json *rollout =
-          other == release
-              ? NULL
-              : kube_watch_get(controller->watches[WATCH_ROLLOUTS], other->ns, other->name);
-      if (rollout && !is_listed(items, count, rollout))
-        items[count++] = rollout;
-    }
+    for (size_t r = 0; claim && r < claim->count; r++)
+      if (claim->items[r] != release && !is_listed(others, rivals, claim->items[r]))
+        others[rivals++] = claim->items[r];
+  }
+  for (size_t i = 0; i < rivals; i++) {
+    const struct json *rollout =
+        kube_watch_get(controller->watches[WATCH_ROLLOUTS], others[i]->ns, others[i]->name);
+    if (rollout)
+      items[count++] = rollout;
   }
   *ret_count = count;
   return items;

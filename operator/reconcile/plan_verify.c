@@ -15,8 +15,7 @@ static struct str serving_key(const struct pass *pass, const char *kind,
 }
 
 static bool serves(const struct pass *pass, const struct proxy *proxy, const char *kind,
-                   const struct json *object) {
-  struct str wanted = json_path_string(object, "metadata.resourceVersion");
+                   const struct json *object, struct str wanted) {
   struct str has = json_string(json_get_s(proxy->serving, serving_key(pass, kind, object)));
   int64_t a, b;
   if (str_to_i64(has, &a) && str_to_i64(wanted, &b))
@@ -28,11 +27,26 @@ static const char *kind_of(const struct route_object *route) {
   return router_kind(route->ref.router)->kind;
 }
 
+// That in which the route was first seen as asked: what its parents write into its status since
+// makes new ones that proxies need not serve.
+static struct str revision_wanted(const struct pass *pass, size_t index) {
+  struct str rest = pass->status->weight.revision, part = STR_NULL;
+  for (size_t i = 0; i <= index; i++)
+    if (!str_next(&rest, ',', &part))
+      part = STR_NULL;
+  return str_is_empty(part)
+             ? json_path_string(pass->snap->routes[index].object, "metadata.resourceVersion")
+             : part;
+}
+
 static bool serves_all(const struct pass *pass, const struct proxy *proxy) {
   for (size_t i = 0; i < pass->snap->routes_count; i++)
-    if (!serves(pass, proxy, kind_of(&pass->snap->routes[i]), pass->snap->routes[i].object))
+    if (!serves(pass, proxy, kind_of(&pass->snap->routes[i]), pass->snap->routes[i].object,
+                revision_wanted(pass, i)))
       return false;
-  return !pass->snap->rule || serves(pass, proxy, "DestinationRule", pass->snap->rule);
+  const struct json *rule = pass->snap->rule;
+  return !rule || serves(pass, proxy, "DestinationRule", rule,
+                         json_path_string(rule, "metadata.resourceVersion"));
 }
 
 static bool knows_any(const struct pass *pass, const struct proxy *proxy) {
@@ -82,11 +96,6 @@ static bool is_proven(const struct pass *pass, const struct witnesses *w) {
   if (w->proxies > 0)
     return w->serving == w->proxies && !w->waits;
   return w->says ? !w->waits : is_observed(pass);
-}
-
-bool traffic_is_known(const struct pass *pass) {
-  struct witnesses w = witnesses_of(pass);
-  return w.serving == w.proxies && !w.waits;
 }
 
 // --- the step ---
@@ -158,12 +167,12 @@ void traffic_verify(struct pass *pass) {
   struct rollout_weight_status *weight = &pass->status->weight;
   if (str_is_empty(weight->canary) || !traffic_is_written(pass))
     return;
-  if (weight->written_at == 0) {
+  if (weight->written_at == 0)
     weight->written_at = pass->now;
+  if (str_is_empty(weight->revision))
     weight->revision = revisions(pass);
-  }
   if (pass->status->release && !pass->status->release->first &&
-      pass->status->release->traffic_at == 0 && pass->snap->form != ROLLOUT_FORM_WORKLOAD)
+      pass->status->release->traffic_at == 0)
     return; // nothing was asked of the proxies yet
   struct witnesses w = witnesses_of(pass);
   weight->acknowledged =

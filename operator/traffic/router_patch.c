@@ -105,28 +105,40 @@ static void others_of(const struct route *route, int64_t *others) {
       others[count++] = route->items[i].weight;
 }
 
-// Where exact weights would be too large everything is made smaller, and the canary rounded down,
-// so that it never has more than asked. Doing it twice changes nothing.
+static int64_t largest(const int64_t *others, size_t count, int64_t share) {
+  int64_t max = share > 0 ? share : 1;
+  for (size_t i = 0; i < count; i++)
+    max = others[i] > max ? others[i] : max;
+  return max;
+}
+
+// All weights divided by `by`; what had some keeps some.
+static int64_t lessen(int64_t *others, size_t count, int64_t share, int64_t by) {
+  for (size_t i = 0; i < count; i++)
+    others[i] = others[i] > 0 && others[i] < by ? 1 : others[i] / by;
+  return share / by;
+}
+
+// Exact weights may be larger than a route takes. Then all are as large as may be, and the canary's
+// is rounded down, so that it never has more than asked. Doing it twice changes nothing.
 static void split(struct wanted *wanted, const struct route *route, int64_t parts, int64_t max) {
   int64_t share = route_share(route) > 0 ? route_share(route) : 100, by = 1;
   size_t count = route_count_of(route, SIDE_OTHER);
-  others_of(route, wanted->others);
   while (share / by > max)
     by *= 2;
-  weights_split(parts, share, wanted->others, count, &wanted->stable, &wanted->canary);
-  if (is_within(wanted, count, max))
-    return;
+  for (int i = 0; i < 2; i++) { // as they are, and made smaller
+    others_of(route, wanted->others);
+    int64_t less = lessen(wanted->others, count, share, i == 0 ? 1 : by);
+    weights_split(parts, less, wanted->others, count, &wanted->stable, &wanted->canary);
+    if (is_within(wanted, count, max))
+      return;
+  }
   others_of(route, wanted->others);
+  share = lessen(wanted->others, count, share, by);
+  int64_t more = max / largest(wanted->others, count, share);
   for (size_t i = 0; i < count; i++)
-    wanted->others[i] =
-        wanted->others[i] > 0 && wanted->others[i] < by ? 1 : wanted->others[i] / by;
-  int64_t kept[ROUTE_ITEMS_MAX];
-  memcpy(kept, wanted->others, sizeof(kept));
-  share /= by;
-  weights_split(parts, share, wanted->others, count, &wanted->stable, &wanted->canary);
-  if (is_within(wanted, count, max))
-    return;
-  memcpy(wanted->others, kept, sizeof(kept));
+    wanted->others[i] *= more;
+  share *= more;
   wanted->canary = share * parts / 10000;
   wanted->stable = share - wanted->canary;
 }

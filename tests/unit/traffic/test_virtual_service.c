@@ -219,6 +219,78 @@ static void test_the_oldest_mesh_service_shadows(void **state) {
   arena_dispose(&arena);
 }
 
+static void test_tls_and_tcp_routes(void **state) {
+  (void)state;
+  struct arena arena;
+  arena_init(&arena);
+#define TLS(host, list)                                                                            \
+  "{\"match\":[{\"port\":443,\"sniHosts\":[\"" host "\"]}],\"route\":[" list "]}"
+  struct json *object = service(&arena, "[{\"route\":[" V1(100) "]}]");
+  json_put(&arena, json_get(object, "spec"), "tls",
+           parse(&arena, "[" TLS("a", V1(100)) "," TLS("b", V1(100)) "]"));
+  json_put(&arena, json_get(object, "spec"), "tcp",
+           parse(&arena, "[{\"match\":[{\"port\":9000}],\"route\":[" V1(100) "]}]"));
+  struct route_target target = target_of(object);
+  struct route_split split;
+  router_read(&target, &arena, &split); // none is named: all that name the stable
+  assert_int_equal(split.routes, 4);
+  struct str host = STR("b");
+  const struct rollout_l4_ref tls = {.port = 443, .sni_hosts = &host, .sni_hosts_count = 1},
+                              tcp = {.port = 9000}, other = {.port = 9001};
+  target.ref.tls = &tls;
+  target.ref.tls_count = 1;
+  target.ref.tcp = &tcp;
+  target.ref.tcp_count = 1;
+  object = apply(&arena, object, router_patch(&target, 1000, ROUTE_DROP_NONE, &arena));
+  struct json *wanted = parse(&arena, "[" TLS("a", V1(100)) "," TLS("b", V1(90) "," V2(10)) "]");
+  assert_true(json_equal(json_path(object, "spec.tls"), wanted));
+  wanted = parse(&arena, "[{\"match\":[{\"port\":9000}],\"route\":[" V1(90) "," V2(10) "]}]");
+  assert_true(json_equal(json_path(object, "spec.tcp"), wanted));
+  expect_http(&arena, object, "[{\"route\":[" V1(100) "]}]");
+  target.ref.tcp = &other;
+  router_read(&target, &arena, &split);
+  assert_int_equal(split.problem, ROUTE_MISSING);
+  arena_dispose(&arena);
+}
+
+static void test_without_a_version_the_host_is_the_stable(void **state) {
+  (void)state;
+  struct arena arena;
+  arena_init(&arena);
+#define BARE "{\"destination\":{\"host\":\"" HOST "\"}}"
+  struct json *object = service(&arena, "[{\"route\":[" V1(90) "," V2(10) "]}]");
+  struct route_target target = target_of(object);
+  struct str old[] = {STR("v1"), STR("v2")};
+  target.takes_bare = true;
+  target.stable = target.canary = STR_NULL;
+  target.old = old;
+  target.old_count = 2;
+  object = apply(&arena, object, router_patch(&target, 0, ROUTE_DROP_NONE, &arena));
+  expect_http(&arena, object, "[{\"route\":[" BARE "]}]");
+  target.object = object;
+  assert_null(router_patch(&target, 0, ROUTE_DROP_NONE, &arena));
+  target.canary = STR("v2");
+  target.old_count = 1;
+  object = apply(&arena, object, router_patch(&target, 2500, ROUTE_DROP_NONE, &arena));
+  expect_http(&arena, object,
+              "[{\"route\":[{\"destination\":{\"host\":\"" HOST "\"},\"weight\":75}," V2(25) "]}]");
+  arena_dispose(&arena);
+}
+
+static void test_how_many_requests_tell_a_share(void **state) {
+  (void)state;
+  assert_false(weights_agree(1000, 9, 90));       // too few
+  assert_true(weights_agree(1000, 95, 1000));     //
+  assert_false(weights_agree(1000, 150, 1000));   // five standard deviations
+  assert_false(weights_agree(1000, 0, 1000));     //
+  assert_false(weights_agree(100, 0, 200));       // one in a hundred may be none of two hundred
+  assert_true(weights_agree(100, 12, 1000));      //
+  assert_true(weights_agree(10000, 999, 1000));   //
+  assert_false(weights_agree(10000, 900, 1000));  //
+  assert_true(weights_agree(0, 0, 1000));         //
+  assert_false(weights_agree(5000, 9200, 20000)); //
+}
+
 // --- properties ---
 
 static struct str random_route(struct rng *rng, struct arena *arena, bool *ret_has_stable) {
@@ -337,6 +409,9 @@ int main(void) {
       cmocka_unit_test(test_a_bare_destination_becomes_stable),
       cmocka_unit_test(test_a_guard_stops_a_stale_patch),
       cmocka_unit_test(test_the_oldest_mesh_service_shadows),
+      cmocka_unit_test(test_tls_and_tcp_routes),
+      cmocka_unit_test(test_without_a_version_the_host_is_the_stable),
+      cmocka_unit_test(test_how_many_requests_tell_a_share),
       cmocka_unit_test(test_any_patch_is_exact_and_touches_only_ours),
       cmocka_unit_test(test_weights_sum_to_a_hundred_where_exact),
   };
