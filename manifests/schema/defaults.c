@@ -3,15 +3,19 @@
 
 #include "manifests/schema/scalar.h"
 
-static void default_value(const struct field *row, struct json *json, struct arena *arena) {
+typedef void visit_fn(const struct schema *schema, struct json *json, struct arena *arena);
+
+// The objects within a value.
+static void visit_value(const struct field *row, struct json *json, struct arena *arena,
+                        visit_fn *visit) {
   if (!row->schema)
     return;
   if (row->type == FIELD_OBJECT || row->type == FIELD_OPTIONAL) {
-    schema_default(row->schema, json, arena);
+    visit(row->schema, json, arena);
   } else if ((row->type == FIELD_LIST && json_is(json, JSON_ARRAY)) ||
              (row->type == FIELD_MAP && json_is(json, JSON_OBJECT))) {
     JSON_EACH(item, json) {
-      schema_default(row->schema, item, arena);
+      visit(row->schema, item, arena);
     }
   }
 }
@@ -25,7 +29,22 @@ void schema_default(const struct schema *schema, struct json *json, struct arena
     if ((!value || json_is(value, JSON_NULL)) && row->fallback)
       value = json_put(arena, json, row->name, scalar_default_json(row, arena));
     if (value)
-      default_value(row, value, arena);
+      visit_value(row, value, arena, schema_default);
+  }
+}
+
+void schema_undefault(const struct schema *schema, struct json *json, struct arena *arena) {
+  if (!json_is(json, JSON_OBJECT))
+    return;
+  for (size_t i = 0; i < schema->count; i++) {
+    const struct field *row = &schema->fields[i];
+    struct json *value = json_get(json, row->name);
+    if (!value)
+      continue;
+    visit_value(row, value, arena, schema_undefault);
+    if (json_is(value, JSON_NULL) ||
+        (row->fallback && json_equal(value, scalar_default_json(row, arena))))
+      json_remove(json, str_of(row->name));
   }
 }
 

@@ -8,3 +8,6 @@
 
 void kind_default(const struct kind_desc *kind, struct json *json, struct arena *arena);
 void schema_default(const struct schema *schema, struct json *json, struct arena *arena);
+// The other way: takes out what the defaults would put back, and nulls. Two objects that mean the
+// same are then equal, whichever version's CRD filled them in.
+void schema_undefault(const struct schema *schema, struct json *json, struct arena *arena);

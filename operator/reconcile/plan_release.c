@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a release begins, is superseded, and ends.
+#include "manifests/schema/defaults.h"
 #include "manifests/text/duration.h"
 #include "operator/reconcile/pass.h"
 
@@ -7,20 +8,34 @@
 
 // What a failed release is tied to besides the canary's template; replicas, suspend and deadlines
 // are not in it.
-struct str release_spec_hash(struct pass *pass) {
+static struct json *spec_parts(struct pass *pass) {
   static const char *const parts[] = {"stable", "canary", "traffic", "steps", "analysis"};
   const struct json *spec = json_get(pass->snap->rollout_json, "spec");
   struct json *json = json_new_object(pass->arena);
   for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
     if (json_get(spec, parts[i]))
       json_put(pass->arena, json, parts[i], json_dup(pass->arena, json_get(spec, parts[i])));
-  return pass_text(pass, "v1-%s", snapshot_hash(json, pass->arena).ptr);
+  return json;
+}
+
+// Without what equals its default: a newer CRD lets the API server fill in more of them, and that
+// is no change of anybody's.
+struct str release_spec_hash(struct pass *pass) {
+  struct json *json = spec_parts(pass);
+  schema_undefault(schema_find(rollout_kind.schema, STR("spec"))->schema, json, pass->arena);
+  return pass_text(pass, "v2-%s", snapshot_hash(json, pass->arena).ptr);
+}
+
+// Statuses of older operators have a "v1-", which is of the spec as the server gave it.
+static bool is_of_this_spec(struct pass *pass, struct str hash) {
+  if (str_starts(hash, STR("v1-")))
+    return str_eq(str_slice(hash, 3, hash.len), snapshot_hash(spec_parts(pass), pass->arena));
+  return str_eq(hash, release_spec_hash(pass));
 }
 
 bool release_is_failed(struct pass *pass, const struct rollout_identity *canary) {
   const struct rollout_failed *failed = pass->status->failed;
-  return failed && str_eq(failed->hash, canary->hash) &&
-         str_eq(failed->spec_hash, release_spec_hash(pass));
+  return failed && str_eq(failed->hash, canary->hash) && is_of_this_spec(pass, failed->spec_hash);
 }
 
 static bool same_version(const struct rollout_identity *a, const struct rollout_identity *b) {
@@ -198,7 +213,7 @@ bool release_gives_way(struct pass *pass) {
                         STR_ARG(status->canary->version)));
     return true;
   }
-  if (!status->release->first && !str_eq(status->release->spec_hash, release_spec_hash(pass))) {
+  if (!status->release->first && !is_of_this_spec(pass, status->release->spec_hash)) {
     supersede(pass, "SpecChanged",
               STR("traffic, steps or analysis were changed: the release starts again"));
     return true;

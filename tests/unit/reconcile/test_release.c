@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Releases from begin to end, told as stories.
+#include "manifests/schema/defaults.h"
+#include "operator/reconcile/snapshot.h"
 #include "support_world.h"
 
 #include <setjmp.h>
@@ -93,6 +95,57 @@ static void test_a_bad_canary_is_put_back_and_stays_back(void **state) {
   expect_phase(world, "RolledBack");
   world_act(world, "retry");
   settled(world, "Healthy");
+  end(&story);
+}
+
+// A newer CRD lets the API server fill in more of the spec, in Rollouts that were there before.
+static void fill_in_defaults(struct world *world) {
+  kind_default(&rollout_kind, world->rollout, world->arena);
+  world_touch(world, world->rollout);
+}
+
+static void test_defaults_of_a_newer_crd_start_nothing(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  run_to_share(world, 1000);
+  fill_in_defaults(world);
+  world_settle(world);
+  assert_int_equal(world_share(world, "v2"), 1000); // else the release began again from 0
+  world->outcome = OUTCOME_FAIL;
+  settled(world, "RolledBack");
+  schema_undefault(rollout_kind.schema, world->rollout, world->arena); // and with the older one
+  world_touch(world, world->rollout);
+  world->outcome = OUTCOME_PASS;
+  world->now_ms += HOUR;
+  world_settle(world);
+  expect_phase(world, "RolledBack"); // else the failed version was tried again
+  end(&story);
+}
+
+// What an operator of the version before wrote: the hash of the spec as the server gave it.
+static void test_a_hash_of_an_older_operator_is_understood(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world->outcome = OUTCOME_FAIL;
+  settled(world, "RolledBack");
+  static const char *const parts[] = {"stable", "canary", "traffic", "steps", "analysis"};
+  struct json *spec = json_new_object(world->arena);
+  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+    const struct json *part = json_get(json_get(world->rollout, "spec"), parts[i]);
+    if (part)
+      json_put(world->arena, spec, parts[i], json_dup(world->arena, part));
+  }
+  struct str hash = arena_printf(world->arena, "v1-%s", snapshot_hash(spec, world->arena).ptr);
+  json_put_string(world->arena, json_path(world->rollout, "status.failed"), "specHash", hash);
+  world_touch(world, world->rollout);
+  world->outcome = OUTCOME_PASS;
+  world->now_ms += HOUR;
+  world_settle(world);
+  expect_phase(world, "RolledBack");
   end(&story);
 }
 
@@ -507,6 +560,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_good_pair_is_promoted),
       cmocka_unit_test(test_a_bad_canary_is_put_back_and_stays_back),
+      cmocka_unit_test(test_defaults_of_a_newer_crd_start_nothing),
+      cmocka_unit_test(test_a_hash_of_an_older_operator_is_understood),
       cmocka_unit_test(test_a_changed_spec_tries_again),
       cmocka_unit_test(test_abort_and_its_answer),
       cmocka_unit_test(test_a_pause_waits_for_promote),

@@ -78,6 +78,15 @@ static void writes_defaults(void **state) {
   assert_true(json_equal(before, json));
 }
 
+static void takes_defaults_out_again(void **state) {
+  (void)state;
+  struct json *json = thing_parse(
+      "{spec: {count: 2, parts: [{name: a, size: 4}], extra: {size: 3}, wait: null}}", &arena);
+  kind_default(&thing_kind, json, &arena);
+  schema_undefault(thing_kind.schema, json, &arena);
+  same(json, "{\"spec\":{\"parts\":[{\"name\":\"a\",\"size\":4}],\"extra\":{}}}");
+}
+
 static void lists_what_is_not_enforced(void **state) {
   (void)state;
   struct json *json = thing_parse("{spec: {strict: true, on: true, mode: Slow}}", &arena);
@@ -178,6 +187,7 @@ int main(void) {
       TEST(prunes_and_reports),
       TEST(prunes_a_name_that_stands_twice),
       TEST(writes_defaults),
+      TEST(takes_defaults_out_again),
       TEST(lists_what_is_not_enforced),
       TEST(describes_itself_in_openapi),
       TEST(names_components),
