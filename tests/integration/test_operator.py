@@ -17,10 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 check, equal, wait_for, Case = support.check, support.equal, support.wait_for, support.Case
 
-FAST = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 50},
-        {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 100}, {"monitor": {"duration": "2s", "min": "2s"}},
-        {"decommission": {}}]
-PAUSED = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "delete"}}]
+FAST, PAUSED = support.FAST, support.PAUSED
 
 
 def test_a_good_pair_is_promoted(env):

@@ -20,9 +20,12 @@ BIN = os.environ.get("SERIN_BIN") or str(ROOT / "build" / "dev" / "serin")
 KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl")
 
 
+LIBC = ctypes.CDLL(None)  # before any fork: a child of a process with threads may not load anything
+
+
 def die_with_parent():
     """A test that is killed leaves no server behind (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    LIBC.prctl(1, signal.SIGKILL)
 
 
 class Failure(Exception):

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import ctypes
 import fcntl
+import http.client
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -277,6 +279,22 @@ class Cluster(Rest):
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}})
 
     # ---- objects
+
+    local = threading.local()
+
+    def request(self, method, path, *rest, connection=None, **more):
+        """As Rest's; GETs of one thread share a connection, since tests wait by asking again and again."""
+        if method != "GET" or connection:
+            return super().request(method, path, *rest, connection=connection, **more)
+        for kept in (self.local.__dict__.pop(self.port, None), self.connect()):
+            if kept:
+                try:
+                    reply = super().request(method, path, *rest, connection=kept, **more)
+                    self.local.__dict__[self.port] = kept
+                    return reply
+                except (OSError, http.client.HTTPException):
+                    kept.close()
+        raise ConnectionError(f"the API server does not answer {path}")
 
     def need(self, method, path, body=None, **more):
         """As ok(), and it may be there already."""

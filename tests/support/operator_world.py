@@ -5,6 +5,7 @@ follow the weights of the VirtualServices)."""
 import base64
 import http.server
 import json
+import os
 import pathlib
 import re
 import signal
@@ -19,7 +20,11 @@ from apiserver import BIN, Failure, Server, check, equal, wait_for  # noqa: F401
 
 NETWORKING = "/apis/networking.istio.io/v1"
 SERIN = "/apis/serin.dev/v1alpha1"
-LEASES = "/apis/coordination.k8s.io/v1/namespaces/serin-system/leases"
+
+FAST = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 50},
+        {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 100}, {"monitor": {"duration": "2s", "min": "2s"}},
+        {"decommission": {}}]
+PAUSED = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "delete"}}]
 
 
 class Prometheus:
@@ -106,10 +111,13 @@ class Prometheus:
 
 
 class World:
-    """The stand-in: one thread that looks at the API every few milliseconds."""
+    """The stand-in: one thread that looks at the API every few milliseconds. `ns`: at that namespace only, with the proxy's Lease in
+    `system`. Without `workloads` something else makes the Deployments ready."""
 
-    def __init__(self, server, prometheus):
-        self.server, self.prometheus = server, prometheus
+    def __init__(self, server, prometheus, ns=None, system="serin-system", workloads=True):
+        self.server, self.prometheus, self.workloads = server, prometheus, workloads
+        self.scope = f"/namespaces/{ns}" if ns else ""
+        self.leases, self.system = f"/apis/coordination.k8s.io/v1/namespaces/{system}/leases", system
         self.rate = 2000  # requests a second for each service
         self.errors = {}  # (namespace, version) -> share of bad answers
         self.silent = set()  # namespaces without traffic
@@ -121,7 +129,7 @@ class World:
         self.stopping = threading.Event()
         self.failure = None
         server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
-                                                      "metadata": {"name": "serin-system"}})
+                                                      "metadata": {"name": system}})
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -134,9 +142,10 @@ class World:
                 self.stopping.wait(0.2)
                 continue
             try:
-                services = self.server.get(f"{NETWORKING}/virtualservices", connection=connection).json["items"]
-                rules = self.server.get(f"{NETWORKING}/destinationrules", connection=connection).json["items"]
-                self.ready(connection)
+                services = self.server.get(f"{NETWORKING}{self.scope}/virtualservices", connection=connection).json["items"]
+                rules = self.server.get(f"{NETWORKING}{self.scope}/destinationrules", connection=connection).json["items"]
+                if self.workloads:
+                    self.ready(connection)
                 now = time.monotonic()
                 self.traffic(services, now - last)
                 last = now
@@ -157,7 +166,7 @@ class World:
         connection.close()
 
     def ready(self, connection):
-        deployments = self.server.get("/apis/apps/v1/deployments", connection=connection).json["items"]
+        deployments = self.server.get(f"/apis/apps/v1{self.scope}/deployments", connection=connection).json["items"]
         for item in deployments:
             meta, wanted = item["metadata"], item["spec"].get("replicas", 1)
             ready = 0 if (meta["namespace"], meta["name"]) in self.unready else wanted
@@ -202,13 +211,13 @@ class World:
         self.served = serving
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() // 1000 % 1000000:06d}Z"
         spec = {"holderIdentity": "stand-in", "leaseDurationSeconds": 10, "renewTime": stamp}
-        meta = {"name": "serin-proxy-a", "namespace": "serin-system", "labels": {"serin.dev/component": "proxy"},
+        meta = {"name": "serin-proxy-a", "namespace": self.system, "labels": {"serin.dev/component": "proxy"},
                 "annotations": {"serin.dev/serving": json.dumps(serving)}}
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
-        reply = self.server.request("PATCH", f"{LEASES}/serin-proxy-a", body, "application/merge-patch+json",
+        reply = self.server.request("PATCH", f"{self.leases}/serin-proxy-a", body, "application/merge-patch+json",
                                     connection=connection)
         if reply.status == 404:
-            self.server.request("POST", LEASES, body, connection=connection)
+            self.server.request("POST", self.leases, body, connection=connection)
 
     def stop(self):
         self.stopping.set()
@@ -216,20 +225,22 @@ class World:
 
 
 class Operator:
-    def __init__(self, server, prometheus, *options, log="operator.log"):
+    def __init__(self, server, prometheus, *options, log="operator.log", kubeconfig=None, env=None):
         self.server, self.options = server, options
         self.prometheus = prometheus
+        self.kubeconfig, self.env = str(kubeconfig or server.data / "kubeconfig"), env
         self.log = server.data / log
         self.process = None
         self.start()
 
     def start(self):
-        command = [BIN, "operator", "--kubeconfig", str(self.server.data / "kubeconfig"), "--prometheus",
+        command = [BIN, "operator", "--kubeconfig", self.kubeconfig, "--prometheus",
                    self.prometheus.url, "--scrape-interval", "200ms", "--metrics-port", "0", "--log-level", "debug",
                    *self.options]
         self.file = open(self.log, "ab")
         self.begun = len(self.text())
-        self.process = subprocess.Popen(command, stdout=self.file, stderr=self.file)
+        self.process = subprocess.Popen(command, stdout=self.file, stderr=self.file, env={**os.environ, **(self.env or {})},
+                                        preexec_fn=apiserver.die_with_parent)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -269,7 +280,7 @@ class Case:
     def __init__(self, env, ns, steps, template=False, **analysis):
         self.env, self.ns, self.server = env, ns, env.server
         self.host = f"agent.{ns}.svc.cluster.local"
-        self.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
+        env.server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
         subsets = [] if template else [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]
         self.post(f"{NETWORKING}/namespaces/{ns}/destinationrules",
                   {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
