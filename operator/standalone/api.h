@@ -15,6 +15,7 @@ struct api {
   const char *data;         // DATA, without a slash at the end
   struct api_user user;     // whom the one token stands for
   bool definitions_changed; // since the last api_refresh; also after writes were taken back
+  struct buf openapi_index; // /openapi/v3, which takes all documents to make; empty: not made yet
   struct str started;       // part of /version's answer: none yet
 };
 

@@ -222,6 +222,22 @@ int api_invalid_findings(struct api_call *call, const struct kind_desc *kind, st
   return list.count ? invalid(call, kind, name, &list) : RC_OK;
 }
 
+int api_bad_option(struct api_call *call, const char *options, const char *field,
+                   const char *reason, struct str why) {
+  struct arena *arena = call->arena;
+  struct json *details = json_new_object(arena), *cause = json_new_object(arena);
+  int rc = api_fail(call, 422, "Invalid", "%s.meta.k8s.io \"\" is invalid: %s: %.*s", options,
+                    field, STR_ARG(why));
+  json_put_z(arena, details, "group", "meta.k8s.io");
+  json_put_z(arena, details, "kind", options);
+  json_put_z(arena, cause, "reason", reason);
+  json_put_string(arena, cause, "message", why);
+  json_put_z(arena, cause, "field", field);
+  json_append(json_need_array(arena, details, "causes"), cause);
+  call->fault.details = details;
+  return rc;
+}
+
 static struct json *status_head(struct arena *arena, const char *status) {
   struct json *object = json_new_object(arena);
   json_put_z(arena, object, "kind", "Status");

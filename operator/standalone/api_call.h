@@ -71,6 +71,10 @@ int api_invalid(struct api_call *call, const struct kind_desc *kind, struct str 
 int api_invalid_findings(struct api_call *call, const struct kind_desc *kind, struct str name,
                          const struct findings *findings);
 
+// 422 of an option of the request itself: options is "CreateOptions" and the like.
+int api_bad_option(struct api_call *call, const char *options, const char *field,
+                   const char *reason, struct str why);
+
 // The Status object of call->fault.
 struct json *api_status(const struct api_call *call);
 // {"kind":"Status","status":"Success","details":{...}} as the answer of a DELETE.

@@ -200,10 +200,8 @@ static struct json *only_ours(const struct json *entries, const struct json *own
 
 static int check_apply(struct api_call *call, const struct write_request *request) {
   if (request->manager.len == 0)
-    return api_fail(
-        call, 422, "Invalid",
-        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required "
-        "for apply patch");
+    return api_bad_option(call, "PatchOptions", "fieldManager", "FieldValueRequired",
+                          STR("Required value: is required for apply patch"));
   const struct json *managed = json_get(api_meta(request->body), "managedFields");
   if (json_is(managed, JSON_ARRAY) && managed->count)
     return api_bad_request(call, "metadata.managedFields must be nil");

@@ -17,6 +17,8 @@ static void add_headers(struct request *request, struct MHD_Response *response) 
   (void)MHD_add_response_header(response, "Content-Type", reply->content_type);
   (void)MHD_add_response_header(response, "Cache-Control",
                                 reply->cache_control ? reply->cache_control : "no-cache, private");
+  if (reply->etag.len)
+    (void)MHD_add_response_header(response, "ETag", reply->etag.ptr);
   if (request->call.fault.retry_after) {
     char seconds[16];
     (void)snprintf(seconds, sizeof seconds, "%d", request->call.fault.retry_after);
@@ -134,7 +136,8 @@ static void begin(struct request *request, struct MHD_Connection *connection, co
                                         .url = request->url,
                                         .accept = header(request, "Accept"),
                                         .content_type = header(request, "Content-Type"),
-                                        .user_agent = header(request, "User-Agent")};
+                                        .user_agent = header(request, "User-Agent"),
+                                        .if_none_match = header(request, "If-None-Match")};
   request->is_read =
       str_eq_z(request->rest.method, "GET") || str_eq_z(request->rest.method, "HEAD");
   const struct api_user *user =

@@ -158,6 +158,13 @@ bool api_field_is_selectable(const struct kind_desc *kind, struct str field) {
   return false;
 }
 
+bool api_has_selectable_fields(const struct kind_desc *kind) {
+  for (size_t i = 0; i < ARRAY_LEN(selectable_fields); i++)
+    if (strcmp(selectable_fields[i].kind, kind->kind) == 0)
+      return true;
+  return false;
+}
+
 static bool both_equal(const struct json *a, const struct json *b) {
   return !a || !b ? a == b : json_equal(a, b);
 }

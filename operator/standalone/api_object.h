@@ -35,6 +35,7 @@ bool api_filter_match(const struct api_filter *filter, const struct json *object
 // The fields of a kind that may be selected by: "spec.nodeName", ...; metadata.name and namespace
 // always.
 bool api_field_is_selectable(const struct kind_desc *kind, struct str field);
+bool api_has_selectable_fields(const struct kind_desc *kind); // beside those two
 // Whether any selector could tell the two states apart.
 bool api_selectable_differs(const struct kind_desc *kind, const struct json *a,
                             const struct json *b);

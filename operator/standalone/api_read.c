@@ -18,6 +18,16 @@ static void event_field(struct arena *arena, struct str *key) {
     *key = STR("reportingComponent");
 }
 
+// Kinds of Kubernetes that have only the two common fields say so.
+static int not_selectable(struct api_call *call, const struct kind_desc *kind, struct str field) {
+  if (kind->builtin && !api_has_selectable_fields(kind))
+    return api_bad_request(call,
+                           "\"%.*s\" is not a known field selector: only \"metadata.name\", "
+                           "\"metadata.namespace\"",
+                           STR_ARG(field));
+  return api_bad_request(call, "field label not supported: %.*s", STR_ARG(field));
+}
+
 int read_filter(struct api_call *call, const struct kind_desc *kind, struct str ns, struct str name,
                 const struct rest_query *query, struct api_filter *ret_filter) {
   struct api_filter filter = {.ns = kind->namespaced ? ns : STR("")};
@@ -34,8 +44,7 @@ int read_filter(struct api_call *call, const struct kind_desc *kind, struct str 
     if (kind == &event_kind)
       event_field(call->arena, &filter.fields.terms[i].key);
     if (!api_field_is_selectable(kind, filter.fields.terms[i].key))
-      return api_bad_request(call, "field label not supported: %.*s",
-                             STR_ARG(filter.fields.terms[i].key));
+      return not_selectable(call, kind, filter.fields.terms[i].key);
   }
   *ret_filter = filter;
   return RC_OK;
@@ -48,6 +57,8 @@ int read_write_object(struct api_call *call, const struct read_request *request,
   api_set_version(arena, shown, request->kind, request->version);
   if (request->include == TABLE_OFF)
     return json_write(out, shown);
+  if (request->include == TABLE_PARTIAL)
+    return json_write(out, table_partial(shown, arena));
   struct json *table = table_new(request->kind, "meta.k8s.io/v1", true, arena);
   json_put_string(arena, json_need_object(arena, table, "metadata"), "resourceVersion",
                   api_meta_string(object, "resourceVersion"));
@@ -86,6 +97,10 @@ struct page {
 
 static void take_table_row(struct page *page, struct json *object) {
   const struct read_request *request = page->request;
+  if (request->include == TABLE_PARTIAL) {
+    json_write(&page->items, table_partial(object, &page->arena));
+    return;
+  }
   api_set_version(&page->arena, object, request->kind, request->version);
   struct json *table = table_new(request->kind, "", false, &page->arena);
   table_add(table, request->kind, object, request->include, page->call->now_ms, &page->arena);
@@ -137,8 +152,9 @@ static int read_token(struct api *api, struct api_call *call, struct str token,
 }
 
 static int too_new(struct api_call *call, int64_t revision, int64_t current) {
-  int rc = api_fail(call, 504, "Timeout", "Too large resource version: %lld, current: %lld",
-                    (long long)revision, (long long)current);
+  int rc =
+      api_fail(call, 504, "Timeout", "Timeout: Too large resource version: %lld, current: %lld",
+               (long long)revision, (long long)current);
   struct arena *arena = call->arena;
   struct json *details = json_new_object(arena), *cause = json_new_object(arena);
   json_put_z(arena, cause, "reason", "ResourceVersionTooLarge");
@@ -189,6 +205,13 @@ static void write_list_head(struct page *page, int64_t revision, int64_t remaini
                                                : arena_printf(arena, "%sList", request->kind->kind);
     buf_addf(out, "{\"kind\":\"%.*s\",\"apiVersion\":\"%.*s\",\"metadata\":", STR_ARG(list),
              STR_ARG(api_version));
+    json_write(out, meta);
+    buf_add_z(out, ",\"items\":[");
+    return;
+  }
+  if (request->include == TABLE_PARTIAL) {
+    buf_add_z(out, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\","
+                   "\"metadata\":");
     json_write(out, meta);
     buf_add_z(out, ",\"items\":[");
     return;

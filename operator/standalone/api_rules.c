@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_rules.h"
+#include "operator/standalone/api_default.h"
 #include "manifests/base/bug.h"
 #include "manifests/kinds/namespace.h"
 #include "manifests/kinds/pod.h"
@@ -73,7 +74,8 @@ int rules_create(struct api_call *call, const struct kind_desc *kind, struct jso
         call, kind, name, "metadata.name", "FieldValueInvalid",
         "Invalid value: \"%.*s\": a lowercase RFC 1123 subdomain must consist of lower case "
         "alphanumeric characters, '-' or '.', and must start and end with an "
-        "alphanumeric character",
+        "alphanumeric character (e.g. 'example.com', regex used for validation is "
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
         STR_ARG(name));
   static const char *const servers_own[] = {"resourceVersion", "selfLink", "deletionTimestamp",
                                             "deletionGracePeriodSeconds", "generation"};
@@ -252,6 +254,8 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
     stamp_user(arena, object, old, call);
   else if (kind == &pod_kind && !json_get(object, "status"))
     json_put_z(arena, json_need_object(arena, object, "status"), "phase", "Pending");
+  else
+    api_default(arena, kind, object);
 }
 
 static struct json *without_times(struct arena *arena, const struct json *object) {

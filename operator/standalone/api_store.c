@@ -97,6 +97,7 @@ static int prepare_namespace(struct api *api, const char *name, struct err *err)
 
 int api_prepare(struct api *api, struct err *err) {
   api->kinds = api_kinds_new();
+  buf_init(&api->openapi_index, 1u << 20);
   api->definitions_changed = true;
   api_refresh(api);
   int rc = prepare_namespace(api, API_NAMESPACE_DEFAULT, err);
@@ -113,10 +114,12 @@ void api_refresh(struct api *api) {
   if (!api->definitions_changed)
     return;
   api->definitions_changed = false;
+  buf_reset(&api->openapi_index);
   api_kinds_refresh(api->kinds, api->store, api->hub);
 }
 
 void api_dispose(struct api *api) {
+  buf_dispose(&api->openapi_index);
   api_kinds_free(api->kinds);
   api->kinds = NULL;
 }

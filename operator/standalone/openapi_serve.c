@@ -4,12 +4,15 @@
 #include "manifests/schema/openapi.h"
 #include "operator/standalone/discovery.h"
 
-// kubectl keeps documents on disk by this hash. The tables are compiled in, so the build is what
-// changes them.
-static struct str build_hash(struct arena *arena, const char *group, const char *version) {
-  struct str text =
-      arena_printf(arena, "%s/%s/%s %s %s", group, version, SERIN_VERSION, __DATE__, __TIME__);
-  return arena_printf(arena, "%016llX", (unsigned long long)str_hash(text));
+// kubectl keeps documents on disk by this hash.
+static struct str hash_of(const struct api_kinds *kinds, const char *group, const char *version,
+                          struct arena *arena) {
+  struct arena own;
+  arena_init(&own);
+  struct json *document = openapi_serve_document(kinds, str_of(group), str_of(version), &own);
+  uint64_t hash = str_hash(document ? json_text(&own, document) : STR(""));
+  arena_dispose(&own);
+  return arena_printf(arena, "%016llX", (unsigned long long)hash);
 }
 
 struct json *openapi_serve_index(const struct api_kinds *kinds, struct arena *arena) {
@@ -20,7 +23,7 @@ struct json *openapi_serve_index(const struct api_kinds *kinds, struct arena *ar
     struct str name = list[i].group[0]
                           ? arena_printf(arena, "apis/%s/%s", list[i].group, list[i].version)
                           : arena_printf(arena, "api/%s", list[i].version);
-    struct str hash = build_hash(arena, list[i].group, list[i].version);
+    struct str hash = hash_of(kinds, list[i].group, list[i].version, arena);
     struct json *entry = json_new_object(arena);
     json_put_string(
         arena, entry, "serverRelativeURL",

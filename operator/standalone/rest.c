@@ -3,6 +3,7 @@
 #include "manifests/base/bug.h"
 #include "operator/standalone/api_review.h"
 #include "operator/standalone/api_write.h"
+#include "operator/standalone/discovery.h"
 #include "operator/standalone/rest_body.h"
 #include "operator/standalone/rest_exchange.h"
 
@@ -35,10 +36,23 @@ int rest_no_such_path(struct exchange *x) {
   return RC_OK;
 }
 
+// Within a group version that is served, an unknown path is a Status.
+static int no_such_resource(struct exchange *x) {
+  struct json *resources =
+      discovery_resources(x->api->kinds, x->path.group, x->path.version, x->call->arena);
+  if (!resources)
+    return rest_no_such_path(x);
+  int rc = api_fail(x->call, 404, "NotFound", "the server could not find the requested resource");
+  x->call->fault.details = json_new_object(x->call->arena);
+  return rc;
+}
+
 int rest_bad_method(struct exchange *x) {
-  return api_fail(x->call, 405, "MethodNotAllowed",
-                  "the server does not allow this method on the requested "
-                  "resource");
+  int rc = api_fail(x->call, 405, "MethodNotAllowed",
+                    "the server does not allow this method on the requested "
+                    "resource");
+  x->call->fault.details = json_new_object(x->call->arena);
+  return rc;
 }
 
 // --- Options of writes
@@ -56,27 +70,44 @@ static int read_validation(struct exchange *x, enum field_validation *ret_valida
   }
   if (text.len == 0)
     return RC_OK;
-  return api_fail(
-      x->call, 422, "Invalid",
-      "CreateOptions.meta.k8s.io \"\" is invalid: fieldValidation: Unsupported value: \"%.*s\": "
-      "supported values: \"Ignore\", \"Strict\", \"Warn\"",
-      STR_ARG(text));
+  return api_bad_option(x->call, "CreateOptions", "fieldValidation", "FieldValueNotSupported",
+                        arena_printf(x->call->arena,
+                                     "Unsupported value: \"%.*s\": supported values: \"Ignore\", "
+                                     "\"Strict\", \"Warn\"",
+                                     STR_ARG(text)));
 }
 
 int rest_dry_run(struct exchange *x, struct str text, bool *ret_dry_run) {
   *ret_dry_run = str_eq_z(text, "All");
   if (*ret_dry_run || text.len == 0)
     return RC_OK;
-  return api_fail(x->call, 422, "Invalid",
-                  "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"%.*s\": "
-                  "supported values: \"All\"",
-                  STR_ARG(text));
+  return api_bad_option(x->call, "CreateOptions", "dryRun", "FieldValueNotSupported",
+                        arena_printf(x->call->arena,
+                                     "Unsupported value: [\"%.*s\"]: supported values: \"All\"",
+                                     STR_ARG(text)));
+}
+
+// JSON is all we speak; a client that names only other types is told so.
+static bool takes_json(struct str accept) {
+  static const char *const fine[] = {"application/json", "application/*", "*/*"};
+  struct str part;
+  if (!accept.len)
+    return true;
+  while (accept.ptr && str_next(&accept, ',', &part))
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++)
+      if (str_starts(str_trim(part), str_of(fine[i])))
+        return true;
+  return false;
 }
 
 static enum table_include table_wanted(const struct exchange *x) {
   // The first type the client names decides, as content negotiation without weights does.
   struct str accept = x->request->accept, first;
-  if (!accept.ptr || !str_next(&accept, ',', &first) || !str_contains(first, STR("as=Table")))
+  if (!accept.ptr || !str_next(&accept, ',', &first))
+    return TABLE_OFF;
+  if (str_contains(first, STR("as=PartialObjectMetadata")))
+    return TABLE_PARTIAL;
+  if (!str_contains(first, STR("as=Table")))
     return TABLE_OFF;
   struct str include = x->path.query.include_object;
   if (str_eq_z(include, "Object"))
@@ -196,10 +227,8 @@ static int serve_write(struct exchange *x, enum write_part part) {
   else
     return rest_bad_method(x);
   if (!rc && x->path.query.has_force && write.verb != WRITE_APPLY)
-    rc = api_fail(
-        x->call, 422, "Invalid",
-        "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for "
-        "non-apply patch");
+    rc = api_bad_option(x->call, "PatchOptions", "force", "FieldValueForbidden",
+                        STR("Forbidden: may not be specified for non-apply patch"));
   if (!rc)
     rc = read_validation(x, &write.validation);
   if (!rc)
@@ -257,17 +286,20 @@ static int serve_subresource(struct exchange *x) {
           "this embedded API server does not serve pods/%s: a pod is a plain process of this "
           "machine, reach it there",
           streams[i]);
-  return rest_no_such_path(x);
+  return no_such_resource(x);
 }
 
 static int serve_resource(struct exchange *x) {
   const struct rest_path *path = &x->path;
+  if (!takes_json(x->request->accept) && !str_eq_z(path->subresource, "log"))
+    return api_fail(x->call, 406, "NotAcceptable", "only application/json is served, not \"%.*s\"",
+                    STR_ARG(x->request->accept));
   const struct kind_desc *review = api_review_find(path->group, path->version, path->resource);
   if (review && !path->name.len)
     return serve_review(x, review);
   x->kind = api_kind_find_plural(x->api->kinds, path->group, path->version, path->resource);
   if (!x->kind || (path->namespaced && !x->kind->namespaced))
-    return rest_no_such_path(x);
+    return no_such_resource(x);
   if (x->kind->alias_of) {
     x->path.version = kind_api_version(x->kind, path->version, x->call->arena);
     x->kind = x->kind->alias_of;
@@ -276,7 +308,7 @@ static int serve_resource(struct exchange *x) {
     api_warn(x->call, "%s", x->kind->deprecated);
   bool everywhere = x->kind->namespaced && !path->namespaced;
   if (everywhere && (path->name.len || !rest_is_read(x)))
-    return path->name.len ? rest_no_such_path(x) : rest_bad_method(x);
+    return path->name.len ? no_such_resource(x) : rest_bad_method(x);
   if (path->subresource.len)
     return serve_subresource(x);
   if (rest_is_read(x))

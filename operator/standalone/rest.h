@@ -9,7 +9,7 @@
 
 struct rest_request {
   struct str method, url;
-  struct str accept, content_type, user_agent;
+  struct str accept, content_type, user_agent, if_none_match;
   struct str body;
   const struct api_user *user; // NULL: not authenticated
 };
@@ -21,6 +21,7 @@ struct rest_reply {
   int status;
   const char *content_type;
   const char *cache_control;  // may be NULL
+  struct str etag;            // empty: none
   struct buf body;            // the caller disposes of it
   struct watch_options watch; // REST_REPLY_WATCH: to be opened by the caller
   int64_t timeout_ms;         // of the watch; 0: none asked for

@@ -35,7 +35,21 @@ static const char *aggregated_wanted(struct str accept) {
   return NULL;
 }
 
-int rest_discovery(struct exchange *x) {
+// Names the content; a client that has it already gets no body.
+static int tag(struct exchange *x, int rc) {
+  struct rest_reply *reply = x->reply;
+  if (rc || reply->status != 200 || x->call->fault.code)
+    return rc;
+  reply->etag = arena_printf(x->call->arena, "\"%016llX\"",
+                             (unsigned long long)str_hash(buf_str(&reply->body)));
+  if (str_contains(x->request->if_none_match, reply->etag)) {
+    reply->status = 304;
+    buf_reset(&reply->body);
+  }
+  return RC_OK;
+}
+
+static int put_discovery(struct exchange *x) {
   struct arena *arena = x->call->arena;
   bool core = x->path.place == REST_API;
   const char *version = aggregated_wanted(x->request->accept);
@@ -58,7 +72,11 @@ int rest_discovery(struct exchange *x) {
   return json ? rest_put_json(x, 200, json) : rest_no_such_path(x);
 }
 
-int rest_openapi(struct exchange *x) {
+int rest_discovery(struct exchange *x) {
+  return tag(x, put_discovery(x));
+}
+
+static int put_openapi(struct exchange *x) {
   struct arena *arena = x->call->arena;
   if (x->path.place == REST_OPENAPI_V2) {
     x->reply->status = 200;
@@ -72,11 +90,20 @@ int rest_openapi(struct exchange *x) {
     x->reply->content_type = "application/octet-stream";
     return RC_OK;
   }
-  if (x->path.place == REST_OPENAPI_V3)
-    return rest_put_json(x, 200, openapi_serve_index(x->api->kinds, arena));
+  if (x->path.place == REST_OPENAPI_V3) {
+    struct buf *index = &x->api->openapi_index;
+    if (!index->len)
+      json_write(index, openapi_serve_index(x->api->kinds, arena));
+    x->reply->status = 200;
+    return buf_add_str(&x->reply->body, buf_str(index));
+  }
   struct json *document =
       openapi_serve_document(x->api->kinds, x->path.group, x->path.version, arena);
   if (document && str_contains(x->request->url, STR("hash=")))
-    x->reply->cache_control = "public, immutable";
+    x->reply->cache_control = "public, immutable, max-age=31536000";
   return document ? rest_put_json(x, 200, document) : rest_no_such_path(x);
+}
+
+int rest_openapi(struct exchange *x) {
+  return tag(x, put_openapi(x));
 }

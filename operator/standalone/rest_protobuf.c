@@ -131,7 +131,11 @@ static bool decode_value(struct arena *arena, const struct message_row *row,
     if (field->bytes.len)
       json_put_string(arena, object, row->name, field->bytes);
     return true;
-  case VALUE_BOOL: json_put_bool(arena, object, row->name, field->varint != 0); return true;
+  case VALUE_BOOL:
+    if (field->varint)
+      json_put_bool(arena, object, row->name, true);
+    return true;
+  case VALUE_POINTER_BOOL: json_put_bool(arena, object, row->name, field->varint != 0); return true;
   case VALUE_POINTER_INT:
     json_put_int(arena, object, row->name, (int64_t)field->varint);
     return true;

@@ -24,12 +24,12 @@ static const struct message_row job_spec_rows[] = {
     {2, VALUE_POINTER_INT, "completions", NULL},
     {3, VALUE_POINTER_INT, "activeDeadlineSeconds", NULL},
     {4, VALUE_MESSAGE, "selector", &protobuf_selector},
-    {5, VALUE_BOOL, "manualSelector", NULL},
+    {5, VALUE_POINTER_BOOL, "manualSelector", NULL},
     {6, VALUE_MESSAGE, "template", &protobuf_template},
     {7, VALUE_POINTER_INT, "backoffLimit", NULL},
     {8, VALUE_POINTER_INT, "ttlSecondsAfterFinished", NULL},
     {9, VALUE_STRING, "completionMode", NULL},
-    {10, VALUE_BOOL, "suspend", NULL},
+    {10, VALUE_POINTER_BOOL, "suspend", NULL},
     {14, VALUE_STRING, "podReplacementPolicy", NULL},
 };
 static const struct message job_spec = PROTOBUF_MESSAGE(job_spec_rows);
@@ -52,7 +52,7 @@ static const struct message_row cron_job_spec_rows[] = {
     {1, VALUE_STRING, "schedule", NULL},
     {2, VALUE_POINTER_INT, "startingDeadlineSeconds", NULL},
     {3, VALUE_STRING, "concurrencyPolicy", NULL},
-    {4, VALUE_BOOL, "suspend", NULL},
+    {4, VALUE_POINTER_BOOL, "suspend", NULL},
     {5, VALUE_MESSAGE, "jobTemplate", &job_template},
     {6, VALUE_POINTER_INT, "successfulJobsHistoryLimit", NULL},
     {7, VALUE_POINTER_INT, "failedJobsHistoryLimit", NULL},
@@ -166,7 +166,7 @@ static const struct message_row config_map_rows[] = {
     {1, VALUE_MESSAGE, "metadata", &protobuf_meta},
     {2, VALUE_STRING_MAP, "data", NULL},
     {3, VALUE_BYTES_MAP, "binaryData", NULL},
-    {4, VALUE_BOOL, "immutable", NULL},
+    {4, VALUE_POINTER_BOOL, "immutable", NULL},
 };
 static const struct message config_map = PROTOBUF_MESSAGE(config_map_rows);
 
@@ -175,7 +175,7 @@ static const struct message_row secret_rows[] = {
     {2, VALUE_BYTES_MAP, "data", NULL},
     {3, VALUE_STRING, "type", NULL},
     {4, VALUE_STRING_MAP, "stringData", NULL},
-    {5, VALUE_BOOL, "immutable", NULL},
+    {5, VALUE_POINTER_BOOL, "immutable", NULL},
 };
 static const struct message secret = PROTOBUF_MESSAGE(secret_rows);
 
@@ -295,7 +295,7 @@ static const struct message_row account_rows[] = {
     {1, VALUE_MESSAGE, "metadata", &protobuf_meta},
     {2, VALUE_MESSAGES, "secrets", &object_reference},
     {3, VALUE_MESSAGES, "imagePullSecrets", &protobuf_local},
-    {4, VALUE_BOOL, "automountServiceAccountToken", NULL},
+    {4, VALUE_POINTER_BOOL, "automountServiceAccountToken", NULL},
 };
 static const struct message account = PROTOBUF_MESSAGE(account_rows);
 

@@ -12,9 +12,10 @@
 
 enum value_type {
   VALUE_STRING,
-  VALUE_BOOL,
-  VALUE_INT,         // zero: not set
-  VALUE_POINTER_INT, // a pointer in Go: written when set, zero too
+  VALUE_BOOL,         // false: not set
+  VALUE_POINTER_BOOL, // a pointer in Go: false is false
+  VALUE_INT,          // zero: not set
+  VALUE_POINTER_INT,  // a pointer in Go: written when set, zero too
   VALUE_MESSAGE,
   VALUE_STRINGS,    // repeated
   VALUE_MESSAGES,   // repeated

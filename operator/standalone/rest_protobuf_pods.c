@@ -3,9 +3,12 @@
 #include "operator/standalone/rest_protobuf_messages.h"
 
 static const struct message_row owner_rows[] = {
-    {5, VALUE_STRING, "apiVersion", NULL}, {1, VALUE_STRING, "kind", NULL},
-    {3, VALUE_STRING, "name", NULL},       {4, VALUE_STRING, "uid", NULL},
-    {6, VALUE_BOOL, "controller", NULL},   {7, VALUE_BOOL, "blockOwnerDeletion", NULL},
+    {5, VALUE_STRING, "apiVersion", NULL},
+    {1, VALUE_STRING, "kind", NULL},
+    {3, VALUE_STRING, "name", NULL},
+    {4, VALUE_STRING, "uid", NULL},
+    {6, VALUE_POINTER_BOOL, "controller", NULL},
+    {7, VALUE_POINTER_BOOL, "blockOwnerDeletion", NULL},
 };
 static const struct message owner = PROTOBUF_MESSAGE(owner_rows);
 
@@ -42,7 +45,7 @@ const struct message protobuf_local = PROTOBUF_MESSAGE(local_rows);
 static const struct message_row key_of_rows[] = {
     {1, VALUE_MESSAGE, NULL, &protobuf_local},
     {2, VALUE_STRING, "key", NULL},
-    {3, VALUE_BOOL, "optional", NULL},
+    {3, VALUE_POINTER_BOOL, "optional", NULL},
 };
 static const struct message key_of = PROTOBUF_MESSAGE(key_of_rows);
 
@@ -68,7 +71,7 @@ static const struct message env = PROTOBUF_MESSAGE(env_rows);
 
 static const struct message_row env_all_rows[] = {
     {1, VALUE_MESSAGE, NULL, &protobuf_local},
-    {2, VALUE_BOOL, "optional", NULL},
+    {2, VALUE_POINTER_BOOL, "optional", NULL},
 };
 static const struct message env_all = PROTOBUF_MESSAGE(env_all_rows);
 

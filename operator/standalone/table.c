@@ -107,7 +107,7 @@ static struct json *custom_cell(const struct printer_column *column,
   return json_dup(cell->arena, value);
 }
 
-static struct json *metadata_only(const struct json *object, struct arena *arena) {
+struct json *table_partial(const struct json *object, struct arena *arena) {
   struct json *partial = json_new_object(arena);
   json_put_z(arena, partial, "kind", "PartialObjectMetadata");
   json_put_z(arena, partial, "apiVersion", "meta.k8s.io/v1");
@@ -136,6 +136,8 @@ void table_add(struct json *table, const struct kind_desc *kind, const struct js
   if (include == TABLE_OBJECT)
     json_put(arena, row, "object", json_dup(arena, object));
   else if (include == TABLE_METADATA)
-    json_put(arena, row, "object", metadata_only(object, arena));
+    json_put(arena, row, "object", table_partial(object, arena));
+  else
+    json_put(arena, row, "object", json_new_null(arena));
   json_append(json_get(table, "rows"), row);
 }

@@ -6,7 +6,12 @@
 #include "manifests/schema/kind.h"
 #include "manifests/text/json.h"
 
-enum table_include { TABLE_OFF, TABLE_METADATA, TABLE_OBJECT, TABLE_NONE };
+// How a client wants objects: as they are, as rows of a Table with this much of the object, or as
+// PartialObjectMetadata.
+enum table_include { TABLE_OFF, TABLE_METADATA, TABLE_OBJECT, TABLE_NONE, TABLE_PARTIAL };
+
+// The object's metadata as PartialObjectMetadata.
+struct json *table_partial(const struct json *object, struct arena *arena);
 
 // The Table's head: {"kind":"Table",...}; columns left out in later events of a watch. revision <
 // 0: none given.

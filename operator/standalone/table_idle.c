@@ -185,7 +185,7 @@ static const struct table_column priority_columns[] = {
     {"Value", "integer", 0, priority_value, NULL, "Higher goes first"},
     {"Global-Default", "boolean", 0, priority_default, NULL, "Of pods that name none"},
     TABLE_AGE,
-    {"PreemptionPolicy", "string", 1, NULL, "preemptionPolicy", ""},
+    {"PreemptionPolicy", "string", 0, NULL, "preemptionPolicy", ""},
 };
 
 // --- Network

@@ -90,6 +90,10 @@ static const char *const type_names[] = {
 static void write_table(struct watch *watch, struct json *object, struct arena *arena) {
   const struct watch_options *o = &watch->options;
   api_set_version(arena, object, o->kind, o->version);
+  if (o->include == TABLE_PARTIAL) {
+    json_write(&watch->out, table_partial(object, arena));
+    return;
+  }
   struct json *table = table_new(o->kind, "meta.k8s.io/v1", !watch->columns_sent, arena);
   watch->columns_sent = true;
   struct json *meta = json_need_object(arena, table, "metadata");

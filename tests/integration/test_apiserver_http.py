@@ -107,7 +107,9 @@ def test_bodies(server):
     equal(made["data"], {"a": "b"})
     refused(server.request("PATCH", RO + "/meta", {}, content_type="application/strategic-merge-patch+json"), 415, "UnsupportedMediaType", "merge-patch+json")
     equal(server.get("/api/v1/nothing").status, 404)
-    equal(server.get("/api/v1/nothing").text, "404 page not found\n")
+    equal(server.get("/apis/nothing.dev/v1/nothing").text, "404 page not found\n")
+    refused(server.get("/api/v1/nothing"), 404, "NotFound", "the server could not find the requested resource")
+    refused(server.get("/api/v1/namespaces", headers={"Accept": "text/csv"}), 406, "NotAcceptable", "only application/json")
     equal(server.request("PUT", CM, cm("x")).status, 405)
     refused(server.get(CM + "/absent"), 404, "NotFound", 'configmaps "absent" not found')
 
@@ -215,7 +217,7 @@ def test_lists(server):
     check(first["metadata"]["remainingItemCount"] >= 6, "remaining")
     refused(server.get(CM + "?continue=nonsense"), 400, "BadRequest", "continue")
     refused(server.get(CM + "?labelSelector=a+in"), 400, "BadRequest", "parse")
-    refused(server.get(CM + "?fieldSelector=data.a%3D1"), 400, "BadRequest", "field label not supported: data.a")
+    refused(server.get(CM + "?fieldSelector=data.a%3D1"), 400, "BadRequest", '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"')
     refused(server.get(CM + "?resourceVersion=x"), 400, "BadRequest", "resource version")
     body = refused(server.get(CM + "?resourceVersion=99999999"), 504, "Timeout", "Too large resource version")
     equal(body["details"]["causes"][0]["reason"], "ResourceVersionTooLarge")
@@ -578,6 +580,36 @@ def test_it_rests_when_nothing_happens(server):
     check(ticks() - before <= 1, f"{ticks() - before} ticks of 10 ms in two idle seconds")
     for stream in streams:
         stream.close()
+
+
+def test_metadata_only_and_entity_tags(server):
+    server.ok("POST", CM, {"metadata": {"name": "partial", "labels": {"only": "this"}}, "data": {"a": "1"}})
+    kind = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io,application/json"
+    one = server.get(CM + "/partial", headers={"Accept": kind.format("")}).json
+    equal((one["kind"], one["apiVersion"], one["metadata"]["name"], "data" in one), ("PartialObjectMetadata", "meta.k8s.io/v1", "partial", False))
+    many = server.get(CM + "?labelSelector=only", headers={"Accept": kind.format("List")}).json
+    equal((many["kind"], [item["kind"] for item in many["items"]]), ("PartialObjectMetadataList", ["PartialObjectMetadata"]))
+    watch = server.watch(CM + "?watch=true&labelSelector=only", accept=kind.format(""))
+    equal(watch.next()["object"]["kind"], "PartialObjectMetadata")
+    watch.close()
+    for path in ("/apis", "/apis/apps/v1", "/openapi/v3", "/openapi/v3/apis/apps/v1"):
+        tag = server.get(path).headers["ETag"]
+        again = server.get(path, headers={"If-None-Match": tag})
+        equal((again.status, again.text, again.headers["Transfer-Encoding"]), (304, "", None), path)
+    before = server.get("/openapi/v3").json["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    reply = server.get(before)
+    check("immutable" in reply.headers["Cache-Control"], reply.headers["Cache-Control"])
+    crd = {"metadata": {"name": "tags.entity.dev"}, "spec": {"group": "entity.dev", "scope": "Namespaced", "names": {"kind": "Tag", "plural": "tags"},
+           "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object", "properties": {"a": {"type": "string"}}}}}]}}
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    server.ok("POST", definitions, crd)
+    first = server.get("/openapi/v3").json["paths"]
+    equal(first["apis/apps/v1"]["serverRelativeURL"], before)
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["b"] = {"type": "string"}
+    server.ok("PATCH", definitions + "/tags.entity.dev", crd, content_type=MERGE)
+    second = server.get("/openapi/v3").json["paths"]
+    check(first["apis/entity.dev/v1"] != second["apis/entity.dev/v1"], "the hash did not change with the definition")
+    server.ok("DELETE", definitions + "/tags.entity.dev")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/standalone/api_default.h"
+#include "manifests/kinds/deployment.h"
+#include "manifests/kinds/idle.h"
+
+static void put_missing(struct arena *arena, struct json *object, const char *key,
+                        const char *value) {
+  if (!json_get(object, key))
+    json_put_z(arena, object, key, value);
+}
+
+static void deployment(struct arena *arena, struct json *object) {
+  struct json *strategy =
+      json_need_object(arena, json_need_object(arena, object, "spec"), "strategy");
+  if (!str_eq_z(json_get_string(strategy, "type"), "RollingUpdate"))
+    return;
+  struct json *rolling = json_need_object(arena, strategy, "rollingUpdate");
+  put_missing(arena, rolling, "maxUnavailable", "25%");
+  put_missing(arena, rolling, "maxSurge", "25%");
+}
+
+void api_default(struct arena *arena, const struct kind_desc *kind, struct json *object) {
+  if (kind == &deployment_kind)
+    deployment(arena, object);
+  else if (kind == &persistent_volume_claim_kind)
+    put_missing(arena, json_need_object(arena, object, "status"), "phase", "Pending");
+}
