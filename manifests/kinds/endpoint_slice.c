@@ -38,8 +38,9 @@ static const struct field slice_fields[] = {
     F_OBJECT(struct endpoint_slice, metadata, "metadata", &object_meta_schema),
     F_STRING(struct endpoint_slice, address_type, "addressType", .required = true,
              .not_empty = true, .doc = "IPv4, IPv6 or FQDN."),
-    F_LIST(struct endpoint_slice, endpoints, "endpoints", &endpoint_schema, .required = true,
-           F_RANGE(0, 1000), .doc = "The endpoints."),
+    // null where there are none: a real API server says so of a Service without Pods.
+    F_LIST(struct endpoint_slice, endpoints, "endpoints", &endpoint_schema, F_RANGE(0, 1000),
+           .doc = "The endpoints."),
     F_LIST(struct endpoint_slice, ports, "ports", &endpoint_port_schema, F_RANGE(0, 20000),
            .doc = "Their ports."),
 };

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases through HTTPRoutes of the Gateway API: a pair behind a Service parent, and the template form behind a Gateway."""
 import json
+import os
 import pathlib
+import signal
 import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import HOST, Load, Up, check, main, rollout, service, version, wait_for  # noqa: E402
+from serin import NAMESPACE, Load, check, main, rollout, service, version, wait_for, world  # noqa: E402
 
 GROUP = "gateway.networking.k8s.io/v1"
 STEPS = [{"deploy": {"timeout": "1m"}}, {"setWeight": 20}, {"monitor": {"duration": "6s", "min": "3s"}},
@@ -15,12 +17,12 @@ STEPS = [{"deploy": {"timeout": "1m"}}, {"setWeight": 20}, {"monitor": {"duratio
 
 
 def route(parent, backend, **rule):
-    return {"apiVersion": GROUP, "kind": "HTTPRoute", "metadata": {"name": "research-agent", "namespace": "demo"}, "spec": {
+    return {"apiVersion": GROUP, "kind": "HTTPRoute", "metadata": {"name": "research-agent", "namespace": NAMESPACE}, "spec": {
         "parentRefs": [parent], "rules": [{"timeouts": {"request": "5s"}, "backendRefs": [{"name": backend, "port": 8080}], **rule}]}}
 
 
 def service_of(name, **labels):
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "demo"}, "spec": {
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": {
         "selector": {"app": "research-agent", **labels}, "ports": [{"name": "http", "port": 8080, "targetPort": 8080}]}}
 
 
@@ -43,12 +45,12 @@ def start_pair(up):
     mesh = {"group": "", "kind": "Service", "name": "research-agent"}
     up.apply(service()[0], service_of("research-agent"), *[service_of(f"research-agent-{v}", version=v) for v in ("v1", "v2")],
              route(mesh, "research-agent-v1"), version("v1"))
-    up.kubectl("wait", "--for=condition=Available", "deployment/research-agent-v1", "-n", "demo", "--timeout=30s")
+    up.kubectl("wait", "--for=condition=Available", "deployment/research-agent-v1", "-n", NAMESPACE, "--timeout=30s")
     up.wait_serving()
 
 
 def test_a_pair_is_promoted_and_a_bad_one_put_back():
-    with Up() as up:
+    with world() as up:
         start_pair(up)
         with Load(up) as load:
             load.wait_version("v1")
@@ -58,10 +60,10 @@ def test_a_pair_is_promoted_and_a_bad_one_put_back():
             status = wait_for("the proxy's word", lambda: (lambda s: s["weight"].get("acknowledged") == "1/1" and s)(up.rollout()["status"]))
             check("WeightUnverified" not in [c["type"] for c in status["conditions"] if c["status"] == "True"], f"unverified: {status['weight']}")
             # Somebody who has the old weights in Git.
-            up.kubectl("patch", "httproute", "research-agent", "-n", "demo", "--type=json", "-p", json.dumps(
+            up.kubectl("patch", "httproute", "research-agent", "-n", NAMESPACE, "--type=json", "-p", json.dumps(
                 [{"op": "replace", "path": "/spec/rules/0/backendRefs", "value": [{"name": "research-agent-v1", "port": 8080}]}]))
             wait_for("the weights to be put right", lambda: backends(up).get("research-agent-v2") == 20, 10)
-            up.wait_phase("Healthy", seconds=60)
+            up.wait_phase("Healthy", seconds=120)
             check(backends(up) == {"research-agent-v2": 100}, f"backends at the end: {backends(up)}")
             check(up.get("deployment", "research-agent-v1")["spec"]["replicas"] == 0, "v1 is still there")
             # The next: v3 fails every other request.
@@ -69,8 +71,25 @@ def test_a_pair_is_promoted_and_a_bad_one_put_back():
             bad["spec"]["stable"]["deployment"], bad["spec"]["canary"]["deployment"] = "research-agent-v2", "research-agent-v3"
             bad["spec"]["traffic"]["httpRoute"].update(stableService="research-agent-v2", canaryService="research-agent-v3")
             up.apply(service_of("research-agent-v3", version="v3"), version("v3", ERROR_RATE="0.5"), bad)
-            up.wait_phase("RolledBack", seconds=60)
+            up.wait_phase("RolledBack", seconds=90)
             check(not backends(up).get("research-agent-v3"), f"backends after the rollback: {backends(up)}")
+            check(not load.lost(), f"requests were lost: {load.lost()}")
+
+
+def test_the_operator_killed_at_each_step():
+    with world() as up:
+        start_pair(up)
+        with Load(up) as load:
+            load.wait_version("v1")
+            up.apply(version("v2"), pair())
+            for weight in (0, 20, 100):
+                wait_for(f"{weight} %", lambda w=weight: backends(up).get("research-agent-v2", 0) >= w, 60)
+                pid = wait_for("the operator", lambda: up.component("operator"), 20)
+                os.kill(pid, signal.SIGKILL)
+                wait_for("another operator", lambda: up.component("operator") not in (None, pid), 20)
+            up.wait_phase("Healthy", seconds=90)
+            check(backends(up) == {"research-agent-v2": 100}, f"backends at the end: {backends(up)}")
+            check(len(up.rollout()["status"]["history"]) == 1, f"one release, but the history is {up.rollout()['status']['history']}")
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
 
@@ -93,8 +112,8 @@ def template(image, **env):
 
 def test_the_template_form_makes_a_service_for_each_version():
     port = free_port()
-    with Up() as up:
-        gateway = {"apiVersion": GROUP, "kind": "Gateway", "metadata": {"name": "web", "namespace": "demo"}, "spec": {
+    with world() as up:
+        gateway = {"apiVersion": GROUP, "kind": "Gateway", "metadata": {"name": "web", "namespace": NAMESPACE}, "spec": {
             "gatewayClassName": "serin", "listeners": [{"name": "http", "port": port, "protocol": "HTTP"}]}}
         up.apply(service()[0], service_of("research-agent"), gateway, route({"name": "web"}, "research-agent"), template("v1"))
         up.wait_phase("Healthy", seconds=40)
@@ -107,15 +126,15 @@ def test_the_template_form_makes_a_service_for_each_version():
             load.wait_version("v1")
             up.apply(template("v2"))
             load.wait_version("v2", 20, seconds=40)
-            up.wait_phase("Healthy", seconds=60)
+            up.wait_phase("Healthy", seconds=120)
             second = list(backends(up))
             check(len(second) == 1 and second != first, f"backends after v2: {second}")
-            wait_for("the first version's Service to go", lambda: first[0] not in up.kubectl("get", "services", "-n", "demo", "-o", "name"), 60)
+            wait_for("the first version's Service to go", lambda: first[0] not in up.kubectl("get", "services", "-n", NAMESPACE, "-o", "name"), 60)
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
 
 def test_of_two_rollouts_on_one_route_the_younger_is_stalled():
-    with Up("--prometheus", "off", prometheus="off") as up:
+    with world() as up:
         start_pair(up)
         steps = [{"deploy": {"timeout": "1m"}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}]
         first, second = pair(), pair()
@@ -123,15 +142,15 @@ def test_of_two_rollouts_on_one_route_the_younger_is_stalled():
         second["metadata"]["name"] = "twin"
         up.apply(version("v2"), first)
         up.wait_phase("Paused", seconds=40)
-        wait_for("a later second", lambda: up.kubectl("get", "rollout", "research-agent", "-n", "demo", "--no-headers").split()[-1] not in ("0s", "<invalid>"), 10)
+        wait_for("a later second", lambda: up.kubectl("get", "rollout", "research-agent", "-n", NAMESPACE, "--no-headers").split()[-1] not in ("0s", "<invalid>"), 10)
         up.apply(second)
-        up.kubectl("wait", "--for=condition=Stalled", "rollout/twin", "-n", "demo", "--timeout=20s")
+        up.kubectl("wait", "--for=condition=Stalled", "rollout/twin", "-n", NAMESPACE, "--timeout=20s")
         said = [c for c in up.rollout("twin")["status"]["conditions"] if c["type"] == "Stalled"][0]
         check(said["reason"] == "RouteClaimed" and "research-agent and twin" in said["message"], f"condition: {said}")
         check(backends(up).get("research-agent-v2") == 20, f"backends: {backends(up)}")
-        up.serin("abort", "research-agent", "-n", "demo")
+        up.serin("abort", "research-agent", "-n", NAMESPACE)
         up.wait_phase("Aborted", seconds=20)
-        up.kubectl("delete", "rollout", "research-agent", "-n", "demo", "--timeout=30s")
+        up.kubectl("delete", "rollout", "research-agent", "-n", NAMESPACE, "--timeout=30s")
         up.wait_phase("Paused", seconds=40, name="twin") # it has the route now
 
 

@@ -289,6 +289,23 @@ static void ready_endpoints_of_all_slices_count_once(void **state) {
   fixture_dispose(&fixture);
 }
 
+// As a real API server has it of a Service whose Pods are gone.
+static void a_slice_may_have_no_endpoints(void **state) {
+  (void)state;
+  struct fixture fixture;
+  fixture_init(&fixture);
+  fixture_apply(&fixture,
+                "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n"
+                "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s-1, "
+                "labels: {kubernetes.io/service-name: s}}\naddressType: IPv4\nports: null\n"
+                "endpoints: null\n");
+  struct proxy_table *table = fixture_build(&fixture);
+  assert_int_equal(cluster(table, "outbound|80||s.default.svc.cluster.local")->endpoint_count, 0);
+  assert_false(has_finding(table, "required", ""));
+  table_unref(table);
+  fixture_dispose(&fixture);
+}
+
 static void rules_of_one_host_are_merged(void **state) {
   (void)state;
   struct fixture fixture;
@@ -573,6 +590,7 @@ int main(void) {
       cmocka_unit_test(a_catch_all_ends_the_list),
       cmocka_unit_test(subsets_are_the_labels_of_pods),
       cmocka_unit_test(ready_endpoints_of_all_slices_count_once),
+      cmocka_unit_test(a_slice_may_have_no_endpoints),
       cmocka_unit_test(rules_of_one_host_are_merged),
       cmocka_unit_test(blocks_replace_blocks),
       cmocka_unit_test(rules_of_foreign_namespaces_do_not_count),

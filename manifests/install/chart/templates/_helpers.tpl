@@ -134,6 +134,10 @@ topologySpreadConstraints:
   # list, watch: the same in the Gateway API's words.
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
+  resources: [gatewayclasses, gateways, httproutes]
+  # get: the status as it is, before ours goes beside that of other controllers.
+  verbs: [get]
+- apiGroups: [gateway.networking.k8s.io]
   resources: [gatewayclasses/status, gateways/status, httproutes/status]
   # patch: Accepted, Programmed and the like, written by one proxy of each controllerName.
   verbs: [patch]
