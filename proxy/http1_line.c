@@ -28,15 +28,22 @@ static bool bytes_are_text(const char *at, size_t len) {
   return true;
 }
 
+static bool word_is_text(const char *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof(word));
+  return !has_control(word) || bytes_are_text(at, sizeof(word));
+}
+
 // Bytes of a field value (RFC 9110 5.5): printable, spaces, tabs and obs-text.
 static bool is_text(const char *at, size_t len) {
-  for (; len >= 8; at += 8, len -= 8) {
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
-    if (has_control(word) && !bytes_are_text(at, 8))
+  if (len < 8)
+    return bytes_are_text(at, len);
+  const char *last = at + len - 8; // the last word overlaps the one before
+  for (; at < last; at += 8) {
+    if (!word_is_text(at))
       return false;
   }
-  return bytes_are_text(at, len);
+  return word_is_text(last);
 }
 
 // "HTTP/1.0" or "HTTP/1.1" at the given place; sets minor.
