@@ -30,6 +30,7 @@
   XX(restore) \
   XX(token) \
   XX(certificates) \
+  XX(uninstall) \
   XX(completion) \
   XX(version) \
   XX(runtime) \

@@ -130,7 +130,7 @@ topologySpreadConstraints:
   # list, watch: what is routed where.
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [gatewayclasses, gateways, httproutes, grpcroutes, referencegrants]
+  resources: [gatewayclasses, gateways, httproutes, referencegrants]
   # list, watch: the same in the Gateway API's words.
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]

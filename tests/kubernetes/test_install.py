@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""manifests/install on a real API server: applied by kubectl and by helm, the operator and the proxy run from it as the accounts it makes,
+and what they asked for is compared with what they were granted. The commands of docs/install.md are run here."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import cluster as support  # noqa: E402
+import install  # noqa: E402
+from apiserver import BIN, check, equal, wait_for  # noqa: E402
+from receiver import Receiver, secret  # noqa: E402
+
+SERIN, APPS, ISTIO = "/apis/serin.dev/v1alpha1", "/apis/apps/v1", "/apis/networking.istio.io/v1"
+GATEWAY = "/apis/gateway.networking.k8s.io/v1"
+PAUSED = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "delete"}}]
+RAN = set()  # commands of docs/install.md
+
+
+# ---- the commands of the page
+
+def documented():
+    text = (install.ROOT / "docs" / "install.md").read_text()
+    return [line for block in re.findall(r"^```console\n(.*?)^```$", text, re.S | re.M) for line in block.splitlines() if line]
+
+
+def run(cluster, command, code=0):
+    """One command of the page, as it stands there."""
+    check(command in documented(), f"docs/install.md does not have: {command}")
+    RAN.add(command)
+    tools = cluster.folder / "tools"
+    if not tools.exists():
+        tools.mkdir()
+        (tools / "serin").symlink_to(pathlib.Path(BIN).resolve())
+        (tools / "kubectl").symlink_to(shutil.which("kubectl"))
+    helm = install.helm()
+    if helm and not (tools / "helm").exists():
+        (tools / "helm").symlink_to(helm)
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "KUBECONFIG": str(cluster.kubeconfig), "HOME": str(cluster.folder)}
+    done = subprocess.run(["bash", "-c", command], cwd=install.ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    check(done.returncode == code, f"{command}: {done.returncode} {done.stdout[-500:]} {done.stderr[-800:]}")
+    return done.stdout + done.stderr
+
+
+def serin(cluster, *arguments):
+    done = subprocess.run([BIN, *arguments], env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}, capture_output=True, text=True, timeout=90)
+    check(done.returncode == 0, f"serin {' '.join(arguments)}: {done.stdout} {done.stderr}")
+    return done.stdout
+
+
+def available(cluster, name, replicas=2, namespace="serin-system"):
+    path = f"{APPS}/namespaces/{namespace}/deployments/{name}"
+    wait_for(f"{name} to be available", lambda: cluster.get(path).json.get("status", {}).get("availableReplicas") == replicas, 60, 0.2)
+
+
+# ---- a service to release
+
+class Service:
+    """A pair, or a template, with a VirtualService or an HTTPRoute; its pods are pretence."""
+
+    def __init__(self, cluster, namespace, **spec):
+        self.cluster, self.namespace, self.path = cluster, namespace, f"{SERIN}/namespaces/{namespace}/rollouts/agent"
+        self.host = f"agent.{namespace}.svc.cluster.local"
+        cluster.namespace(namespace)
+        labels = [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")] if "stable" in spec else []
+        first = {"host": self.host, "subset": "v1"} if labels else {"host": self.host}
+        self.post(ISTIO, "destinationrules", "DestinationRule", {"host": self.host, "subsets": labels})
+        self.post(ISTIO, "virtualservices", "VirtualService", {"hosts": [self.host], "http": [{"route": [{"destination": first, "weight": 100}]}]})
+        for version in ("v1", "v2") if labels else ():
+            self.post(APPS, "deployments", "Deployment", self.deployment(version), f"agent-{version}")
+        traffic = {"virtualService": {"name": "agent"}, "destinationRule": "agent"}
+        self.post(SERIN, "rollouts", "Rollout", {"traffic": traffic, "steps": PAUSED, **spec})
+
+    @staticmethod
+    def deployment(version):
+        labels = {"app": "agent", "version": version}
+        return {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
+            "containers": [{"name": "agent", "image": f"agent:{version}"}]}}}
+
+    def post(self, group, plural, kind, spec, name="agent"):
+        version = group.split("/", 2)[2]
+        self.cluster.ok("POST", f"{group}/namespaces/{self.namespace}/{plural}", {
+            "apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+
+    def status(self):
+        return self.cluster.get(self.path).json.get("status", {})
+
+    def wait(self, phase):
+        try:
+            wait_for(f"phase {phase} of {self.namespace}", lambda: self.status().get("phase") == phase, 60, 0.1)
+        except Exception as error:
+            raise type(error)(f"{error}: {json.dumps(self.status())[:1500]}") from None
+
+    def act(self, verb, name=None):
+        name = name or f"{verb.lower()}-{len(self.status().get('handled', []))}"
+        self.cluster.ok("POST", f"{SERIN}/namespaces/{self.namespace}/rolloutactions", {
+            "apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": name}, "spec": {"rollout": "agent", "verb": verb}})
+
+    def weights(self):
+        route = self.cluster.get(f"{ISTIO}/namespaces/{self.namespace}/virtualservices/agent").json["spec"]["http"][0]["route"]
+        return {item["destination"].get("subset", ""): item.get("weight", 100 if len(route) == 1 else 0) for item in route}
+
+    def wait_gone(self):
+        wait_for(f"namespace {self.namespace} to go", lambda: self.cluster.get(f"/api/v1/namespaces/{self.namespace}").status == 404, 60, 0.2)
+
+
+PAIR = {"stable": {"deployment": "agent-v1", "subset": "v1"}, "canary": {"deployment": "agent-v2", "subset": "v2"}}
+
+
+# ---- tests, in this order
+
+def test_kubectl_apply_k(cluster):
+    run(cluster, "kubectl apply -k manifests/install")
+    # All pods share this machine's addresses here.
+    proxy = install.kustomize(shutil.which("kubectl"), "proxy").replace("=0.0.0.0:", "=$(POD_IP):")
+    cluster.kubectl("apply", "-f", "-", stdin=proxy)
+    available(cluster, "serin-operator")
+    available(cluster, "serin-proxy")
+    check("serin-operator" in run(cluster, "kubectl -n serin-system get deployments"), "no Deployment is shown")
+    again = cluster.kubectl("apply", "-k", str(install.INSTALL))
+    check(again.count("unchanged") >= 12 and "created" not in again, again)
+    # One of the two leads, and both answer where probes and Prometheus ask.
+    pods = cluster.get("/api/v1/namespaces/serin-system/pods?labelSelector=app.kubernetes.io/component%3Doperator").json["items"]
+
+    def leaders():
+        texts = [urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/metrics", timeout=5).read().decode() for pod in pods]
+        return [re.search(r"^serin_operator_leader (\d)", text, re.M)[1] for text in texts]
+    wait_for("one leader", lambda: sorted(leaders()) == ["0", "1"], 30, 0.2)
+
+
+def test_bad_rollouts_are_refused_in_words(cluster):
+    cluster.namespace("bad")
+    good = {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "a"}, "spec": {
+        **PAIR, "traffic": {"virtualService": {"name": "x"}, "destinationRule": "x"}, "steps": [
+            {"deploy": {"replicas": "50%"}}, {"setWeight": 0.5}, {"setWeight": "10%"}, {"setWeight": 100}, {"decommission": {}}],
+        "analysis": {"judge": {"alpha": 0.05}}, "notifications": [{"name": "n", "secretRef": {"name": "s"}}]}}
+
+    def ask(change):
+        body = json.loads(json.dumps(good))
+        change(body["spec"])
+        return cluster.request("POST", f"{SERIN}/namespaces/bad/rollouts?dryRun=All&fieldValidation=Strict", body)
+
+    equal(ask(lambda spec: None).status, 201, "a good one")
+    http = {"name": "n", "url": "http://x", "secretRef": {"name": "s"}}
+    for change, words in (
+            (lambda s: s.pop("traffic"), "traffic is required"),
+            (lambda s: s.pop("stable"), "stable and canary are given together"),
+            (lambda s: s.update(template={"a": 1}, selector={"matchLabels": {"a": "b"}}), "in one form"),
+            (lambda s: s["canary"].update(subset="v1"), "same subset as stable"),
+            (lambda s: s["canary"].update(deployment="agent-v1"), "same Deployment as stable"),
+            (lambda s: s["steps"].insert(0, {"decommission": {}}), "decommission must be the last step"),
+            (lambda s: s["steps"].insert(0, {"pause": {}, "deploy": {}}), "at most 1"),
+            (lambda s: s["steps"].insert(0, {"setWeight": 101}), "less than or equal to 100"),
+            (lambda s: s["steps"].insert(0, {"setWeight": "much"}), "should match"),
+            (lambda s: s["steps"].insert(0, {"deploy": {"replicas": "200%"}}), "a percentage up to 100%"),
+            (lambda s: s["steps"].insert(0, {"deploy": {"timeout": "soon"}}), "should match"),
+            (lambda s: s["traffic"].pop("destinationRule"), "destinationRule is required"),
+            (lambda s: s["analysis"].update(metrics=[{"name": "depth"}]), "any other metric needs one"),
+            (lambda s: s["analysis"].update(metrics=[{"name": "error-rate"}] * 2), "Duplicate value"),
+            (lambda s: s["analysis"].update(prometheus={"address": "http://u:p@x"}), "credentials belong into the Secret"),
+            (lambda s: s["analysis"]["judge"].update(alpha=0.6), "less than or equal to 0.5"),
+            (lambda s: s.update(onDeadline="never"), "supported values"),
+            (lambda s: s.update(notifications=[http]), "http:// beside allowHTTP"),
+            (lambda s: s.update(notifications=[{"name": "n"}]), "url is required"),
+            (lambda s: s.update(stepz=[]), "unknown field")):
+        reply = ask(change)
+        check(reply.status in (400, 422) and words in reply.text, f"expected a refusal with {words!r}: {reply.status} {reply.text[:600]}")
+    action = {"apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": "x"}, "spec": {"rollout": "a", "verb": "promote"}}
+    cluster.ok("POST", f"{SERIN}/namespaces/bad/rolloutactions", action)
+    reply = cluster.request("PATCH", f"{SERIN}/namespaces/bad/rolloutactions/x", {"spec": {"verb": "abort"}}, content_type="application/merge-patch+json")
+    check(reply.status == 422 and "immutable" in reply.text, reply.text)
+    check("error" not in cluster.kubectl("get", "serin,sro,sra", "-n", "bad").lower(), "category or short names")
+
+
+def test_people_get_the_standard_roles(cluster):
+    cluster.namespace("people")
+    for user, role in (("vera", "view"), ("ed", "edit"), ("pia", "serin-promote")):
+        config = cluster.user(user)
+        cluster.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", "-n", "people")
+        may = lambda *what: cluster.kubectl("--kubeconfig", str(config), "-n", "people", "auth", "can-i", *what, code=None).strip() == "yes"  # noqa: E731
+        wait_for(f"the rights of {user}", lambda: may("list", "rollouts.serin.dev"), 30, 0.2)
+        equal(may("create", "rolloutactions.serin.dev"), user != "vera", f"{user} may promote")
+        equal(may("update", "rollouts.serin.dev"), user == "ed", f"{user} may change a Rollout")
+        check(not may("update", "rolloutactions.serin.dev"), f"{user} may rewrite the record")
+        check(not may("update", "rollouts.serin.dev", "--subresource=status"), f"{user} may write status")
+
+
+def test_releases_with_the_installed_accounts(cluster):
+    """Everything the operator can do, so that each right is asked for."""
+    receiver = Receiver()
+    pair = Service(cluster, "pair", **PAIR, notifications=[{"name": "n", "allowHTTP": True, "secretRef": {"name": "hook"}}])
+    cluster.ok("POST", "/api/v1/namespaces/pair/secrets", secret("pair", "hook", url=f"{receiver.url}/pair", key=receiver.key))
+    cluster.grant("serin-operator-secret-hook", [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["hook"], "verbs": ["get"]}],
+                  "pair", account="serin-system/serin-operator")
+    pair.wait("Paused")
+    equal(pair.weights(), {"v1": 80, "v2": 20}, "weights")
+    # Somebody else writes the route: whose write it was is asked with get.
+    cluster.ok("PATCH", f"{ISTIO}/namespaces/pair/virtualservices/agent?fieldManager=somebody",
+               [{"op": "replace", "path": "/spec/http/0/route/0/weight", "value": 70}, {"op": "replace", "path": "/spec/http/0/route/1/weight", "value": 30}],
+               content_type="application/json-patch+json")
+    wait_for("the weights to be put right", lambda: pair.weights() == {"v1": 80, "v2": 20}, 20, 0.05)
+    for number in range(24):  # refused ones; all but the last 20 are deleted
+        pair.act("resume", f"resume-{number}")
+    wait_for("old RolloutActions to go", lambda: len(cluster.get(f"{SERIN}/namespaces/pair/rolloutactions").json["items"]) <= 20, 30, 0.2)
+    pair.act("promote")
+    pair.wait("Healthy")
+    wait_for("the stable to be deleted", lambda: cluster.get(f"{APPS}/namespaces/pair/deployments/agent-v1").status == 404, 30, 0.2)
+    wait_for("a notification", lambda: receiver.of("pair", "promoted"), 30, 0.2)
+    check(all(call["signed"] for call in receiver.of("pair")), "a signature does not verify")
+    made = Service(cluster, "template", **Service.deployment("1"), steps=[*PAUSED[:-1], {"decommission": {}}])
+    made.wait("Healthy")
+    cluster.ok("PATCH", made.path, {"spec": {"template": {"spec": {"containers": [{"name": "agent", "image": "agent:2"}]}}}},
+               content_type="application/merge-patch+json")
+    made.wait("Paused")
+    made.act("promote")
+    made.wait("Healthy")
+    made.act("undo")
+    made.wait("Paused")
+    made.act("abort")
+    made.wait("Aborted")
+    receiver.stop()
+
+
+def test_what_was_asked_is_what_was_granted(cluster):
+    """The API server's audit log: nothing was refused, and every right was used or is justified here."""
+    justified = {  # right -> why the releases above do not ask for it
+        ("serin-operator", "serin.dev", "rollouts/finalizers", "update"): "asked by admission (OwnerReferencesPermissionEnforcement), not by us",
+        ("serin-operator", "gateway.networking.k8s.io", "httproutes", "get"): "as for VirtualServices: whose write it was",
+        ("serin-operator", "gateway.networking.k8s.io", "grpcroutes", "get"): "the same",
+        ("serin-operator", "gateway.networking.k8s.io", "httproutes", "patch"): "test_routers.py",
+        ("serin-operator", "gateway.networking.k8s.io", "grpcroutes", "patch"): "test_routers.py",
+        ("serin-operator", "", "services", "create"): "template form behind an HTTPRoute",
+        ("serin-operator", "", "services", "patch"): "the same",
+        ("serin-operator", "", "services", "delete"): "the same",
+        ("serin-proxy", "gateway.networking.k8s.io", "gatewayclasses/status", "patch"): "only where a GatewayClass names us",
+        ("serin-proxy", "gateway.networking.k8s.io", "gateways/status", "patch"): "the same",
+        ("serin-proxy", "gateway.networking.k8s.io", "httproutes/status", "patch"): "the same",
+        ("serin-proxy", "coordination.k8s.io", "leases", "get"): "the Lease of who writes the status of Gateways, at a second look",
+        ("serin-proxy", "coordination.k8s.io", "leases", "update"): "the same",
+        ("serin-proxy", "coordination.k8s.io", "leases", "delete"): "at its end",
+    }
+    used, refused = set(), []
+    for line in (cluster.folder / "audit.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        account = re.fullmatch(r"system:serviceaccount:serin-system:(serin-\w+)", event["user"]["username"])
+        if not account or "objectRef" not in event:
+            continue
+        what = event["objectRef"]
+        resource = what["resource"] + (f"/{what['subresource']}" if what.get("subresource") else "")
+        used.add((account[1], what.get("apiGroup", ""), resource, event["verb"]))
+        if event.get("responseStatus", {}).get("code") in (401, 403):
+            refused.append(f"{account[1]} {event['verb']} {event['requestURI']}")
+        if resource == "secrets":
+            check(event["verb"] == "get" and what.get("name"), f"a wide look at Secrets: {event['requestURI']}")
+    # Before the Secret's Role was there its reading may have been refused.
+    equal([r for r in refused if "/secrets/hook" not in r], [], "requests that were refused")
+    granted = set()
+    for text in (install.kustomize(shutil.which("kubectl"), folder) for folder in ("", "proxy")):
+        for role in install.objects(shutil.which("kubectl"), text):
+            if role["kind"] in ("Role", "ClusterRole") and re.match(r"serin-(operator|proxy)", role["metadata"]["name"]):
+                account = re.match(r"serin-(operator|proxy)", role["metadata"]["name"])[0]
+                granted |= {(account, group, resource, verb) for rule in role["rules"] for group in rule["apiGroups"]
+                            for resource in rule["resources"] for verb in rule["verbs"]}
+    check(len(used) > 30, f"the audit log has only {used}")
+    unused = sorted(granted - used - set(justified))
+    equal(unused, [], "rights that nobody used")
+
+
+def test_uninstall_lets_go_and_leaves_the_traffic(cluster):
+    kept = Service(cluster, "kept", **PAIR)
+    wedged = Service(cluster, "wedged", **PAIR)
+    kept.wait("Paused")
+    wedged.wait("Paused")
+    check(cluster.get(kept.path).json["metadata"]["finalizers"], "no finalizer")
+    # While no operator runs the namespace hangs, as any finalizer's would.
+    cluster.kubectl("-n", "serin-system", "scale", "deployment/serin-operator", "--replicas=0")
+    wait_for("the operator to be gone", lambda: not cluster.get("/api/v1/namespaces/serin-system/pods?labelSelector=app.kubernetes.io/component%3Doperator").json["items"], 60, 0.2)
+    cluster.ok("DELETE", "/api/v1/namespaces/wedged")
+    wait_for("all but the Rollout to go", lambda: cluster.get(f"{APPS}/namespaces/wedged/deployments").json["items"] == [], 30, 0.2)
+    check(cluster.get(wedged.path).status == 200, "the Rollout went without an operator")
+    said = serin(cluster, "uninstall", "-n", "wedged", "--keep-operator")
+    check("wedged/agent: finalizer removed" in said, said)
+    wedged.wait_gone()
+    check(cluster.get(kept.path).json["metadata"]["finalizers"], "another namespace was touched")
+    cluster.kubectl("-n", "serin-system", "scale", "deployment/serin-operator", "--replicas=2")
+    available(cluster, "serin-operator")
+    check("server dry run" in serin(cluster, "uninstall", "--dry-run"), "a dry run")
+    check(cluster.get(kept.path).json["metadata"]["finalizers"], "a dry run changed something")
+    said = run(cluster, "serin uninstall")
+    check("kept/agent: finalizer removed; the release stops where it is: v2 keeps 20 % of the traffic, v1 the rest" in said, said)
+    check("stopped, its Deployment has 0 replicas" in said, said)
+    equal(cluster.get(kept.path).json["metadata"].get("finalizers"), None, "finalizers")
+    equal(kept.weights(), {"v1": 80, "v2": 20}, "weights")
+    run(cluster, "kubectl delete -k manifests/install")  # with the CRDs, and with them all Rollouts
+    wait_for("the CRDs to go", lambda: cluster.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rollouts.serin.dev").status == 404, 60, 0.2)
+    wait_for("its namespace to go", lambda: cluster.get("/api/v1/namespaces/serin-system").status == 404, 60, 0.2)
+    equal(kept.weights(), {"v1": 80, "v2": 20}, "weights")
+    check(cluster.get(f"{APPS}/namespaces/kept/deployments/agent-v2").status == 200, "a workload went")
+
+
+def test_helm(cluster):
+    if not install.helm():
+        raise support.Missing("there is no helm: run tests/kubernetes/assets helm")
+    run(cluster, "helm install serin manifests/install/chart -n serin-system --create-namespace")
+    available(cluster, "serin-operator")
+    run(cluster, "helm upgrade serin manifests/install/chart -n serin-system --set operator.prometheus=http://prometheus.observability:9090")
+    pods = f"{APPS}/namespaces/serin-system/deployments/serin-operator"
+    check("--prometheus=http://prometheus.observability:9090" in cluster.get(pods).json["spec"]["template"]["spec"]["containers"][0]["args"], "the value")
+    service = Service(cluster, "by-helm", **PAIR)
+    wait_for("the operator to take it up", lambda: service.status().get("phase"), 30, 0.1)
+    serin(cluster, "uninstall")
+    subprocess.run([install.helm(), "uninstall", "serin", "-n", "serin-system", "--wait"], check=True, capture_output=True, timeout=90,
+                   env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "HOME": str(cluster.folder)})
+    equal(cluster.get(f"{SERIN}/namespaces/by-helm/rollouts/agent").status, 200, "a Rollout, which helm keeps")
+    cluster.kubectl("delete", "crd", "rollouts.serin.dev", "rolloutactions.serin.dev", "metricsets.serin.dev", "--timeout=60s")
+
+
+def test_every_command_of_the_page_was_run(cluster):
+    left = [command for command in documented() if command not in RAN and (install.helm() or not command.startswith("helm "))]
+    equal(left, [], "commands of docs/install.md")
+
+
+if __name__ == "__main__":
+    support.main(globals(), needs=lambda: support.Cluster(audit=True, images=support.programs_to_run()))
