@@ -246,16 +246,12 @@ def test_what_was_asked_is_what_was_granted(cluster):
         ("serin-proxy", "coordination.k8s.io", "leases", "delete"): "at its end",
     }
     used, refused = set(), []
-    for line in (cluster.folder / "audit.jsonl").read_text().splitlines():
-        event = json.loads(line)
-        account = re.fullmatch(r"system:serviceaccount:serin-system:(serin-\w+)", event["user"]["username"])
-        if not account or "objectRef" not in event:
-            continue
+    for account, event in audited(cluster, "serin-system"):
         what = event["objectRef"]
         resource = what["resource"] + (f"/{what['subresource']}" if what.get("subresource") else "")
-        used.add((account[1], what.get("apiGroup", ""), resource, event["verb"]))
-        if event.get("responseStatus", {}).get("code") in (401, 403):
-            refused.append(f"{account[1]} {event['verb']} {event['requestURI']}")
+        used.add((account, what.get("apiGroup", ""), resource, event["verb"]))
+        if is_refused(event):
+            refused.append(f"{account} {event['verb']} {event['requestURI']}")
         if resource == "secrets":
             check(event["verb"] == "get" and what.get("name"), f"a wide look at Secrets: {event['requestURI']}")
     # Before the Secret's Role was there its reading may have been refused.
@@ -270,6 +266,49 @@ def test_what_was_asked_is_what_was_granted(cluster):
     check(len(used) > 30, f"the audit log has only {used}")
     unused = sorted(granted - used - set(justified))
     equal(unused, [], "rights that nobody used")
+
+
+def audited(cluster, namespace):
+    """(account, event) of our accounts in that namespace."""
+    for line in (cluster.folder / "audit.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        account = re.fullmatch(rf"system:serviceaccount:{namespace}:(serin-\w+)", event["user"]["username"])
+        if account and "objectRef" in event:
+            yield account[1], event
+
+
+def is_refused(event):
+    return event.get("responseStatus", {}).get("code") in (401, 403)
+
+
+def test_one_namespace_with_roles_only(cluster):
+    service = Service(cluster, "alone", **PAIR)
+    text = install.kustomize(shutil.which("kubectl"), "namespaced").replace("namespace: serin-system", "namespace: alone")
+    cluster.kubectl("apply", "-f", "-", stdin=text)
+    available(cluster, "serin-operator", namespace="alone")
+    cluster.kubectl("-n", "serin-system", "scale", "deployment/serin-operator", "--replicas=0")  # the other one would do it
+    service.act("pause", "wake")
+    wait_for("an answer", lambda: cluster.get(f"{SERIN}/namespaces/alone/rolloutactions/wake").json.get("status", {}).get("result"), 60, 0.2)
+    cluster.kubectl("-n", "serin-system", "scale", "deployment/serin-operator", "--replicas=2")
+    available(cluster, "serin-operator")
+    found = list(audited(cluster, "alone"))
+    check(len(found) > 15, found)
+    equal([event["requestURI"] for _, event in found if is_refused(event)], [], "requests that were refused")
+    equal([event["requestURI"] for _, event in found if not event["objectRef"].get("namespace")], [], "requests beyond the namespace")
+    cluster.kubectl("delete", "-f", "-", "--wait=false", stdin=text)
+
+
+def test_monitoring(cluster):
+    needed = cluster.folder / "monitoring-crds"
+    needed.mkdir()
+    for file in (pathlib.Path(support.assets("core", "crds")["crds"]) / "prometheus-operator").glob("*.yaml"):
+        if re.search(r"(servicemonitor|prometheusrule)s?\b", file.name.lower()):
+            shutil.copyfile(file, needed / file.name)
+    cluster.install_crds(needed)
+    cluster.kubectl("apply", "-k", str(install.INSTALL / "monitoring"))
+    rule = cluster.get("/apis/monitoring.coreos.com/v1/namespaces/serin-system/prometheusrules/serin").json
+    check(len(rule["spec"]["groups"][0]["rules"]) >= 6, rule)
+    equal(cluster.get("/apis/monitoring.coreos.com/v1/namespaces/serin-system/servicemonitors/serin").status, 200, "ServiceMonitor")
 
 
 def test_uninstall_lets_go_and_leaves_the_traffic(cluster):
