@@ -311,6 +311,17 @@ def test_monitoring(cluster):
     equal(cluster.get("/apis/monitoring.coreos.com/v1/namespaces/serin-system/servicemonitors/serin").status, 200, "ServiceMonitor")
 
 
+def test_a_namespace_goes_while_the_operator_runs(cluster):
+    """Its objects are deleted in any order: the route that the finalizer wants to put back may be gone before it."""
+    for name, parts in (("going", ()), ("half-gone", ("virtualservices", "destinationrules"))):
+        service = Service(cluster, name, **PAIR)
+        service.wait("Paused")
+        for part in parts:
+            cluster.ok("DELETE", f"{ISTIO}/namespaces/{name}/{part}/agent")
+        cluster.ok("DELETE", f"/api/v1/namespaces/{name}")
+        service.wait_gone()
+
+
 def test_uninstall_lets_go_and_leaves_the_traffic(cluster):
     kept = Service(cluster, "kept", **PAIR)
     wedged = Service(cluster, "wedged", **PAIR)
@@ -345,7 +356,8 @@ def test_uninstall_lets_go_and_leaves_the_traffic(cluster):
 
 def test_helm(cluster):
     if not install.helm():
-        raise support.Missing("there is no helm: run tests/kubernetes/assets helm")
+        print("ok - helm installs it # SKIP there is no helm: run tests/kubernetes/assets helm")
+        return
     run(cluster, "helm install serin manifests/install/chart -n serin-system --create-namespace")
     available(cluster, "serin-operator")
     run(cluster, "helm upgrade serin manifests/install/chart -n serin-system --set operator.prometheus=http://prometheus.observability:9090")
