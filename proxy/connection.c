@@ -9,7 +9,6 @@
 #include "proxy/worker_poll.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -390,8 +389,6 @@ static struct connection *alloc(struct worker *worker) {
 struct connection *connection_open(struct worker *worker, int fd, const struct sockaddr *peer,
                                    uint16_t port, struct table_slot listener) {
   struct connection *c = alloc(worker);
-  int on = 1;
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   c->worker = worker;
   c->work = NULL;
   c->fd = fd;

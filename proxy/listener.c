@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -137,6 +138,8 @@ int listener_bind(struct str text, bool shared, bool is_first, int *ret_fd, uint
 
 struct listener *listener_new(struct worker *worker, int fd, const char *address, uint16_t port) {
   struct listener *listener = XNEW(struct listener);
+  int on = 1; // accepted sockets inherit it (Linux)
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   listener->worker = worker;
   listener->fd = fd;
   listener->port = port;
