@@ -70,6 +70,7 @@ static const struct query_row query_rows[] = {
     ROW("includeObject", QUERY_STRING, include_object),
     ROW("propagationPolicy", QUERY_STRING, propagation),
     ROW("container", QUERY_STRING, container),
+    ROW("sinceTime", QUERY_STRING, since_time),
     ROW("limit", QUERY_INT, limit),
     ROW("timeoutSeconds", QUERY_INT, timeout_seconds),
     ROW("gracePeriodSeconds", QUERY_INT, grace_seconds),

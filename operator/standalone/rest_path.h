@@ -25,7 +25,7 @@ struct rest_query {
   struct str label_selector, field_selector;
   struct str resource_version, version_match, continue_token;
   struct str field_manager, field_validation, dry_run, include_object, propagation;
-  struct str container;
+  struct str container, since_time;
   int64_t limit, timeout_seconds, grace_seconds, tail_lines, since_seconds,
       limit_bytes; // -1: not given
 };

@@ -2,6 +2,8 @@
 #include "operator/standalone/shim_log.h"
 #include "manifests/base/alloc.h"
 #include "manifests/base/buf.h"
+#include "manifests/base/clock.h"
+#include "operator/standalone/log_times.h"
 #include "operator/standalone/shim_file.h"
 
 #include <errno.h>
@@ -15,12 +17,31 @@ static int open_file(struct log_file *log) {
   log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   struct stat about;
   log->size = log->fd >= 0 && fstat(log->fd, &about) == 0 ? about.st_size : 0;
+  log->times_fd = log_times_open(log->path, O_WRONLY | O_CREAT | O_APPEND);
+  log->timed_ms = 0;
   return log->fd;
+}
+
+static void close_files(struct log_file *log) {
+  if (log->fd >= 0)
+    close(log->fd);
+  if (log->times_fd >= 0)
+    close(log->times_fd);
+  log->fd = log->times_fd = -1;
+}
+
+// With the times that belong to it.
+static void move(struct buf *from, struct buf *to) {
+  (void)rename(buf_z(from), buf_z(to));
+  buf_add_z(from, LOG_TIMES_SUFFIX);
+  buf_add_z(to, LOG_TIMES_SUFFIX);
+  (void)rename(buf_z(from), buf_z(to));
 }
 
 int log_file_open(struct log_file *log, const char *path, int64_t max_bytes, int64_t keep,
                   struct err *err) {
-  *log = (struct log_file){.path = xstrdup(path), .fd = -1, .max_bytes = max_bytes, .keep = keep};
+  *log = (struct log_file){
+      .path = xstrdup(path), .fd = -1, .times_fd = -1, .max_bytes = max_bytes, .keep = keep};
   char *slash = strrchr(log->path, '/');
   if (slash && slash != log->path) {
     *slash = 0;
@@ -44,19 +65,28 @@ static void rotate(struct log_file *log) {
       buf_add_z(&from, log->path);
     else
       buf_addf(&from, "%s.%lld", log->path, (long long)(i - 1));
-    (void)rename(buf_z(&from), buf_z(&to));
+    move(&from, &to);
   }
-  if (log->keep <= 0)
+  if (log->keep <= 0) {
+    buf_reset(&from);
+    buf_addf(&from, "%s%s", log->path, LOG_TIMES_SUFFIX);
     (void)unlink(log->path);
+    (void)unlink(buf_z(&from));
+  }
   buf_dispose(&from);
   buf_dispose(&to);
-  close(log->fd);
+  close_files(log);
   (void)open_file(log);
 }
 
 void log_file_write(struct log_file *log, struct str bytes) {
   if (log->max_bytes > 0 && log->size > 0 && log->size + (int64_t)bytes.len > log->max_bytes)
     rotate(log);
+  int64_t now_ms = clock_wall_ms();
+  if (now_ms >= log->timed_ms + LOG_TIMES_MS || now_ms < log->timed_ms) {
+    log_times_add(log->times_fd, (struct log_time){log->size, now_ms});
+    log->timed_ms = now_ms;
+  }
   while (log->fd >= 0 && bytes.len > 0) {
     ssize_t put = write(log->fd, bytes.ptr, bytes.len);
     if (put < 0 && errno == EINTR)
@@ -69,9 +99,7 @@ void log_file_write(struct log_file *log, struct str bytes) {
 }
 
 void log_file_close(struct log_file *log) {
-  if (log->fd >= 0)
-    close(log->fd);
-  log->fd = -1;
+  close_files(log);
   xfree(log->path);
   log->path = NULL;
 }
@@ -80,9 +108,12 @@ void log_file_keep_previous(const char *path) {
   struct str stem = str_of(path);
   if (!str_ends(stem, STR(".log")))
     return;
-  struct buf to;
+  struct buf from, to;
+  buf_init(&from, 8192);
   buf_init(&to, 8192);
+  buf_add_z(&from, path);
   buf_addf(&to, "%.*s.previous.log", (int)(stem.len - 4), path);
-  (void)rename(path, buf_z(&to));
+  move(&from, &to);
+  buf_dispose(&from);
   buf_dispose(&to);
 }

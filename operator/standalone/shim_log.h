@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A log file of its own writer, rotated by size: NAME, NAME.1 (newest old one), NAME.2 ... Raw
-// bytes, as the process wrote them. Used by the shim for containers and by the supervisor for
-// components.
+// bytes, as the process wrote them, with their times in a file beside it (log_times.h). Used by the
+// shim for containers and by the supervisor for components.
 #pragma once
 
 #include "manifests/base/err.h"
@@ -11,6 +11,8 @@ struct log_file {
   char *path;
   int fd;
   int64_t size, max_bytes, keep; // keep: how many old files
+  int times_fd;                  // log_times.h
+  int64_t timed_ms;              // when the last record was written
 };
 
 // Appends to what is there; makes the folder when it is missing.

@@ -273,9 +273,18 @@ static struct json *event_object(cell c) {
   return cell_text(c,
                    arena_printf(c->arena, "%s%s%.*s", lower, name.len ? "/" : "", STR_ARG(name)));
 }
+static struct json *event_part(cell c) {
+  return cell_text(c, json_path_string(c->object, "involvedObject.fieldPath"));
+}
 static struct json *event_source(cell c) {
   struct str from = json_path_string(c->object, "source.component");
-  return cell_text(c, from.len ? from : json_path_string(c->object, "reportingComponent"));
+  struct str where = json_path_string(c->object, "source.host");
+  if (!from.len) {
+    from = json_path_string(c->object, "reportingComponent");
+    where = json_path_string(c->object, "reportingInstance");
+  }
+  return cell_text(
+      c, where.len ? arena_printf(c->arena, "%.*s, %.*s", STR_ARG(from), STR_ARG(where)) : from);
 }
 static struct json *event_count(cell c) {
   int64_t count = json_int(json_path(c->object, "count"), 0);
@@ -286,7 +295,7 @@ static const struct table_column event_columns[] = {
     {"Type", "string", 0, NULL, "type", "Normal or Warning"},
     {"Reason", "string", 0, NULL, "reason", "What happened, in a word"},
     {"Object", "string", 0, event_object, NULL, "To whom"},
-    {"Subobject", "string", 1, NULL, "involvedObject.fieldPath", ""},
+    {"Subobject", "string", 1, event_part, NULL, "Part of it"},
     {"Source", "string", 1, event_source, NULL, "Who says so"},
     {"Message", "string", 0, NULL, "message", "What happened, in words"},
     {"First Seen", "string", 1, event_first, NULL, "Time since it happened first"},
