@@ -155,4 +155,4 @@ def test_verbs(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals())
+    support.main(globals(), long={"test_a_bad_pair"})

@@ -3,7 +3,6 @@
 """A GitOps client that applies all manifests again every two seconds, in the ways of Argo CD and Flux: the release goes on, the asked share
 stands, the phase does not flap; and with the fields excluded as docs/gitops.md says there is no contention at all."""
 import copy
-import os
 import pathlib
 import sys
 import threading
@@ -177,13 +176,13 @@ def test_argo_with_ignored_fields_has_no_contention(cluster):
     release(cluster, "gitops-argo-ignore", ClientSide, False, False)
 
 
-if os.environ.get("SERIN_LONG"):
-    def test_argo_server_side_apply_of_everything(cluster):
-        release(cluster, "gitops-argo-ssa", ServerSide, True, True)
+def test_argo_server_side_apply_of_everything(cluster):
+    release(cluster, "gitops-argo-ssa", ServerSide, True, True)
 
-    def test_argo_server_side_with_ignored_fields_has_no_contention(cluster):
-        release(cluster, "gitops-ssa-ignore", ServerSide, False, False)
+
+def test_argo_server_side_with_ignored_fields_has_no_contention(cluster):
+    release(cluster, "gitops-ssa-ignore", ServerSide, False, False)
 
 
 if __name__ == "__main__":
-    support.main(globals())
+    support.main(globals(), long={"test_argo_server_side_apply_of_everything", "test_argo_server_side_with_ignored_fields_has_no_contention"})

@@ -375,10 +375,12 @@ def here():
         yield cluster
 
 
-def main(names, needs=here):
-    """Runs the functions test_...(cluster) among `names`; with names as arguments only those. Skips them visibly where there is no cluster."""
+def main(names, needs=here, long=()):
+    """Runs the functions test_...(cluster) among `names`, those in `long` only with SERIN_LONG=1; with names as arguments only those. Skips
+    them visibly where there is no cluster."""
     wanted = sys.argv[1:]
-    tests = {name: function for name, function in names.items() if name.startswith("test_") and (not wanted or name in wanted)}
+    usual = () if os.environ.get("SERIN_LONG") else long
+    tests = {name: function for name, function in names.items() if name.startswith("test_") and (name in wanted if wanted else name not in usual)}
     failed = 0
     try:
         with needs() as cluster:
