@@ -107,7 +107,7 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   if (worker->access_log) {
     char peer[64];
     const struct head *request = &c->work->run.request; // as far as it was understood
-    struct access_log_entry entry = {.start_wall_ms = exchange_send_wall_ms(),
+    struct access_log_entry entry = {.start_wall_ms = worker_wall_ms(),
                                      .method = request->method,
                                      .path = request->path,
                                      .authority = request->authority,

@@ -119,7 +119,7 @@ void exchange_run_begin(struct exchange_run *run, bool has_body) {
   run->table = worker_table_ref(worker);
   run->client_mark = run->connection->work->out.written;
   if (worker->access_log)
-    run->start_wall_ms = exchange_send_wall_ms();
+    run->start_wall_ms = worker_wall_ms();
   const struct table_listener *listener =
       table_listener_at(run->table->table, run->connection->listener);
   run->is_gateway = listener && listener->persona == TABLE_GATEWAY;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange_record.h"
 #include "proxy/exchange_step.h"
 
 #include "manifests/base/bug.h"
@@ -174,7 +175,7 @@ static void act_reset_client(struct exchange_run *run) {
 }
 
 static void act_finish(struct exchange_run *run) {
-  exchange_send_record(run);
+  exchange_record(run);
   if (run->is_stream)
     worker_sweep_remove(run);
   exchange_filters_end(run);

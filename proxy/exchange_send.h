@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The heads an exchange writes, and its record: the part of exchange_run.c that knows how a message
-// of one side becomes one of the other. Each function performs one action of exchange.h.
+// The heads and bodies an exchange writes: the part of exchange_run.c that knows how a message of
+// one side becomes one of the other. Each function performs one action of exchange.h.
 #pragma once
 
 #include "manifests/base/str.h"
@@ -23,8 +23,7 @@ void exchange_send_interim(struct exchange_run *run);
 void exchange_send_response(struct exchange_run *run);
 void exchange_send_response_end(struct exchange_run *run);
 void exchange_send_reply(struct exchange_run *run);
-// Counters and the access log; once, at the end.
-void exchange_send_record(struct exchange_run *run);
-int64_t exchange_send_wall_ms(void);
+// What every request gets, whoever answers it: an id, and a scheme. Once.
+void exchange_send_identify(struct exchange_run *run);
 // A random UUID, version 4, into out[0..36).
 struct str exchange_send_uuid(struct exchange_run *run, char *out);

@@ -305,12 +305,16 @@ int64_t worker_now_ms(const struct worker *worker) {
   return (int64_t)uv_now(&worker->loop);
 }
 
+int64_t worker_wall_ms(void) {
+  return clock_wall_ms();
+}
+
 struct str worker_date(struct worker *worker) {
   int64_t turn_ms = worker_now_ms(worker);
   if (turn_ms == worker->date_turn_ms) // the clock was read in this turn
     return str_of(worker->date);
   worker->date_turn_ms = turn_ms;
-  int64_t now_s = clock_wall_ms() / 1000;
+  int64_t now_s = worker_wall_ms() / 1000;
   if (now_s != worker->date_s) {
     struct tm tm;
     time_t t = (time_t)now_s;

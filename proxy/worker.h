@@ -161,6 +161,7 @@ char *worker_block_get(struct worker *worker);
 // So many are in use that no further request may begin.
 bool worker_is_overloaded(const struct worker *worker);
 void worker_block_put(struct worker *worker, char *block);
-int64_t worker_now_ms(const struct worker *worker);
+int64_t worker_now_ms(const struct worker *worker); // the loop's clock
+int64_t worker_wall_ms(void);                       // since 1970
 struct str worker_date(struct worker *worker);
 void worker_check_drained(struct worker *worker);
