@@ -41,7 +41,7 @@ static const struct field selector_fields[] = {
            F_RANGE(0, 4096), .doc = "Further requirements; all must hold."),
 };
 const struct schema label_selector_schema =
-    SCHEMA("LabelSelector", struct label_selector, selector_fields,
+    SCHEMA("LabelSelector", struct label_selector, selector_fields, .atomic = true,
            .doc = "Which objects are meant, by their labels. An empty one means all.");
 
 static bool requirement_holds(const struct label_requirement *r, const struct string_map *labels) {

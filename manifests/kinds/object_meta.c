@@ -15,7 +15,7 @@ static const struct field owner_reference_fields[] = {
            .doc = "A foreground deletion of the owner waits for this object."),
 };
 static const struct schema owner_reference_schema =
-    SCHEMA("OwnerReference", struct owner_reference, owner_reference_fields,
+    SCHEMA("OwnerReference", struct owner_reference, owner_reference_fields, .atomic = true,
            .doc = "An object that this one belongs to and is deleted with.");
 
 static const struct field meta_fields[] = {
@@ -102,5 +102,5 @@ static const struct field object_reference_fields[] = {
              .doc = "Part of the object that is meant."),
 };
 const struct schema object_reference_schema =
-    SCHEMA("ObjectReference", struct object_reference, object_reference_fields,
+    SCHEMA("ObjectReference", struct object_reference, object_reference_fields, .atomic = true,
            .doc = "Names another object.");

@@ -47,7 +47,7 @@ static const struct field secret_ref_fields[] = {
     F_STRING(struct pod_secret_ref, name, "name"),
 };
 static const struct schema secret_ref_schema =
-    SCHEMA("LocalObjectReference", struct pod_secret_ref, secret_ref_fields);
+    SCHEMA("LocalObjectReference", struct pod_secret_ref, secret_ref_fields, .atomic = true);
 
 static const struct field spec_fields[] = {
     F_LIST(struct pod_spec, volumes, "volumes", &pod_volume_schema, F_RANGE(0, 1024),
@@ -64,7 +64,7 @@ static const struct field spec_fields[] = {
     F_INT_OPT(struct pod_spec, active_deadline_s, "activeDeadlineSeconds", F_AT_LEAST(1),
               F_NOT_ENFORCED),
     F_STRING(struct pod_spec, dns_policy, "dnsPolicy"),
-    F_STRING_MAP(struct pod_spec, node_selector, "nodeSelector", F_NOT_ENFORCED),
+    F_STRING_MAP(struct pod_spec, node_selector, "nodeSelector", .atomic = true, F_NOT_ENFORCED),
     F_STRING(struct pod_spec, service_account_name, "serviceAccountName", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, service_account, "serviceAccount",
              .deprecated = "use serviceAccountName"),

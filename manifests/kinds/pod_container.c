@@ -11,7 +11,7 @@ static const struct field key_ref_fields[] = {
     F_BOOL(struct pod_key_ref, optional, "optional", .doc = "Go on when it is not there."),
 };
 static const struct schema key_ref_schema =
-    SCHEMA("KeySelector", struct pod_key_ref, key_ref_fields);
+    SCHEMA("KeySelector", struct pod_key_ref, key_ref_fields, .atomic = true);
 
 static const struct field field_ref_fields[] = {
     F_STRING(struct pod_field_ref, api_version, "apiVersion"),
@@ -19,7 +19,7 @@ static const struct field field_ref_fields[] = {
              .doc = "metadata.name, metadata.labels['x'], status.podIP and such."),
 };
 const struct schema pod_field_ref_schema =
-    SCHEMA("ObjectFieldSelector", struct pod_field_ref, field_ref_fields);
+    SCHEMA("ObjectFieldSelector", struct pod_field_ref, field_ref_fields, .atomic = true);
 
 static const struct field resource_ref_fields[] = {
     F_STRING(struct pod_resource_field_ref, container_name, "containerName"),
@@ -27,8 +27,8 @@ static const struct field resource_ref_fields[] = {
              .doc = "limits.cpu, requests.memory and such."),
     F_STRING(struct pod_resource_field_ref, divisor, "divisor"),
 };
-const struct schema pod_resource_field_ref_schema =
-    SCHEMA("ResourceFieldSelector", struct pod_resource_field_ref, resource_ref_fields);
+const struct schema pod_resource_field_ref_schema = SCHEMA(
+    "ResourceFieldSelector", struct pod_resource_field_ref, resource_ref_fields, .atomic = true);
 
 static const struct field env_source_fields[] = {
     F_OPTIONAL(struct pod_env_source, field_ref, "fieldRef", &pod_field_ref_schema,

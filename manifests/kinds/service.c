@@ -59,13 +59,13 @@ static void check_spec(const void *object, struct check *check) {
 static const struct field spec_fields[] = {
     F_LIST(struct service_spec, ports, "ports", &port_schema, F_RANGE(0, 4096), .merge_key = "port",
            .map_keys = "port,protocol", .doc = "Ports of the service."),
-    F_STRING_MAP(struct service_spec, selector, "selector", F_LABELS,
+    F_STRING_MAP(struct service_spec, selector, "selector", F_LABELS, .atomic = true,
                  .doc = "Labels of the Pods behind it."),
     F_STRING(struct service_spec, cluster_ip, "clusterIP"),
     F_STRINGS(struct service_spec, cluster_ips, "clusterIPs"),
     F_STRING(struct service_spec, type, "type", .fallback = "ClusterIP"),
     F_STRINGS(struct service_spec, external_ips, "externalIPs", F_NOT_ENFORCED),
-    F_STRING(struct service_spec, session_affinity, "sessionAffinity"),
+    F_STRING(struct service_spec, session_affinity, "sessionAffinity", .fallback = "None"),
     F_STRING(struct service_spec, load_balancer_ip, "loadBalancerIP", F_NOT_ENFORCED),
     F_STRINGS(struct service_spec, load_balancer_source_ranges, "loadBalancerSourceRanges",
               F_NOT_ENFORCED),
@@ -79,7 +79,8 @@ static const struct field spec_fields[] = {
     F_BOOL_OPT(struct service_spec, allocate_load_balancer_node_ports,
                "allocateLoadBalancerNodePorts"),
     F_STRING(struct service_spec, load_balancer_class, "loadBalancerClass", F_NOT_ENFORCED),
-    F_STRING(struct service_spec, internal_traffic_policy, "internalTrafficPolicy"),
+    F_STRING(struct service_spec, internal_traffic_policy, "internalTrafficPolicy",
+             .fallback = "Cluster"),
     F_STRING(struct service_spec, traffic_distribution, "trafficDistribution", F_NOT_ENFORCED),
 };
 static const struct schema spec_schema =

@@ -48,6 +48,40 @@ void schema_undefault(const struct schema *schema, struct json *json, struct are
   }
 }
 
+static bool is_zero(const struct field *row, const struct json *value) {
+  if (row->required || row->fallback || row->presence != FIELD_NO_PRESENCE)
+    return false;
+  switch (value->type) {
+  case JSON_BOOL: return !value->boolean;
+  case JSON_INT: return value->integer == 0;
+  case JSON_STRING: return value->string.len == 0;
+  case JSON_ARRAY: return value->count == 0 && row->type != FIELD_JSON;
+  case JSON_OBJECT:
+    return value->count == 0 &&
+           (row->type == FIELD_STRING_MAP || row->type == FIELD_INT_MAP || row->type == FIELD_MAP);
+  case JSON_NULL:
+  case JSON_DOUBLE: break;
+  }
+  return false;
+}
+
+void schema_tidy(const struct schema *schema, struct json *json) {
+  for (size_t i = 0; json_is(json, JSON_OBJECT) && i < schema->count; i++) {
+    const struct field *row = &schema->fields[i];
+    struct json *value = json_get(json, row->name);
+    if (!value)
+      continue;
+    if (is_zero(row, value)) {
+      json_remove(json, str_of(row->name));
+    } else if (row->schema && (row->type == FIELD_LIST || row->type == FIELD_MAP)) {
+      JSON_EACH(item, value)
+      schema_tidy(row->schema, item);
+    } else if (row->schema) {
+      schema_tidy(row->schema, value);
+    }
+  }
+}
+
 void kind_default(const struct kind_desc *kind, struct json *json, struct arena *arena) {
   schema_default(kind->schema, json, arena);
 }

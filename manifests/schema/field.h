@@ -118,6 +118,7 @@ struct field {
   const char *merge_key;  // lists of structs: key for strategic merge and list-type=map: "name"
   const char
       *map_keys; // list-map keys for server-side apply where they differ: "containerPort,protocol"
+  bool atomic;   // maps: owned as a whole (server-side apply)
   bool is_set;   // FIELD_STRINGS: list-type=set, merged by strategic merge (finalizers)
   bool replace_keys; // strategic merge: $retainKeys (volumes, deployment strategy)
   bool objects_only; // FIELD_JSON: an object, so that rules can ask whether it is there
@@ -142,6 +143,7 @@ struct schema {
   const struct schema_rule *rules; // written into CRDs; NULL: none
   size_t rule_count;
   bool one_property; // exactly one field is given
+  bool atomic;       // in Kubernetes' own kinds: owned as a whole (server-side apply)
   bool open;         // fields that are not in the table are kept silently
                      // (x-kubernetes-preserve-unknown-fields)
 };

@@ -6,6 +6,7 @@
 struct writer {
   struct arena *arena;
   bool structural; // for a CRD
+  bool builtin;    // of Kubernetes itself: with what its Go types say of ownership
 };
 
 static struct json *object_of(const struct writer *w, const struct schema *schema);
@@ -109,7 +110,7 @@ static bool keys_are_sure(const struct field *row) {
 static void put_list_type(const struct writer *w, const struct field *row, struct json *json) {
   if (row->is_set)
     json_put_z(w->arena, json, "x-kubernetes-list-type", "set");
-  if (!row->merge_key || (w->structural && !keys_are_sure(row)))
+  if (!row->merge_key || (!w->builtin && !keys_are_sure(row)))
     return;
   json_put_z(w->arena, json, "x-kubernetes-list-type", "map");
   struct json *keys =
@@ -203,6 +204,10 @@ static struct json *field_of(const struct writer *w, const struct field *row) {
     put_bounds(w, row, json);
   if (row->fallback)
     json_put(w->arena, json, "default", scalar_default_json(row, w->arena));
+  else if (w->builtin && row->type == FIELD_OBJECT) // a struct that is no pointer: always there
+    json_put(w->arena, json, "default", json_new_object(w->arena));
+  if (w->builtin && row->atomic)
+    json_put_z(w->arena, json, "x-kubernetes-map-type", "atomic");
   if (!w->structural && (row->merge_key || row->is_set || row->replace_keys))
     json_put_z(w->arena, json, "x-kubernetes-patch-strategy",
                row->replace_keys ? row->merge_key ? "merge,retainKeys" : "retainKeys" : "merge");
@@ -242,12 +247,14 @@ static struct json *object_of(const struct writer *w, const struct schema *schem
   struct json *json = typed(w, "object", NULL);
   if (schema->doc)
     json_put_z(w->arena, json, "description", schema->doc);
+  if (w->builtin && schema->atomic)
+    json_put_z(w->arena, json, "x-kubernetes-map-type", "atomic");
   fill(w, schema, json, json_put(w->arena, json, "properties", json_new_object(w->arena)));
   return json;
 }
 
 struct json *openapi_schema(const struct schema *schema, struct arena *arena) {
-  struct writer w = {.arena = arena};
+  struct writer w = {.arena = arena, .builtin = true};
   return object_of(&w, schema);
 }
 
@@ -265,8 +272,11 @@ static struct json *whole(const struct writer *w, const struct kind_desc *kind) 
   json_put_z(w->arena, json, "type", "object");
   struct json *properties = json_put(w->arena, json, "properties", json_new_object(w->arena));
   put_header(w, properties);
-  if (w->structural) // an API server knows metadata itself and allows no schema for it
-    json_put(w->arena, properties, "metadata", typed(w, "object", NULL));
+  const struct writer go = {.arena = w->arena, .builtin = true};
+  const struct field *meta = schema_find(kind->schema, STR("metadata"));
+  // An API server knows metadata itself and allows no schema for it.
+  json_put(w->arena, properties, "metadata",
+           w->structural || !meta ? typed(w, "object", NULL) : field_of(&go, meta));
   fill(w, kind->schema, json, properties);
   static const struct schema_rule IMMUTABLE = {"self == oldSelf",
                                                "spec is immutable: create another object"};
@@ -277,7 +287,8 @@ static struct json *whole(const struct writer *w, const struct kind_desc *kind) 
 
 struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool structural,
                           struct arena *arena) {
-  struct writer w = {.arena = arena, .structural = structural};
+  struct writer w = {
+      .arena = arena, .structural = structural, .builtin = kind->builtin && !structural};
   struct json *json = kind->openapi ? json_dup(arena, kind->openapi) : whole(&w, kind);
   if (structural)
     return json;

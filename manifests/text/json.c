@@ -62,7 +62,41 @@ struct convert {
   struct arena *arena;
   size_t nodes;
   struct err *err;
+  struct str rest; // of the text, behind the last number that was converted
 };
+
+// cJSON keeps doubles only. Numbers come in the order in which they stand in the text, so the text
+// of the next one is found there: the first digit or minus that is in no string.
+static struct str next_number(struct convert *c) {
+  const char *at = c->rest.ptr, *end = at + c->rest.len;
+  for (bool in_string = false; at < end; at++) {
+    if (*at == '"')
+      in_string = !in_string;
+    else if (in_string && *at == '\\')
+      at++;
+    else if (!in_string && (*at == '-' || (*at >= '0' && *at <= '9')))
+      break;
+  }
+  const char *from = at;
+  while (at < end && memchr("+-.0123456789eE", *at, 15))
+    at++;
+  c->rest = (struct str){at, (size_t)(end - at)};
+  return (struct str){from, (size_t)(at - from)};
+}
+
+static int convert_number(struct convert *c, double value, struct json **ret) {
+  struct str text = next_number(c);
+  int64_t whole;
+  if (!isfinite(value))
+    return err_set(c->err, RC_PARSE, "JSON number out of range");
+  if (str_to_i64(text, &whole)) // written without a point or exponent
+    *ret = json_new_int(c->arena, whole);
+  else if (value == floor(value) && fabs(value) <= WHOLE_MAX)
+    *ret = json_new_int(c->arena, (int64_t)value);
+  else
+    *ret = json_new_double(c->arena, value);
+  return RC_OK;
+}
 
 static int convert_node(struct convert *c, const cJSON *from, int depth, struct json **ret);
 
@@ -89,14 +123,7 @@ static int convert_node(struct convert *c, const cJSON *from, int depth, struct 
   case cJSON_True: *ret = json_new_bool(c->arena, true); return RC_OK;
   case cJSON_NULL: *ret = json_new_null(c->arena); return RC_OK;
   case cJSON_String: *ret = json_new_z(c->arena, from->valuestring); return RC_OK;
-  case cJSON_Number: {
-    double d = from->valuedouble;
-    if (!isfinite(d))
-      return err_set(c->err, RC_PARSE, "JSON number out of range");
-    *ret = d == floor(d) && fabs(d) <= WHOLE_MAX ? json_new_int(c->arena, (int64_t)d)
-                                                 : json_new_double(c->arena, d);
-    return RC_OK;
-  }
+  case cJSON_Number: return convert_number(c, from->valuedouble, ret);
   case cJSON_Array: *ret = json_new_array(c->arena); return convert_children(c, from, depth, *ret);
   case cJSON_Object:
     *ret = json_new_object(c->arena);
@@ -153,7 +180,8 @@ int json_parse(struct str text, struct arena *arena, struct json **ret_json, str
     rc = err_set(err, RC_PARSE, "JSON is followed by more: \"%.*s\"",
                  (int)(rest.len < 24 ? rest.len : 24), rest.ptr);
   else
-    rc = convert_node(&(struct convert){.arena = arena, .err = err}, root, 0, ret_json);
+    rc = convert_node(&(struct convert){.arena = arena, .err = err, .rest = text}, root, 0,
+                      ret_json);
   cJSON_Delete(root);
   return rc;
 }

@@ -11,7 +11,7 @@
 enum json_type {
   JSON_NULL,
   JSON_BOOL,
-  JSON_INT,    // a whole number within +-2^53 (cJSON keeps doubles; larger ones stay JSON_DOUBLE)
+  JSON_INT,    // a whole number that fits
   JSON_DOUBLE, // finite
   JSON_STRING,
   JSON_ARRAY,

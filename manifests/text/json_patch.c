@@ -153,6 +153,10 @@ static int replace(const struct patcher *p, struct str path, struct json *value)
   if (rc != RC_OK)
     return rc;
   old = step(parent, token);
+  if (!old && parent->type == JSON_OBJECT) { // RFC 6902 refuses this; Kubernetes' library does not
+    json_set(p->arena, parent, token, value);
+    return RC_OK;
+  }
   if (!old)
     return refuse(p, RC_INVALID, path, "there is no such value");
   json_replace(parent, old, value);

@@ -1,249 +1,371 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_fields.h"
 #include "manifests/base/bug.h"
-#include "manifests/schema/prune.h"
 #include "manifests/text/time.h"
-#include "operator/standalone/fieldset.h"
+#include "operator/standalone/field_owners.h"
+#include "operator/standalone/fieldset_typed.h"
 
-// What nobody owns: identity, and what the server sets.
-static struct json *ownable(const struct json *object, enum write_part part, struct arena *arena) {
-  static const char *const tracked[] = {"labels", "annotations", "finalizers", "ownerReferences"};
-  struct json *copy = json_new_object(arena);
-  JSON_EACH(item, object) {
-    bool status = str_eq_z(item->key, "status");
-    if (str_eq_z(item->key, "apiVersion") || str_eq_z(item->key, "kind") ||
-        str_eq_z(item->key, "metadata") || status != (part == WRITE_STATUS))
-      continue;
-    json_set(arena, copy, item->key, json_dup(arena, item));
-  }
-  const struct json *meta = api_meta(object);
-  for (size_t i = 0; i < ARRAY_LEN(tracked) && part != WRITE_STATUS; i++) {
-    const struct json *value = json_get(meta, tracked[i]);
-    if (value)
-      json_put(arena, json_need_object(arena, copy, "metadata"), tracked[i],
-               json_dup(arena, value));
-  }
+#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
+#define LAST_APPLIED_MAX (256u << 10)
+#define UPDATERS_MAX 10u
+#define MANAGER_MAX 128u
+
+// A write in terms of fields.
+struct fields {
+  struct api_call *call;
+  const struct write_request *request;
+  const struct json *schema;
+  struct arena *arena;
+  struct field_owners owners;
+};
+
+static void fields_init(struct fields *f, struct api_call *call,
+                        const struct write_request *request, const struct json *schema) {
+  *f = (struct fields){call, request, schema, call->arena, {.arena = call->arena}};
+}
+
+static struct str manager_of(const struct fields *f) {
+  if (f->request->manager.len)
+    return f->request->manager;
+  struct str agent = f->call->user_agent;
+  ptrdiff_t slash = str_find_char(agent, '/');
+  struct str name = slash < 0 ? agent : str_slice(agent, 0, (size_t)slash);
+  return name.len ? str_slice(name, 0, MANAGER_MAX) : STR("unknown");
+}
+
+static struct field_owner writer(const struct fields *f, bool applies) {
+  static const char *const parts[] = {
+      [WRITE_MAIN] = "", [WRITE_STATUS] = "status", [WRITE_SCALE] = "scale"};
+  return (struct field_owner){.manager = manager_of(f),
+                              .api_version =
+                                  kind_api_version(f->request->kind, f->request->version, f->arena),
+                              .subresource = str_of(parts[f->request->part]),
+                              .applies = applies};
+}
+
+// The object as it is compared: without managedFields, and as Go's structs show it.
+static struct json *seen(const struct fields *f, const struct json *object) {
+  struct json *copy = object ? json_dup(f->arena, object) : json_new_object(f->arena);
+  if (api_meta(copy))
+    json_remove(api_meta(copy), STR("managedFields"));
+  if (f->request->kind->builtin)
+    typed_fill(f->schema, copy, f->arena);
   return copy;
 }
 
-static struct str manager_of(const struct api_call *call, const struct write_request *request) {
-  if (request->manager.len)
-    return request->manager;
-  ptrdiff_t slash = str_find_char(call->user_agent, '/');
-  struct str name = slash < 0 ? call->user_agent : str_slice(call->user_agent, 0, (size_t)slash);
-  return name.len ? str_slice(name, 0, 128) : STR("unknown");
+// What a write through this part of the object cannot change.
+static void drop_reset(const struct fields *f, struct fieldset *set) {
+  const struct kind_desc *kind = f->request->kind;
+  if (f->request->part == WRITE_STATUS) {
+    fieldset_drop(set, (const char *const[]){"f:spec", NULL}, true);
+    if (kind->builtin)
+      fieldset_drop(set, (const char *const[]){"f:metadata", "f:labels", NULL}, true);
+  } else if (kind->has_status) {
+    fieldset_drop(set, (const char *const[]){"f:status", NULL}, true);
+  }
 }
 
-static const char *subresource_of(enum write_part part) {
-  return part == WRITE_STATUS ? "status" : part == WRITE_SCALE ? "scale" : "";
+// The set without what nobody owns: identity, and what the server sets.
+static struct fieldset *stripped(const struct fields *f, struct fieldset *set) {
+  static const char *const own[] = {"f:name",       "f:namespace",     "f:creationTimestamp",
+                                    "f:selfLink",   "f:uid",           "f:clusterName",
+                                    "f:generation", "f:managedFields", "f:resourceVersion"};
+  fieldset_drop(set, (const char *const[]){"f:apiVersion", NULL}, false);
+  fieldset_drop(set, (const char *const[]){"f:kind", NULL}, false);
+  fieldset_drop(set, (const char *const[]){"f:metadata", NULL}, false);
+  for (size_t i = 0; i < ARRAY_LEN(own); i++)
+    fieldset_drop(set, (const char *const[]){"f:metadata", own[i], NULL}, false);
+  return fieldset_union(set, NULL, f->arena); // without the steps that lead to nothing now
 }
 
-static struct json *entry_new(struct api_call *call, const struct write_request *request,
-                              const char *operation, struct json *fields) {
-  struct arena *arena = call->arena;
-  struct json *entry = json_new_object(arena);
-  json_put_string(arena, entry, "manager", manager_of(call, request));
-  json_put_z(arena, entry, "operation", operation);
-  json_put_string(arena, entry, "apiVersion",
-                  kind_api_version(request->kind, request->version, arena));
-  json_put_string(arena, entry, "time", time_format(arena, call->now_ms));
-  json_put_z(arena, entry, "fieldsType", "FieldsV1");
-  json_put(arena, entry, "fieldsV1", fields);
-  if (subresource_of(request->part)[0])
-    json_put_z(arena, entry, "subresource", subresource_of(request->part));
-  return entry;
-}
-
-// apiVersion counts for Update entries only: an applier may move to another version.
-static bool entry_is(const struct json *entry, struct api_call *call,
-                     const struct write_request *request, const char *operation) {
-  struct str version = kind_api_version(request->kind, request->version, call->arena);
-  return str_eq(json_get_string(entry, "manager"), manager_of(call, request)) &&
-         str_eq_z(json_get_string(entry, "operation"), operation) &&
-         str_eq_z(json_get_string(entry, "subresource"), subresource_of(request->part)) &&
-         (operation[0] == 'A' || str_eq(json_get_string(entry, "apiVersion"), version));
-}
-
-static struct json *find_entry(const struct json *entries, struct api_call *call,
-                               const struct write_request *request, const char *operation) {
-  JSON_EACH(entry, entries)
-  if (entry_is(entry, call, request, operation))
-    return entry;
-  return NULL;
-}
-
-static void set_entries(struct arena *arena, struct json *object, const struct json *entries) {
-  struct json *kept = json_new_array(arena);
-  JSON_EACH(entry, entries)
-  if (!fieldset_is_empty(json_get(entry, "fieldsV1")))
-    json_append(kept, json_dup(arena, entry));
-  struct json *meta = json_need_object(arena, object, "metadata");
-  if (kept->count)
-    json_put(arena, meta, "managedFields", kept);
+static void set_owners(struct fields *f, struct json *object) {
+  struct json *list = field_owners_write(&f->owners);
+  struct json *meta = json_need_object(f->arena, object, "metadata");
+  if (list)
+    json_put(f->arena, meta, "managedFields", list);
   else
     json_remove(meta, STR("managedFields"));
 }
 
-static bool is_entry(const struct json *entry) {
-  struct str operation = json_get_string(entry, "operation");
-  const struct json *fields = json_get(entry, "fieldsV1");
-  return json_is(entry, JSON_OBJECT) &&
-         (str_eq_z(operation, "Apply") || str_eq_z(operation, "Update")) &&
-         (!fields || fieldset_is_valid(fields));
+static struct fieldset *touched_by(const struct fields *f, const struct typed_change *change) {
+  return fieldset_union(change->added, change->modified, f->arena);
+}
+
+static struct typed_change changes(const struct fields *f, const struct json *a,
+                                   const struct json *b) {
+  struct typed_change change = typed_compare(f->schema, a, b, f->arena);
+  drop_reset(f, change.added);
+  drop_reset(f, change.modified);
+  drop_reset(f, change.removed);
+  return change;
+}
+
+static void reconcile(struct fields *f, const struct json *live) {
+  for (size_t i = 0; i < f->owners.count; i++)
+    f->owners.items[i].fields =
+        typed_reconcile(f->schema, live, f->owners.items[i].fields, f->arena);
+}
+
+// Takes what changed from all owners but `but`.
+static void take_from_others(struct fields *f, const struct typed_change *change,
+                             const struct field_owner *but) {
+  struct fieldset *touched = touched_by(f, change);
+  for (size_t i = 0; i < f->owners.count; i++) {
+    struct field_owner *owner = &f->owners.items[i];
+    if (owner == but)
+      continue;
+    owner->fields = fieldset_minus(owner->fields, touched, f->arena);
+    owner->fields = fieldset_minus(owner->fields, change->removed, f->arena);
+  }
+}
+
+// --- Updates
+
+static void update(struct fields *f, const struct json *a, const struct json *b,
+                   struct field_owner self) {
+  reconcile(f, a);
+  struct typed_change change = changes(f, a, b);
+  struct fieldset *own = touched_by(f, &change);
+  take_from_others(f, &change, NULL);
+  own = stripped(f, own);
+  if (!fieldset_is_empty(own)) {
+    struct field_owner *known = field_owners_find(&f->owners, &self);
+    if (!known) {
+      self.fields = fieldset_new(f->arena);
+      known = field_owners_add(&f->owners, &self);
+    }
+    known->fields = fieldset_union(known->fields, own, f->arena);
+    known->time = time_format(f->arena, f->call->now_ms);
+  }
+  field_owners_cap(&f->owners, UPDATERS_MAX);
+}
+
+// An empty list, or one empty entry, asks that nobody own anything any more.
+static bool is_reset(const struct json *list) {
+  return json_is(list, JSON_ARRAY) &&
+         (list->count == 0 ||
+          (list->count == 1 && json_is(list->child, JSON_OBJECT) && list->child->count == 0));
 }
 
 int fields_check(struct api_call *call, const struct kind_desc *kind, const struct json *object) {
   const struct json *entries = json_get(api_meta(object), "managedFields");
   bool good = !entries || json_is(entries, JSON_ARRAY) || json_is(entries, JSON_NULL);
-  JSON_EACH(entry, entries)
-  good = good && is_entry(entry);
+  JSON_EACH(entry, good ? entries : NULL)
+  good = good && json_is(entry, JSON_OBJECT);
   if (good)
     return RC_OK;
   return api_invalid(call, kind, api_meta_string(object, "name"), "metadata.managedFields",
-                     "FieldValueInvalid",
-                     "Invalid value: each entry needs an operation, Apply or Update, and fieldsV1 "
-                     "as a set of fields");
+                     "FieldValueInvalid", "Invalid value: expected a list of objects");
 }
 
-void fields_track(struct api_call *call, const struct write_request *request, struct json *object,
-                  const struct json *old) {
+void fields_track(struct api_call *call, const struct write_request *request,
+                  const struct json *schema, struct json *object, const struct json *old) {
+  struct fields f;
   if (request->verb == WRITE_APPLY)
     return;
-  struct arena *arena = call->arena;
-  struct json *removed = NULL, *changed;
-  enum write_part part = request->part;
-  const struct schema *schema = request->kind->schema;
-  if (old)
-    changed = fieldset_changed(schema, ownable(old, part, arena), ownable(object, part, arena),
-                               arena, &removed);
-  else
-    changed = fieldset_of(schema, ownable(object, part, arena), arena);
+  fields_init(&f, call, request, schema);
   const struct json *given = json_get(api_meta(object), "managedFields");
-  if (!json_is(given, JSON_ARRAY)) // a client that leaves them out keeps what was there
-    given = json_get(api_meta(old), "managedFields");
-  struct json *entries =
-      json_is(given, JSON_ARRAY) ? json_dup(arena, given) : json_new_array(arena);
-  struct json *touched = removed ? fieldset_union(changed, removed, arena) : changed;
-  struct json *own = find_entry(entries, call, request, "Update");
-  JSON_EACH(entry, entries) {
-    struct json *fields = fieldset_minus(json_get(entry, "fieldsV1"), touched, arena);
-    if (entry == own) {
-      fields = fieldset_union(fields, changed, arena);
-      if (changed->count)
-        json_put_string(arena, entry, "time", time_format(arena, call->now_ms));
-    }
-    json_put(arena, entry, "fieldsV1", fields);
+  const struct json *had = json_get(api_meta(old), "managedFields");
+  bool reset = request->part == WRITE_MAIN && is_reset(given);
+  bool use_given = request->part == WRITE_MAIN && json_is(given, JSON_ARRAY) && !reset;
+  if (use_given && (!field_owners_read(&f.owners, given, f.arena) || !f.owners.count))
+    use_given = false;
+  if (!use_given && !reset)
+    (void)field_owners_read(&f.owners, had, f.arena);
+  if (old && !f.owners.count) { // not tracked before its first apply
+    if (api_meta(object))
+      json_remove(api_meta(object), STR("managedFields"));
+    return;
   }
-  if (!own && changed->count)
-    json_append(entries, entry_new(call, request, "Update", changed));
-  set_entries(arena, object, entries);
+  update(&f, seen(&f, old), seen(&f, object), writer(&f, false));
+  set_owners(&f, object);
 }
 
+// --- Applies
+
 struct conflicts {
-  struct arena *arena;
+  const struct fields *f;
   struct json *causes;
-  struct str text;
+  struct str who, text; // of the owner; of the message
+  struct str first;     // path
   size_t count;
-  struct str who;    // the manager of the current entry
-  struct str prefix; // `conflict with "x" using v1`
-  size_t in_entry;
 };
 
 static void add_conflict(struct str path, void *context) {
   struct conflicts *c = context;
-  struct json *cause = json_new_object(c->arena);
-  json_put_z(c->arena, cause, "reason", "FieldManagerConflict");
-  json_put_string(c->arena, cause, "message", c->prefix);
-  json_put_string(c->arena, cause, "field", path);
+  struct arena *arena = c->f->arena;
+  struct json *cause = json_new_object(arena);
+  json_put_z(arena, cause, "reason", "FieldManagerConflict");
+  json_put_string(arena, cause, "message",
+                  arena_printf(arena, "conflict with %.*s", STR_ARG(c->who)));
+  json_put_string(arena, cause, "field", path);
   json_append(c->causes, cause);
-  c->text = arena_printf(c->arena, "%.*s\n- %.*s", STR_ARG(c->text), STR_ARG(path));
-  c->count++;
-  c->in_entry++;
+  c->text = arena_printf(arena, "%.*s\n- %.*s", STR_ARG(c->text), STR_ARG(path));
+  if (!c->count++)
+    c->first = path;
 }
 
-static void add_entry_conflicts(struct conflicts *c, const struct json *entry,
-                                const struct json *fields) {
-  struct str manager = json_get_string(entry, "manager"),
-             version = json_get_string(entry, "apiVersion");
-  bool update = str_eq_z(json_get_string(entry, "operation"), "Update");
-  c->prefix = update ? arena_printf(c->arena, "conflict with \"%.*s\" using %.*s", STR_ARG(manager),
-                                    STR_ARG(version))
-                     : arena_printf(c->arena, "conflict with \"%.*s\"", STR_ARG(manager));
-  c->text = arena_printf(c->arena, "%.*s\nconflicts%.*s:", STR_ARG(c->text),
-                         STR_ARG(str_slice(c->prefix, 8, c->prefix.len)));
-  fieldset_paths(fields, c->arena, add_conflict, c);
+static struct str name_owner(const struct field_owner *owner, struct arena *arena) {
+  struct buf text;
+  buf_init(&text, 4096);
+  json_write_string(&text, owner->manager);
+  if (owner->subresource.len)
+    buf_addf(&text, " with subresource \"%.*s\"", STR_ARG(owner->subresource));
+  if (!owner->applies)
+    buf_addf(&text, " using %.*s", STR_ARG(owner->api_version));
+  struct str name = arena_str(arena, buf_str(&text));
+  buf_dispose(&text);
+  return name;
 }
 
-static int refuse(struct api_call *call, struct conflicts *c) {
+static int refuse(struct fields *f, const struct conflicts *c) {
+  struct api_call *call = f->call;
   int rc;
-  if (c->count == 1) {
-    struct str field = json_get_string(c->causes->child, "field");
-    rc = api_fail(call, 409, "Conflict", "Apply failed with 1 conflict: %.*s: %.*s",
-                  STR_ARG(c->prefix), STR_ARG(field));
-  } else {
+  if (c->count == 1)
+    rc = api_fail(call, 409, "Conflict", "Apply failed with 1 conflict: conflict with %.*s: %.*s",
+                  STR_ARG(c->who), STR_ARG(c->first));
+  else
     rc = api_fail(call, 409, "Conflict", "Apply failed with %zu conflicts: %.*s", c->count,
                   STR_ARG(str_slice(c->text, 1, c->text.len)));
-  }
-  call->fault.details = json_new_object(call->arena);
-  json_put(call->arena, call->fault.details, "causes", c->causes);
+  call->fault.details = json_new_object(f->arena);
+  json_put(f->arena, call->fault.details, "causes", c->causes);
   return rc;
 }
 
-// Takes what others own out of `dropped`: it stays in the object.
-static struct json *only_ours(const struct json *entries, const struct json *own,
-                              struct json *dropped, struct arena *arena) {
-  JSON_EACH(entry, entries)
-  if (entry != own)
-    dropped = fieldset_minus(dropped, json_get(entry, "fieldsV1"), arena);
-  return dropped;
+// 409 when others own what changes, but for `allowed`.
+static int check_conflicts(struct fields *f, const struct field_owner *own,
+                           const struct fieldset *touched, const struct fieldset *allowed) {
+  struct conflicts c = {.f = f, .causes = json_new_array(f->arena), .text = STR("")};
+  struct str who = STR_NULL;
+  for (size_t i = 0; i < f->owners.count; i++) {
+    const struct field_owner *owner = &f->owners.items[i];
+    struct fieldset *clash = owner == own ? NULL : fieldset_both(owner->fields, touched, f->arena);
+    clash = fieldset_minus(clash, allowed, f->arena);
+    if (fieldset_is_empty(clash))
+      continue;
+    who = name_owner(owner, f->arena);
+    c.who = who;
+    c.text = arena_printf(f->arena, "%.*s\nconflicts with %.*s:", STR_ARG(c.text), STR_ARG(c.who));
+    fieldset_paths(clash, f->arena, add_conflict, &c);
+  }
+  return c.count ? refuse(f, &c) : RC_OK;
 }
 
-static int check_apply(struct api_call *call, const struct write_request *request) {
+// Takes out what this manager applied before and leaves out now, unless another owns it.
+static struct json *prune(struct fields *f, struct json *merged, const struct fieldset *last) {
+  const struct json *schema = f->schema;
+  struct arena *arena = f->arena;
+  if (fieldset_is_empty(last))
+    return merged;
+  struct fieldset *ensured = typed_ensure(schema, last, arena), *managed = fieldset_new(arena);
+  for (size_t i = 0; i < f->owners.count; i++)
+    managed = fieldset_union(managed, f->owners.items[i].fields, arena);
+  struct json *pruned = typed_remove(schema, merged, ensured, arena);
+  struct fieldset *merged_set = typed_ensure(schema, typed_fields(schema, merged, arena), arena);
+  struct fieldset *pruned_set = typed_ensure(schema, typed_fields(schema, pruned, arena), arena);
+  // Back comes what others own,
+  struct fieldset *kept = fieldset_union(pruned_set, typed_ensure(schema, managed, arena), arena);
+  pruned = typed_remove(schema, merged, fieldset_minus(merged_set, kept, arena), arena);
+  // and what was not this manager's in the first place.
+  pruned_set = typed_ensure(schema, typed_fields(schema, pruned, arena), arena);
+  struct fieldset *gone = fieldset_minus(merged_set, pruned_set, arena);
+  return typed_remove(schema, merged, fieldset_both(gone, ensured, arena), arena);
+}
+
+static int check_apply(const struct fields *f) {
+  const struct write_request *request = f->request;
+  struct err err;
   if (request->manager.len == 0)
-    return api_bad_option(call, "PatchOptions", "fieldManager", "FieldValueRequired",
+    return api_bad_option(f->call, "PatchOptions", "fieldManager", "FieldValueRequired",
                           STR("Required value: is required for apply patch"));
-  const struct json *managed = json_get(api_meta(request->body), "managedFields");
-  if (json_is(managed, JSON_ARRAY) && managed->count)
-    return api_bad_request(call, "metadata.managedFields must be nil");
+  if (json_get(api_meta(request->body), "managedFields"))
+    return api_bad_request(f->call, "metadata.managedFields must be nil");
+  if (typed_check(f->schema, request->body, f->arena, &err)) {
+    struct str version = kind_api_version(request->kind, request->version, f->arena);
+    return api_fail(f->call, 500, NULL,
+                    "failed to create typed patch object (%.*s/%.*s; %.*s, Kind=%s): %s",
+                    STR_ARG(request->ns), STR_ARG(request->name), STR_ARG(version),
+                    request->kind->kind, err.msg);
+  }
   return RC_OK;
 }
 
-int fields_apply(struct api_call *call, const struct write_request *request, struct json *old,
-                 struct json **ret_object) {
-  struct arena *arena = call->arena;
-  const struct schema *schema = request->kind->schema;
-  int rc = check_apply(call, request);
+// The fields of kubectl's own annotation that are still as it says: a move from client-side to
+// server-side apply by the same kubectl is no conflict.
+static struct fieldset *still_applied(const struct fields *f, const struct json *live) {
+  struct str text = json_get_string(json_get(api_meta(live), "annotations"), LAST_APPLIED);
+  struct json *last = NULL;
+  if (!str_eq_z(f->request->manager, "kubectl") || !text.len ||
+      json_parse(text, f->arena, &last, NULL) || !json_is(last, JSON_OBJECT))
+    return NULL;
+  struct typed_change change = typed_compare(f->schema, last, live, f->arena);
+  struct fieldset *set = typed_fields(f->schema, last, f->arena);
+  set = fieldset_minus(set, touched_by(f, &change), f->arena);
+  return fieldset_minus(set, change.removed, f->arena);
+}
+
+// kubectl's annotation goes with what kubectl applies, where it is there.
+static void sync_annotation(const struct fields *f, struct json *object) {
+  struct json *annotations = json_get(api_meta(object), "annotations");
+  if (!str_eq_z(f->request->manager, "kubectl") || !json_get(annotations, LAST_APPLIED))
+    return;
+  struct json *body = json_dup(f->arena, f->request->body);
+  json_remove(json_get(api_meta(body), "annotations"), STR(LAST_APPLIED));
+  struct buf text;
+  buf_init(&text, LAST_APPLIED_MAX);
+  if (json_write_canonical(&text, body) == RC_OK && buf_add_char(&text, '\n') == RC_OK)
+    json_put_string(f->arena, annotations, LAST_APPLIED, buf_str(&text));
+  else
+    json_remove(annotations, STR(LAST_APPLIED));
+  buf_dispose(&text);
+}
+
+static struct json *live_of(const struct fields *f, const struct json *old) {
+  if (old)
+    return json_dup(f->arena, old);
+  struct json *empty = json_new_object(f->arena);
+  json_put_string(f->arena, empty, "apiVersion",
+                  kind_api_version(f->request->kind, f->request->version, f->arena));
+  json_put_z(f->arena, empty, "kind", f->request->kind->kind);
+  return empty;
+}
+
+int fields_apply(struct api_call *call, const struct write_request *request,
+                 const struct json *schema, struct json *old, struct json **ret_object) {
+  struct fields f;
+  fields_init(&f, call, request, schema);
+  int rc = check_apply(&f);
   if (rc)
     return rc;
-  struct json *known = json_dup(arena, request->body);
-  kind_prune(request->kind, known, arena, NULL);
-  struct json *body = ownable(known, request->part, arena);
-  struct json *applied = fieldset_of(schema, body, arena);
-  struct json *base = old ? old : json_new_object(arena), *removed;
-  struct json *merged = fieldset_merge(schema, base, request->body, arena);
-  struct json *changed = fieldset_changed(schema, ownable(base, request->part, arena),
-                                          ownable(merged, request->part, arena), arena, &removed);
-  const struct json *had = json_get(api_meta(old), "managedFields");
-  struct json *entries = had ? json_dup(arena, had) : json_new_array(arena);
-  struct json *own = find_entry(entries, call, request, "Apply");
-  struct conflicts conflicts = {.arena = arena, .causes = json_new_array(arena), .text = STR("")};
-  JSON_EACH(entry, entries) {
-    struct json *fields = json_get(entry, "fieldsV1");
-    struct json *clash = entry == own ? NULL : fieldset_both(fields, changed, arena);
-    if (fieldset_is_empty(clash))
-      continue;
-    add_entry_conflicts(&conflicts, entry, clash);
-    json_put(arena, entry, "fieldsV1", fieldset_minus(fields, clash, arena));
+  struct json *live = live_of(&f, old);
+  (void)field_owners_read(&f.owners, json_get(api_meta(live), "managedFields"), f.arena);
+  if (api_meta(live))
+    json_remove(api_meta(live), STR("managedFields"));
+  if (old && !f.owners.count) {
+    struct field_owner before = writer(&f, false);
+    before.manager = STR("before-first-apply");
+    update(&f, seen(&f, NULL), seen(&f, live), before);
   }
-  if (conflicts.count && !request->force)
-    return refuse(call, &conflicts);
-  struct json *dropped = fieldset_minus(json_get(own, "fieldsV1"), applied, arena);
-  fieldset_remove(schema, merged, only_ours(entries, own, dropped, arena), arena);
+  reconcile(&f, live);
+  struct field_owner self = writer(&f, true), *own = field_owners_find(&f.owners, &self);
+  struct fieldset *last = own ? own->fields : NULL;
   if (!own)
-    json_append(entries, entry_new(call, request, "Apply", applied));
-  else
-    json_replace(entries, own, entry_new(call, request, "Apply", applied));
-  set_entries(arena, merged, entries);
+    own = field_owners_add(&f.owners, &self);
+  own->api_version = self.api_version;
+  own->fields = typed_fields(schema, request->body, f.arena);
+  drop_reset(&f, own->fields);
+  struct json *merged = prune(&f, typed_merge(schema, live, request->body, f.arena), last);
+  struct typed_change change = changes(&f, seen(&f, live), seen(&f, merged));
+  if (!request->force)
+    rc = check_conflicts(&f, own, touched_by(&f, &change), still_applied(&f, live));
+  if (rc)
+    return rc;
+  take_from_others(&f, &change, own);
+  own->fields = stripped(&f, own->fields);
+  if (!json_equal(live, merged)) // else the entry keeps its time
+    own->time = time_format(f.arena, call->now_ms);
+  sync_annotation(&f, merged);
+  set_owners(&f, merged);
   *ret_object = merged;
   return RC_OK;
 }

@@ -134,9 +134,10 @@ struct reading {
   struct definition *kept;
 };
 
-static bool is_built_in(const struct kind_desc *kind) {
+// Definitions of such kinds change nothing, and are not judged.
+static bool is_built_in(struct str group, struct str plural) {
   for (size_t i = 0; i < kind_count(); i++)
-    if (kind_is_same(kind_at(i), kind))
+    if (str_eq_z(group, kind_at(i)->group) && str_eq_z(plural, kind_at(i)->plural))
       return true;
   return false;
 }
@@ -150,9 +151,9 @@ static struct definition *definition_new(const struct store_row *row) {
       !crd_has_condition(object, "Established"))
     return definition;
   definition->closing = json_path(object, "metadata.deletionTimestamp") != NULL;
-  definition->count = crd_kinds(object, &definition->arena, &definition->kinds);
-  if (definition->count && is_built_in(definition->kinds[0]))
-    definition->count = 0;
+  if (!is_built_in(json_path_string(object, "spec.group"),
+                   json_path_string(object, "spec.names.plural")))
+    definition->count = crd_kinds(object, &definition->arena, &definition->kinds);
   return definition;
 }
 

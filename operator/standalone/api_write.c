@@ -26,6 +26,7 @@ struct job {
   struct str name;     // final only after rules_create
   struct json *old;    // in the stored version; NULL: none
   struct json *object; // the candidate
+  bool untracked;      // nobody comes to own anything by it
 };
 
 static bool is_patch(enum write_verb verb) {
@@ -51,8 +52,10 @@ struct json *write_scale_of(const struct kind_desc *kind, const struct json *obj
     if (value)
       json_put(arena, meta, kept[i], json_dup(arena, value));
   }
-  json_put_int(arena, json_need_object(arena, scale, "spec"), "replicas",
-               json_int(at_path(copy, kind->scale_spec), 0));
+  struct json *spec = json_need_object(arena, scale, "spec");
+  int64_t replicas = json_int(at_path(copy, kind->scale_spec), 0);
+  if (replicas) // Go leaves a zero out
+    json_put_int(arena, spec, "replicas", replicas);
   struct json *status = json_need_object(arena, scale, "status");
   json_put_int(arena, status, "replicas", json_int(at_path(copy, kind->scale_status), 0));
   struct json *selector = at_path(copy, kind->scale_selector);
@@ -97,6 +100,10 @@ static struct json *old_as_seen(struct job *job) {
   return copy;
 }
 
+static const struct json *schema_of(const struct job *job) {
+  return api_kind_schema(job->api->kinds, job->request->kind);
+}
+
 static int scale_candidate(struct job *job) {
   const struct write_request *request = job->request;
   struct arena *arena = job->call->arena;
@@ -109,10 +116,16 @@ static int scale_candidate(struct job *job) {
   if (request->verb == WRITE_UPDATE)
     scale = json_dup(arena, request->body);
   const struct json *replicas = json_path(scale, "spec.replicas");
+  if (!replicas)
+    replicas = json_new_int(arena, 0);
   if (!json_is(replicas, JSON_INT) || json_int(replicas, -1) < 0)
     return api_invalid(job->call, request->kind, request->name, "spec.replicas",
-                       "FieldValueInvalid", "Invalid value: must be a whole number, 0 or more");
+                       "FieldValueInvalid",
+                       "Invalid value: %.*s: must be greater than or equal to 0",
+                       STR_ARG(json_text(arena, replicas)));
   job->object = old_as_seen(job);
+  const struct json *had = at_path(job->object, request->kind->scale_spec);
+  job->untracked = json_int(had, 0) == json_int(replicas, 0);
   struct str path = str_of(request->kind->scale_spec + 1), step;
   struct json *at = job->object;
   while (str_next(&path, '.', &step) && path.ptr) // all but the last are objects
@@ -131,7 +144,8 @@ static int make_candidate(struct job *job) {
   if (is_patch(request->verb))
     return apply_patch(job, old_as_seen(job), &job->object);
   if (request->verb == WRITE_APPLY)
-    return fields_apply(job->call, request, job->old ? old_as_seen(job) : NULL, &job->object);
+    return fields_apply(job->call, request, schema_of(job), job->old ? old_as_seen(job) : NULL,
+                        &job->object);
   job->object = json_dup(job->call->arena, request->body);
   if (request->verb == WRITE_CREATE && api_meta(job->object))
     json_remove(api_meta(job->object), STR("managedFields"));
@@ -285,6 +299,24 @@ static int check_immutable(struct job *job) {
                      "Forbidden: a %s is immutable; create a new one", kind->kind);
 }
 
+// As an API server's own structs would hold it: they have no empty maps and lists where these mean
+// nothing.
+static void tidy(struct job *job) {
+  const struct kind_desc *kind = job->request->kind;
+  schema_tidy(&object_meta_schema, api_meta(job->object));
+  JSON_EACH(item, kind->builtin ? job->object : NULL) {
+    const struct field *row = schema_find(kind->schema, item->key);
+    if (row && row->schema && !str_eq_z(item->key, "status") && !str_eq_z(item->key, "metadata"))
+      schema_tidy(row->schema, item);
+  }
+  static const char *const maps[] = {"data", "binaryData", "stringData"};
+  for (size_t i = 0; kind->builtin && i < ARRAY_LEN(maps); i++) {
+    const struct json *map = json_get(job->object, maps[i]);
+    if (json_is(map, JSON_OBJECT) && map->count == 0)
+      json_remove(job->object, str_of(maps[i]));
+  }
+}
+
 // The steps between the candidate and the store.
 static int settle(struct job *job) {
   const struct write_request *request = job->request;
@@ -317,6 +349,7 @@ static int settle(struct job *job) {
   else if (kind->builtin || kind->ours)
     kind_default(kind, job->object, arena);
   rules_default(arena, kind, job->object, job->old, job->call);
+  tidy(job);
   if (!job->old)
     rc = check_namespace(job);
   if (!rc)
@@ -331,7 +364,7 @@ static int settle(struct job *job) {
     rc = fields_check(job->call, kind, job->object);
   if (rc)
     return rc;
-  fields_track(job->call, request, job->object, job->old);
+  fields_track(job->call, request, schema_of(job), job->object, job->old ? old_as_seen(job) : NULL);
   job->object = api_ordered(arena, job->object, kind);
   if (job->old)
     rules_generation(arena, kind, job->object, job->old);

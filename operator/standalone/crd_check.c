@@ -123,8 +123,31 @@ static void check_identity(const struct json *definition, struct findings *findi
 
 // --- Versions
 
-static struct str in_version(struct findings *findings, size_t index, const char *rest) {
-  return arena_printf(findings->arena, "spec.versions[%zu].%s", index, rest);
+// Where a part of a version stands in the messages: what all versions have alike is one part of the
+// definition to Kubernetes, under a name of its own.
+struct part {
+  const char *member, *alike;
+};
+static const struct part PART_SCHEMA = {"schema", "spec.validation"};
+static const struct part PART_SUBRESOURCES = {"subresources", "spec.subresources"};
+static const struct part PART_COLUMNS = {"additionalPrinterColumns",
+                                         "spec.additionalPrinterColumns"};
+
+static bool is_alike(const struct json *versions, const char *member) {
+  const struct json *first = json_get(json_at(versions, 0), member);
+  JSON_EACH(version, versions) {
+    const struct json *own = json_get(version, member);
+    if (!first || !own ? first != own : !json_equal(first, own))
+      return false;
+  }
+  return true;
+}
+
+static struct str in_part(struct findings *findings, const struct json *versions, size_t index,
+                          struct part part, const char *rest) {
+  if (is_alike(versions, part.member))
+    return arena_printf(findings->arena, "%s%s", part.alike, rest);
+  return arena_printf(findings->arena, "spec.versions[%zu].%s%s", index, part.member, rest);
 }
 
 static void check_path(struct findings *findings, struct str field, struct str path,
@@ -141,19 +164,18 @@ static void check_path(struct findings *findings, struct str field, struct str p
                                : ".status");
 }
 
-static void check_subresources(const struct json *version, size_t index,
-                               struct findings *findings) {
+static void check_subresources(const struct json *versions, const struct json *version,
+                               size_t index, struct findings *findings) {
   const struct json *scale = json_path(version, "subresources.scale");
   static const struct {
-    const char *name, *prefix, *second;
+    const char *name, *rest, *prefix, *second;
     bool required;
-  } rows[] = {{"specReplicasPath", ".spec.", NULL, true},
-              {"statusReplicasPath", ".status.", NULL, true},
-              {"labelSelectorPath", ".spec.", ".status.", false}};
+  } rows[] = {{"specReplicasPath", ".scale.specReplicasPath", ".spec.", NULL, true},
+              {"statusReplicasPath", ".scale.statusReplicasPath", ".status.", NULL, true},
+              {"labelSelectorPath", ".scale.labelSelectorPath", ".spec.", ".status.", false}};
   for (size_t i = 0; scale && i < ARRAY_LEN(rows); i++) {
     struct str path = json_get_string(scale, rows[i].name);
-    struct str field = in_version(
-        findings, index, arena_printf(findings->arena, "subresources.scale.%s", rows[i].name).ptr);
+    struct str field = in_part(findings, versions, index, PART_SUBRESOURCES, rows[i].rest);
     if (path.len)
       check_path(findings, field, path, rows[i].prefix, rows[i].second);
     else if (rows[i].required)
@@ -184,24 +206,42 @@ static void check_column(const struct json *column, struct str field, struct fin
     check_path(findings, at, path, NULL, NULL);
 }
 
-static void check_version(const struct json *version, size_t index, struct findings *findings) {
+static void check_schema_of(const struct json *versions, const struct json *version, size_t index,
+                            struct findings *findings) {
   const struct json *schema = json_path(version, "schema.openAPIV3Schema");
-  struct str name = json_get_string(version, "name");
-  struct str path = in_version(findings, index, "schema.openAPIV3Schema");
-  if (!is_label(name))
-    crd_add(findings, in_version(findings, index, "name"), "invalid",
-            "Invalid value: \"%.*s\": " DNS_LABEL, STR_ARG(name));
-  if (schema)
-    crd_check_schema(schema, path, findings);
-  else
-    crd_add(findings, path, "required", "Required value");
-  check_subresources(version, index, findings);
+  struct str path = in_part(findings, versions, index, PART_SCHEMA, ".openAPIV3Schema");
+  struct str type = json_get_string(schema, "type");
+  if (!schema) {
+    crd_add(findings,
+            arena_printf(findings->arena, "spec.versions[%zu].schema.openAPIV3Schema", index),
+            "required", "Required value");
+    return;
+  }
+  crd_check_schema(schema, path, findings);
+  if (json_path(version, "subresources.status") && !str_eq_z(type, "object"))
+    crd_add(findings, arena_printf(findings->arena, "%.*s.type", STR_ARG(path)), "invalid",
+            "Invalid value: \"%.*s\": only \"object\" is allowed as the type at the root of the "
+            "schema if the status subresource is enabled",
+            STR_ARG(type));
+}
+
+static void check_version(const struct json *versions, const struct json *version, size_t index,
+                          struct findings *findings) {
+  check_label(findings, arena_printf(findings->arena, "spec.versions[%zu].name", index),
+              json_get_string(version, "name"), "");
+  if (index == 0)
+    check_label(findings, STR("spec.version"), json_get_string(version, "name"), "");
+  if (index == 0 || !is_alike(versions, "schema"))
+    check_schema_of(versions, version, index, findings);
+  if (index == 0 || !is_alike(versions, "subresources"))
+    check_subresources(versions, version, index, findings);
   size_t column_index = 0;
-  JSON_EACH(column, json_get(version, "additionalPrinterColumns"))
-  check_column(column,
-               arena_printf(findings->arena, "spec.versions[%zu].additionalPrinterColumns[%zu]",
-                            index, column_index++),
-               findings);
+  JSON_EACH(column, index == 0 || !is_alike(versions, "additionalPrinterColumns")
+                        ? json_get(version, "additionalPrinterColumns")
+                        : NULL) {
+    const char *rest = arena_printf(findings->arena, "[%zu]", column_index++).ptr;
+    check_column(column, in_part(findings, versions, index, PART_COLUMNS, rest), findings);
+  }
 }
 
 static void check_versions(const struct json *versions, struct findings *findings) {
@@ -213,16 +253,20 @@ static void check_versions(const struct json *versions, struct findings *finding
     if (other != version &&
         str_eq(json_get_string(other, "name"), json_get_string(version, "name")))
       unique = false;
-    check_version(version, index++, findings);
+    check_version(versions, version, index++, findings);
   }
   struct str shown = crd_show(versions ? versions : &(struct json){0}, findings->arena);
   if (!unique)
     crd_add(findings, STR("spec.versions"), "invalid",
             "Invalid value: %.*s: must contain unique version names", STR_ARG(shown));
-  if (stored != 1)
-    crd_add(findings, STR("spec.versions"), "invalid",
-            "Invalid value: %.*s: must have exactly one version marked as storage version",
-            STR_ARG(shown));
+  if (stored == 1)
+    return;
+  crd_add(findings, STR("spec.versions"), "invalid",
+          "Invalid value: %.*s: must have exactly one version marked as storage version",
+          STR_ARG(shown));
+  if (stored == 0)
+    crd_add(findings, STR("status.storedVersions"), "invalid",
+            "Invalid value: null: must have at least one stored version");
 }
 
 static void check_conversion(const struct json *spec, struct findings *findings) {

@@ -100,8 +100,12 @@ static void check_type(struct validator *v, struct verdict *verdict, const struc
 
 // --- Numbers, texts
 
-static struct str number_text(struct validator *v, const struct json *number) {
-  return json_text(v->arena, number);
+// A bound or factor as it counts for `value`: Kubernetes compares whole numbers as such.
+static struct json *bound_for(struct validator *v, const struct json *value,
+                              const struct json *bound) {
+  if (!bound || !json_is(value, JSON_INT) || json_is(bound, JSON_INT))
+    return bound ? json_dup(v->arena, bound) : NULL;
+  return json_new_int(v->arena, (int64_t)json_number(bound, 0));
 }
 
 static bool is_beyond(const struct json *value, const struct json *bound, int sign,
@@ -132,29 +136,39 @@ static void check_range(struct validator *v, struct verdict *verdict, const stru
         STR_ARG(path));
 }
 
+static void check_factor(struct validator *v, struct verdict *verdict, const struct json *factor,
+                         const struct json *value, struct str path) {
+  struct str shown = json_text(v->arena, factor);
+  double quotient = json_number(value, 0) / json_number(factor, 1);
+  if (json_number(factor, 0) <= 0)
+    add(v, verdict, path, "invalid",
+        "Invalid value: %.*s: factor MultipleOf declared for %.*s must be positive: %.*s",
+        STR_ARG(shown), STR_ARG(path), STR_ARG(shown));
+  else if (quotient != floor(quotient))
+    add(v, verdict, path, "invalid",
+        "Invalid value: %.*s: %.*s in body should be a multiple of %.*s",
+        STR_ARG(json_text(v->arena, value)), STR_ARG(path), STR_ARG(shown));
+}
+
 static void check_number(struct validator *v, struct verdict *verdict, const struct json *schema,
                          const struct json *value, struct str path) {
-  const struct json *high = json_get(schema, "maximum"), *low = json_get(schema, "minimum");
-  const struct json *factor = json_get(schema, "multipleOf");
+  const struct json *high = bound_for(v, value, json_get(schema, "maximum"));
+  const struct json *low = bound_for(v, value, json_get(schema, "minimum"));
+  const struct json *factor = bound_for(v, value, json_get(schema, "multipleOf"));
   bool high_out = crd_flag(schema, "exclusiveMaximum");
   bool low_out = crd_flag(schema, "exclusiveMinimum");
-  struct str shown = number_text(v, value);
+  struct str shown = json_text(v->arena, value);
   check_range(v, verdict, schema, value, path);
-  if (factor && json_number(factor, 0) > 0) {
-    double quotient = json_number(value, 0) / json_number(factor, 1);
-    if (quotient != floor(quotient))
-      add(v, verdict, path, "invalid",
-          "Invalid value: %.*s: %.*s in body should be a multiple of %.*s", STR_ARG(shown),
-          STR_ARG(path), STR_ARG(number_text(v, factor)));
-  }
+  if (factor)
+    check_factor(v, verdict, factor, value, path);
   if (high && is_beyond(value, high, 1, high_out))
     add(v, verdict, path, "invalid", "Invalid value: %.*s: %.*s in body should be less than %s%.*s",
         STR_ARG(shown), STR_ARG(path), high_out ? "" : "or equal to ",
-        STR_ARG(number_text(v, high)));
+        STR_ARG(json_text(v->arena, high)));
   if (low && is_beyond(value, low, -1, low_out))
     add(v, verdict, path, "invalid",
         "Invalid value: %.*s: %.*s in body should be greater than %s%.*s", STR_ARG(shown),
-        STR_ARG(path), low_out ? "" : "or equal to ", STR_ARG(number_text(v, low)));
+        STR_ARG(path), low_out ? "" : "or equal to ", STR_ARG(json_text(v->arena, low)));
 }
 
 static int64_t letters(struct str text) {

@@ -4,245 +4,181 @@
 
 #include <string.h>
 
-// How a value is owned.
-enum shape {
-  SHAPE_LEAF,   // as a whole
-  SHAPE_STRUCT, // member by member
-  SHAPE_MAP,    // list of objects by key
-  SHAPE_SET,    // list of scalars, each on its own
-};
-
-static const char *keys_of(const struct field *row) {
-  return row->map_keys ? row->map_keys : row->merge_key;
-}
-
-static enum shape shape_of(const struct field *row, const struct json *value) {
-  if (json_is(value, JSON_OBJECT))
-    return value->count ? SHAPE_STRUCT : SHAPE_LEAF;
-  if (!json_is(value, JSON_ARRAY) || !row || value->count > FIELDSET_ITEMS_MAX)
-    return SHAPE_LEAF;
-  if (row->type == FIELD_STRINGS && row->is_set)
-    return SHAPE_SET;
-  return row->type == FIELD_LIST && keys_of(row) ? SHAPE_MAP : SHAPE_LEAF;
-}
-
-// The schema of a row's value, or of its items.
-static const struct schema *inner(const struct field *row) {
-  if (!row)
-    return NULL;
-  bool typed = row->type == FIELD_OBJECT || row->type == FIELD_OPTIONAL || row->type == FIELD_LIST;
-  return typed ? row->schema : NULL;
-}
-
-static const struct field *member(const struct schema *schema, struct str name) {
-  return schema ? schema_find(schema, name) : NULL;
-}
-
-// Maps of structs have one schema for all members: their row stands for each member.
-static const struct field *member_of(const struct field *row, struct str name) {
-  return member(inner(row), name);
-}
-
-// {"containerPort":80,"protocol":"TCP"}: keys sorted, defaults filled in.
-static struct json *item_key(const struct field *row, const struct json *item,
-                             struct arena *arena) {
-  struct json *key = json_new_object(arena);
-  struct str names = str_of(keys_of(row)), name;
-  while (str_next(&names, ',', &name)) {
-    const struct json *value = json_get_s(item, name);
-    const struct field *field = member(row->schema, name);
-    if (value)
-      json_set(arena, key, arena_str(arena, name), json_dup(arena, value));
-    else if (field && field->fallback)
-      json_set(arena, key, arena_str(arena, name), json_new_z(arena, field->fallback));
-  }
-  return key;
-}
-
-static struct str item_name(const struct field *row, const struct json *item, struct arena *arena) {
-  struct buf text;
-  buf_init(&text, LIMIT_OBJECT_BYTES);
-  buf_add_z(&text, "k:");
-  json_write_canonical(&text, item_key(row, item, arena));
-  struct str name = arena_str(arena, buf_str(&text));
-  buf_dispose(&text);
-  return name;
-}
-
-static struct str value_name(const struct json *value, struct arena *arena) {
-  struct str text = json_text(arena, value);
-  return arena_printf(arena, "v:%.*s", STR_ARG(text));
-}
-
-static struct str member_name(struct str name, struct arena *arena) {
-  return arena_printf(arena, "f:%.*s", STR_ARG(name));
-}
-
-static struct json *set_of(const struct field *row, const struct json *value, struct arena *arena) {
-  struct json *set = json_new_object(arena);
-  enum shape shape = shape_of(row, value);
-  if (shape == SHAPE_LEAF)
-    return set;
-  JSON_EACH(item, value) {
-    if (shape == SHAPE_STRUCT) {
-      if (!json_is(item, JSON_NULL))
-        json_set(arena, set, member_name(item->key, arena),
-                 set_of(member_of(row, item->key), item, arena));
-    } else if (shape == SHAPE_SET) {
-      json_set(arena, set, value_name(item, arena), json_new_object(arena));
-    } else {
-      struct field as_item = {.type = FIELD_OBJECT, .schema = row->schema};
-      struct json *child = set_of(&as_item, item, arena);
-      json_put(arena, child, ".", json_new_object(arena));
-      json_set(arena, set, item_name(row, item, arena), child);
-    }
-  }
+struct fieldset *fieldset_new(struct arena *arena) {
+  struct fieldset *set = ARENA_NEW(arena, struct fieldset);
+  set->name = STR("");
   return set;
 }
 
-struct json *fieldset_of(const struct schema *schema, const struct json *value,
-                         struct arena *arena) {
-  struct field root = {.type = FIELD_OBJECT, .schema = schema};
-  return set_of(&root, value, arena);
+bool fieldset_is_empty(const struct fieldset *set) {
+  return !set || (!set->is_member && set->count == 0);
 }
 
-static const struct json *find_named(const struct field *row, enum shape shape,
-                                     const struct json *list, struct str name,
-                                     struct arena *arena) {
-  JSON_EACH(item, list) {
-    struct str have = shape == SHAPE_SET ? value_name(item, arena) : item_name(row, item, arena);
-    if (str_eq(have, name))
-      return item;
-  }
-  return NULL;
-}
-
-struct diff {
-  struct arena *arena;
-  struct json *changed, *removed;
-};
-
-static void diff_value(struct diff d, const struct field *row, const struct json *a,
-                       const struct json *b);
-
-// Walks one pair of children; the sub-sets are kept only where something is in them.
-static void diff_child(struct diff d, const struct field *row, struct str name,
-                       const struct json *a, const struct json *b, bool item) {
-  struct json *leaf = json_new_object(d.arena);
-  if (!a || !b) {
-    struct json *set = set_of(row, a ? a : b, d.arena);
-    if (item)
-      json_put(d.arena, set, ".", leaf);
-    json_set(d.arena, a ? d.removed : d.changed, name, set);
-    return;
-  }
-  enum shape shape = shape_of(row, b);
-  if (shape != shape_of(row, a) || shape == SHAPE_LEAF) {
-    if (!json_equal(a, b))
-      json_set(d.arena, d.changed, name, set_of(row, b, d.arena));
-    return;
-  }
-  struct diff below = {d.arena, json_new_object(d.arena), json_new_object(d.arena)};
-  diff_value(below, row, a, b);
-  if (below.changed->count)
-    json_set(d.arena, d.changed, name, below.changed);
-  if (below.removed->count)
-    json_set(d.arena, d.removed, name, below.removed);
-}
-
-static void diff_value(struct diff d, const struct field *row, const struct json *a,
-                       const struct json *b) {
-  enum shape shape = shape_of(row, b);
-  const struct json *sides[2] = {b, a};
-  struct field as_item = {.type = FIELD_OBJECT, .schema = row ? row->schema : NULL};
-  for (int side = 0; side < 2; side++) {
-    JSON_EACH(item, sides[side]) {
-      const struct json *other;
-      struct str name;
-      const struct field *below = &as_item;
-      if (shape == SHAPE_STRUCT) {
-        name = member_name(item->key, d.arena);
-        other = json_get_s(sides[!side], item->key);
-        below = member_of(row, item->key);
-      } else {
-        name = shape == SHAPE_SET ? value_name(item, d.arena) : item_name(row, item, d.arena);
-        other = find_named(row, shape, sides[!side], name, d.arena);
-      }
-      if (side == 0)
-        diff_child(d, below, name, other, item, shape == SHAPE_MAP);
-      else if (!other) // what both have was seen from b's side
-        diff_child(d, below, name, item, NULL, shape == SHAPE_MAP);
+// Where `name` is, or belongs.
+static size_t position(const struct fieldset *set, struct str name, bool *ret_found) {
+  size_t low = 0, high = set->count;
+  *ret_found = false;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = str_cmp(set->items[middle]->name, name);
+    if (order == 0) {
+      *ret_found = true;
+      return middle;
     }
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
+  return low;
 }
 
-struct json *fieldset_changed(const struct schema *schema, const struct json *a,
-                              const struct json *b, struct arena *arena,
-                              struct json **ret_removed) {
-  struct diff d = {arena, json_new_object(arena), json_new_object(arena)};
-  struct field root = {.type = FIELD_OBJECT, .schema = schema};
-  diff_value(d, &root, a, b);
-  *ret_removed = d.removed;
-  return d.changed;
+struct fieldset *fieldset_find(const struct fieldset *set, struct str name) {
+  bool found = false;
+  size_t at = set ? position(set, name, &found) : 0;
+  return found ? set->items[at] : NULL;
 }
 
-bool fieldset_is_empty(const struct json *set) {
-  return !set || set->count == 0;
+static void insert(struct fieldset *set, size_t at, struct fieldset *item, struct arena *arena) {
+  (void)arena_push(arena, (void **)&set->items, &set->count, &set->capacity, sizeof(set->items[0]));
+  memmove(&set->items[at + 1], &set->items[at], (set->count - 1 - at) * sizeof(set->items[0]));
+  set->items[at] = item;
 }
 
-bool fieldset_is_valid(const struct json *set) {
-  if (!json_is(set, JSON_OBJECT))
+struct fieldset *fieldset_step(struct fieldset *set, struct str name, struct arena *arena) {
+  bool found;
+  size_t at = position(set, name, &found);
+  if (found)
+    return set->items[at];
+  struct fieldset *item = fieldset_new(arena);
+  item->name = name;
+  insert(set, at, item, arena);
+  return item;
+}
+
+// --- FieldsV1
+
+bool fieldset_is_valid(const struct json *fields) {
+  if (!json_is(fields, JSON_OBJECT))
     return false;
-  JSON_EACH(item, set) {
+  JSON_EACH(item, fields) {
     bool name = str_eq_z(item->key, ".") || str_starts(item->key, STR("f:")) ||
-                str_starts(item->key, STR("k:")) || str_starts(item->key, STR("v:"));
+                str_starts(item->key, STR("k:")) || str_starts(item->key, STR("v:")) ||
+                str_starts(item->key, STR("i:"));
     if (!name || !fieldset_is_valid(item))
       return false;
   }
   return true;
 }
 
-struct json *fieldset_union(const struct json *a, const struct json *b, struct arena *arena) {
-  struct json *set = a ? json_dup(arena, a) : json_new_object(arena);
-  JSON_EACH(item, b) {
-    const struct json *have = json_get_s(set, item->key);
-    json_set(arena, set, item->key,
-             have ? fieldset_union(have, item, arena) : json_dup(arena, item));
-  }
-  return set;
-}
-
-struct json *fieldset_minus(const struct json *a, const struct json *b, struct arena *arena) {
-  struct json *set = json_new_object(arena);
-  JSON_EACH(item, a) {
-    const struct json *other = json_get_s(b, item->key);
-    if (!other) {
-      json_set(arena, set, item->key, json_dup(arena, item));
-    } else if (item->count && other->count) {
-      struct json *rest = fieldset_minus(item, other, arena);
-      if (rest->count)
-        json_set(arena, set, item->key, rest);
-    } // a leaf on either side stands for all below
-  }
-  return set;
-}
-
-struct json *fieldset_both(const struct json *a, const struct json *b, struct arena *arena) {
-  struct json *set = json_new_object(arena);
-  JSON_EACH(item, a) {
-    const struct json *other = json_get_s(b, item->key);
-    if (!other)
-      continue;
-    if (!item->count || !other->count) {
-      json_set(arena, set, item->key, json_dup(arena, item->count ? item : other));
+static void read_into(struct fieldset *set, const struct json *fields, struct arena *arena) {
+  JSON_EACH(item, fields) {
+    if (str_eq_z(item->key, ".")) {
+      set->is_member = true;
       continue;
     }
-    struct json *both = fieldset_both(item, other, arena);
-    if (both->count)
-      json_set(arena, set, item->key, both);
+    struct fieldset *below = fieldset_step(set, item->key, arena);
+    below->is_member = below->is_member || item->count == 0;
+    read_into(below, item, arena);
+  }
+}
+
+struct fieldset *fieldset_read(const struct json *fields, struct arena *arena) {
+  struct fieldset *set = fieldset_new(arena);
+  if (fields && !fieldset_is_valid(fields))
+    return NULL;
+  read_into(set, fields, arena);
+  return set;
+}
+
+struct json *fieldset_write(const struct fieldset *set, struct arena *arena) {
+  struct json *fields = json_new_object(arena);
+  for (size_t i = 0; set && i < set->count; i++) {
+    const struct fieldset *item = set->items[i];
+    if (fieldset_is_empty(item))
+      continue;
+    struct json *below = json_new_object(arena), *rest = fieldset_write(item, arena);
+    if (item->is_member && rest->count)
+      json_put(arena, below, ".", json_new_object(arena));
+    for (struct json *part = rest->child, *next; part; part = next) {
+      next = part->next;
+      json_set(arena, below, part->key, part);
+    }
+    if (item->is_member || below->count)
+      json_set(arena, fields, item->name, below);
+  }
+  return fields;
+}
+
+// --- Algebra
+
+static struct fieldset *like(const struct fieldset *a, const struct fieldset *b,
+                             struct arena *arena) {
+  struct fieldset *set = fieldset_new(arena);
+  set->name = a ? a->name : b ? b->name : STR("");
+  return set;
+}
+
+static void keep(struct fieldset *set, struct fieldset *item, struct arena *arena) {
+  if (!fieldset_is_empty(item))
+    insert(set, set->count, item, arena); // in order already
+}
+
+struct fieldset *fieldset_union(const struct fieldset *a, const struct fieldset *b,
+                                struct arena *arena) {
+  struct fieldset *set = like(a, b, arena);
+  size_t i = 0, k = 0, left = a ? a->count : 0, right = b ? b->count : 0;
+  set->is_member = (a && a->is_member) || (b && b->is_member);
+  while (i < left || k < right) {
+    int order = i == left ? 1 : k == right ? -1 : str_cmp(a->items[i]->name, b->items[k]->name);
+    const struct fieldset *x = order <= 0 ? a->items[i++] : NULL;
+    const struct fieldset *y = order >= 0 ? b->items[k++] : NULL;
+    keep(set, fieldset_union(x, y, arena), arena);
   }
   return set;
 }
+
+struct fieldset *fieldset_minus(const struct fieldset *a, const struct fieldset *b,
+                                struct arena *arena) {
+  struct fieldset *set = like(a, NULL, arena);
+  set->is_member = a && a->is_member && !(b && b->is_member);
+  for (size_t i = 0; a && i < a->count; i++)
+    keep(set, fieldset_minus(a->items[i], fieldset_find(b, a->items[i]->name), arena), arena);
+  return set;
+}
+
+struct fieldset *fieldset_both(const struct fieldset *a, const struct fieldset *b,
+                               struct arena *arena) {
+  struct fieldset *set = like(a, NULL, arena);
+  set->is_member = a && b && a->is_member && b->is_member;
+  for (size_t i = 0; a && b && i < a->count; i++) {
+    const struct fieldset *other = fieldset_find(b, a->items[i]->name);
+    if (other)
+      keep(set, fieldset_both(a->items[i], other, arena), arena);
+  }
+  return set;
+}
+
+void fieldset_drop(struct fieldset *set, const char *const *names, bool below) {
+  for (; set && *names; names++)
+    set = fieldset_find(set, str_of(*names));
+  if (!set)
+    return;
+  set->is_member = false;
+  if (below)
+    set->count = 0;
+}
+
+bool fieldset_same(const struct fieldset *a, const struct fieldset *b) {
+  if (a->is_member != b->is_member || a->count != b->count)
+    return false;
+  for (size_t i = 0; i < a->count; i++)
+    if (!str_eq(a->items[i]->name, b->items[i]->name) || !fieldset_same(a->items[i], b->items[i]))
+      return false;
+  return true;
+}
+
+// --- Paths
 
 // The step of a path that one name makes: .spec, [name="s1"], [="x"]
 static struct str step(struct str name, struct arena *arena) {
@@ -263,107 +199,22 @@ static struct str step(struct str name, struct arena *arena) {
   return arena_printf(arena, "[%.*s]", STR_ARG(text));
 }
 
-static void walk_paths(const struct json *set, struct str prefix, int depth, struct arena *arena,
-                       fieldset_path_fn fn, void *context) {
-  JSON_EACH(item, set) {
-    struct str part = step(item->key, arena);
-    struct str path = arena_printf(arena, "%.*s%.*s", STR_ARG(prefix), STR_ARG(part));
-    bool itself = str_eq_z(item->key, ".");
-    if (item->count == 0 && !(itself && set->count > 1))
-      fn(path, context);
-    else if (!itself && depth < LIMIT_JSON_DEPTH)
-      walk_paths(item, path, depth + 1, arena, fn, context);
+static void walk_paths(const struct fieldset *set, struct str prefix, int depth,
+                       struct arena *arena, fieldset_path_fn fn, void *context) {
+  for (int below = 0; below < 2; below++) { // members first, then what is below
+    for (size_t i = 0; i < set->count; i++) {
+      const struct fieldset *item = set->items[i];
+      struct str part = step(item->name, arena);
+      struct str path = arena_printf(arena, "%.*s%.*s", STR_ARG(prefix), STR_ARG(part));
+      if (!below && item->is_member)
+        fn(path, context);
+      else if (below && item->count && depth < LIMIT_JSON_DEPTH)
+        walk_paths(item, path, depth + 1, arena, fn, context);
+    }
   }
 }
 
-void fieldset_paths(const struct json *set, struct arena *arena, fieldset_path_fn fn,
+void fieldset_paths(const struct fieldset *set, struct arena *arena, fieldset_path_fn fn,
                     void *context) {
   walk_paths(set, STR(""), 0, arena, fn, context);
-}
-
-static struct json *merge_value(const struct field *row, const struct json *live,
-                                const struct json *body, struct arena *arena);
-
-static struct json *merge_struct(const struct field *row, const struct json *live,
-                                 const struct json *body, struct arena *arena) {
-  struct json *merged = json_dup(arena, live);
-  JSON_EACH(item, body) {
-    if (json_is(item, JSON_NULL))
-      continue;
-    const struct json *have = json_get_s(merged, item->key);
-    json_set(arena, merged, item->key, merge_value(member_of(row, item->key), have, item, arena));
-  }
-  return merged;
-}
-
-static struct json *merge_list(const struct field *row, enum shape shape, const struct json *live,
-                               const struct json *body, struct arena *arena) {
-  struct json *merged = json_dup(arena, live);
-  struct field as_item = {.type = FIELD_OBJECT, .schema = row->schema};
-  JSON_EACH(item, body) {
-    struct str name = shape == SHAPE_SET ? value_name(item, arena) : item_name(row, item, arena);
-    const struct json *found = find_named(row, shape, merged, name, arena);
-    struct json *have = NULL;
-    JSON_EACH(candidate, merged)
-    if (candidate == found)
-      have = candidate;
-    if (!have)
-      json_append(merged, json_dup(arena, item));
-    else if (shape == SHAPE_MAP)
-      json_replace(merged, have, merge_struct(&as_item, have, item, arena));
-  }
-  return merged;
-}
-
-static struct json *merge_value(const struct field *row, const struct json *live,
-                                const struct json *body, struct arena *arena) {
-  enum shape shape = shape_of(row, body);
-  if (!live || shape == SHAPE_LEAF || live->type != body->type)
-    return json_dup(arena, body);
-  return shape == SHAPE_STRUCT ? merge_struct(row, live, body, arena)
-                               : merge_list(row, shape, live, body, arena);
-}
-
-struct json *fieldset_merge(const struct schema *schema, const struct json *live,
-                            const struct json *body, struct arena *arena) {
-  struct field root = {.type = FIELD_OBJECT, .schema = schema};
-  return merge_value(&root, live, body, arena);
-}
-
-static void remove_from(const struct field *row, struct json *value, const struct json *set,
-                        struct arena *arena) {
-  if (json_is(value, JSON_OBJECT)) {
-    JSON_EACH(item, set) {
-      struct str name = str_slice(item->key, 2, item->key.len);
-      struct json *have = str_starts(item->key, STR("f:")) ? json_get_s(value, name) : NULL;
-      if (have && item->count == 0)
-        json_remove(value, name);
-      else if (have)
-        remove_from(member_of(row, name), have, item, arena);
-    }
-    return;
-  }
-  enum shape shape = shape_of(row, value);
-  if (shape != SHAPE_MAP && shape != SHAPE_SET)
-    return;
-  struct field as_item = {.type = FIELD_OBJECT, .schema = row->schema};
-  size_t index = 0;
-  for (struct json *item = value->child, *next; item; item = next) {
-    next = item->next;
-    struct str name = shape == SHAPE_SET ? value_name(item, arena) : item_name(row, item, arena);
-    const struct json *below = json_get_s(set, name);
-    if (below && (shape == SHAPE_SET || json_get(below, "."))) {
-      json_remove_at(value, index);
-      continue;
-    }
-    if (below)
-      remove_from(&as_item, item, below, arena);
-    index++;
-  }
-}
-
-void fieldset_remove(const struct schema *schema, struct json *object, const struct json *set,
-                     struct arena *arena) {
-  struct field root = {.type = FIELD_OBJECT, .schema = schema};
-  remove_from(&root, object, set, arena);
 }

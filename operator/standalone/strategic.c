@@ -99,6 +99,52 @@ static bool has_replace_item(const struct json *patch) {
   return false;
 }
 
+// Whether an entry of an order names this item of the list.
+static bool is_named(const struct json *want, const struct json *item, const char *key) {
+  const struct json *a = key ? json_get(want, key) : NULL, *b = key ? json_get(item, key) : NULL;
+  return json_equal(a ? a : want, b ? b : item);
+}
+
+// Where the order names the item; its length when it does not.
+static size_t rank(const struct json *order, const struct json *item, const char *key) {
+  size_t index = 0;
+  JSON_EACH(want, order) {
+    if (is_named(want, item, key))
+      return index;
+    index++;
+  }
+  return index;
+}
+
+// The items that `order` names, in its order; the others are the server's: each stands before the
+// first of those that it stood before in the list as it was (mergeSortedSlice does so: a foreign
+// sidecar does not move at each apply).
+static struct json *in_order(struct merge *m, const struct json *list, const struct json *order,
+                             const struct json *was, const char *key) {
+  struct json *sorted = json_new_array(m->arena);
+  const struct json *foreign = list ? list->child : NULL;
+  JSON_EACH(want, order) {
+    const struct json *item = list ? list->child : NULL;
+    while (item && !is_named(want, item, key))
+      item = item->next;
+    if (!item)
+      continue;
+    size_t place = rank(was, item, key);
+    for (; foreign; foreign = foreign->next) {
+      if (rank(order, foreign, key) < order->count)
+        continue;
+      if (place == was->count || rank(was, foreign, key) >= place)
+        break;
+      json_append(sorted, json_dup(m->arena, foreign));
+    }
+    json_append(sorted, json_dup(m->arena, item));
+  }
+  for (; foreign; foreign = foreign->next)
+    if (rank(order, foreign, key) == order->count)
+      json_append(sorted, json_dup(m->arena, foreign));
+  return sorted;
+}
+
 static int merge_list(struct merge *m, const struct field *row, struct json *parent,
                       struct json *target, const struct json *patch, int depth) {
   bool keyed = row && row->merge_key && row->type == FIELD_LIST;
@@ -111,6 +157,7 @@ static int merge_list(struct merge *m, const struct field *row, struct json *par
     json_set(m->arena, parent, patch->key, copy);
     return RC_OK;
   }
+  const struct json *was = json_dup(m->arena, target);
   JSON_EACH(item, patch) {
     int rc = RC_OK;
     bool present = false;
@@ -125,52 +172,21 @@ static int merge_list(struct merge *m, const struct field *row, struct json *par
     if (rc)
       return rc;
   }
+  json_set(m->arena, parent, patch->key,
+           in_order(m, target, patch, was, keyed ? row->merge_key : NULL));
   return RC_OK;
 }
 
-// Whether an entry of $setElementOrder names this item of the list.
-static bool is_named(const struct json *want, const struct json *item, const char *key) {
-  const struct json *a = key ? json_get(want, key) : NULL, *b = key ? json_get(item, key) : NULL;
-  return json_equal(a ? a : want, b ? b : item);
-}
-
-static bool is_in_order(const struct json *item, const struct json *order, const char *key) {
-  JSON_EACH(want, order)
-  if (is_named(want, item, key))
-    return true;
-  return false;
-}
-
-// Sorts a merged list by the order given; items that the order does not name are the server's and
-// keep their place among the others (kubectl's own mergeSortedSlice does so: a foreign sidecar does
-// not move at each apply).
+// $setElementOrder. `was`: the list before the patch.
 static void set_order(struct merge *m, const struct field *row, struct json *parent,
-                      const struct json *order) {
+                      const struct json *order, const struct json *was) {
   struct str name = str_slice(order->key, sizeof(ORDER) - 1, order->key.len);
   struct json *list = json_get_s(parent, name);
   if (!json_is(list, JSON_ARRAY) || !json_is(order, JSON_ARRAY))
     return;
-  struct json *sorted = json_new_array(m->arena);
-  const char *key = row && row->merge_key ? row->merge_key : NULL;
-  const struct json *foreign = list->child; // those before it were looked at already
-  JSON_EACH(want, order) {
-    const struct json *item = list->child;
-    while (item && !is_named(want, item, key))
-      item = item->next;
-    if (!item)
-      continue;
-    bool ahead = false; // is `foreign` still in front of this item?
-    for (const struct json *at = foreign; at && !ahead; at = at->next)
-      ahead = at == item;
-    for (; ahead && foreign != item; foreign = foreign->next)
-      if (!is_in_order(foreign, order, key))
-        json_append(sorted, json_dup(m->arena, foreign));
-    json_append(sorted, json_dup(m->arena, item));
-  }
-  for (; foreign; foreign = foreign->next)
-    if (!is_in_order(foreign, order, key))
-      json_append(sorted, json_dup(m->arena, foreign));
-  json_set(m->arena, parent, arena_str(m->arena, name), sorted);
+  const struct json *before = json_is(was, JSON_ARRAY) ? was : json_new_array(m->arena);
+  json_set(m->arena, parent, arena_str(m->arena, name),
+           in_order(m, list, order, before, row && row->merge_key ? row->merge_key : NULL));
 }
 
 static void delete_from(struct merge *m, struct json *parent, const struct json *values) {
@@ -232,6 +248,12 @@ static int merge_object(struct merge *m, const struct schema *schema, struct jso
                         const struct json *patch, int depth) {
   if (depth > LIMIT_JSON_DEPTH)
     return err_set(m->err, RC_LIMIT, "the patch is nested too deep");
+  struct json *was = json_new_object(m->arena); // the lists whose order is given
+  JSON_EACH(item, patch) {
+    struct str name = str_slice(item->key, sizeof(ORDER) - 1, item->key.len);
+    if (str_starts(item->key, STR(ORDER)) && json_get_s(target, name))
+      json_set(m->arena, was, name, json_dup(m->arena, json_get_s(target, name)));
+  }
   const struct json *keep = json_get(patch, "$retainKeys");
   if (json_is(keep, JSON_ARRAY))
     retain_keys(target, keep);
@@ -248,7 +270,7 @@ static int merge_object(struct merge *m, const struct schema *schema, struct jso
     if (!str_starts(item->key, STR(ORDER)))
       continue;
     struct str name = str_slice(item->key, sizeof(ORDER) - 1, item->key.len);
-    set_order(m, row_of(schema, name), target, item);
+    set_order(m, row_of(schema, name), target, item, json_get_s(was, name));
   }
   return RC_OK;
 }

@@ -1,40 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two JSON texts, split by a NUL: strategic merge of the second into the first, and server-side
-// apply's merge, sets and removal.
+// apply's merge, difference, removal and sets of fields, on the schema of Deployment.
 #include "manifests/base/bug.h"
 #include "manifests/kinds/deployment.h"
-#include "operator/standalone/fieldset.h"
+#include "manifests/schema/openapi.h"
+#include "operator/standalone/fieldset_typed.h"
 #include "operator/standalone/strategic.h"
 
+#include <stddef.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void apply(const struct schema *schema, struct json *live, struct json *body,
+static void apply(const struct json *schema, struct json *live, const struct json *body,
                   struct arena *arena) {
-  struct json *removed;
-  struct json *merged = fieldset_merge(schema, live, body, arena);
-  struct json *changed = fieldset_changed(schema, live, merged, arena, &removed);
-  struct json *set = fieldset_of(schema, body, arena);
-  (void)fieldset_union(changed, removed, arena);
+  struct err err;
+  if (typed_check(schema, body, arena, &err))
+    return;
+  struct json *merged = typed_merge(schema, live, body, arena);
+  struct typed_change change = typed_compare(schema, live, merged, arena);
+  struct fieldset *set = typed_fields(schema, body, arena);
+  (void)fieldset_union(change.added, change.removed, arena);
   BUG_ON(!fieldset_is_empty(fieldset_minus(set, set, arena)));
-  (void)fieldset_both(set, changed, arena);
-  fieldset_remove(schema, merged, set, arena);
+  (void)fieldset_both(set, change.modified, arena);
+  (void)typed_remove(schema, merged, typed_ensure(schema, set, arena), arena);
+  (void)typed_reconcile(schema, merged, set, arena);
+  (void)fieldset_read(body, arena);
+  typed_fill(schema, merged, arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  const uint8_t *split = size ? memchr(data, 0, size) : NULL;
-  if (!split)
-    return 0;
-  struct str a = {(const char *)data, (size_t)(split - data)};
-  struct str b = {(const char *)split + 1, size - a.len - 1};
   struct arena arena;
-  struct json *live, *patch, *result;
+  struct json *live, *body, *result;
+  struct err err;
+  const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
+  if (!nul)
+    return 0;
+  struct str first = {(const char *)data, (size_t)(nul - data)};
+  struct str second = {(const char *)nul + 1, size - first.len - 1};
   arena_init(&arena);
-  if (json_parse(a, &arena, &live, NULL) == 0 && json_parse(b, &arena, &patch, NULL) == 0) {
-    (void)strategic_merge(deployment_kind.schema, live, patch, &arena, &result, NULL);
-    if (json_is(live, JSON_OBJECT) && json_is(patch, JSON_OBJECT))
-      apply(deployment_kind.schema, live, patch, &arena);
+  if (!json_parse(first, &arena, &live, NULL) && !json_parse(second, &arena, &body, NULL) &&
+      json_is(live, JSON_OBJECT) && json_is(body, JSON_OBJECT)) {
+    (void)strategic_merge(deployment_kind.schema, live, body, &arena, &result, &err);
+    apply(openapi_kind(&deployment_kind, STR(""), false, &arena), live, body, &arena);
   }
   arena_dispose(&arena);
   return 0;

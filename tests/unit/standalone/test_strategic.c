@@ -61,8 +61,8 @@ static void env_merges_within_a_container(void **state) {
   check(deployment_kind.schema,
         POD("{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"value\":\"1\"}]}]}"),
         POD("{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"Y\",\"value\":\"2\"}]}]}"),
-        POD("{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"value\":\"1\"},"
-            "{\"name\":\"Y\",\"value\":\"2\"}]}]}"));
+        POD("{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"Y\",\"value\":\"2\"},"
+            "{\"name\":\"X\",\"value\":\"1\"}]}]}")); // what is new goes in front
 }
 
 static void plain_lists_and_maps(void **state) {
@@ -82,7 +82,7 @@ static void finalizers_are_a_set(void **state) {
   (void)state;
   check(deployment_kind.schema, "{\"metadata\":{\"finalizers\":[\"a\"]}}",
         "{\"metadata\":{\"finalizers\":[\"b\",\"a\"]}}",
-        "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}");
+        "{\"metadata\":{\"finalizers\":[\"b\",\"a\"]}}");
   check(deployment_kind.schema, "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}",
         "{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"a\"]}}",
         "{\"metadata\":{\"finalizers\":[\"b\"]}}");
