@@ -116,7 +116,7 @@ class Cluster(Rest):
     """etcd and kube-apiserver (RBAC on), and with `controllers` kube-controller-manager and the kubelet. `options` go to kube-apiserver.
     `images`: {name: command} for the kubelet, as `serin up --image`."""
 
-    def __init__(self, controllers=True, audit=False, options=(), images=None, crds=CRDS):
+    def __init__(self, controllers=True, audit=False, options=(), images=None, crds=CRDS, durable=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="serin-cluster-"))
         self.programs = assets("core", "crds")
         if controllers and not self.programs["kube-controller-manager"]:
@@ -124,6 +124,7 @@ class Cluster(Rest):
             raise Missing("there is no kube-controller-manager: run tests/kubernetes/assets without KUBEBUILDER_ASSETS")
         isolate()
         self.controllers, self.audit, self.options, self.crds = controllers, audit, options, crds
+        self.durable = durable # etcd syncs each write, as it does for users
         self.images = images or {}
         self.processes = {}
         self.port, self.etcd_port, self.peer_port = free_port(), free_port(), free_port()
@@ -174,7 +175,7 @@ class Cluster(Rest):
 
     def start_etcd(self):
         client, peer = f"http://127.0.0.1:{self.etcd_port}", f"http://127.0.0.1:{self.peer_port}"
-        self.spawn("etcd", self.programs["etcd"], "--name", "one", "--data-dir", self.folder / "etcd", "--unsafe-no-fsync", "--log-level", "error",
+        self.spawn("etcd", self.programs["etcd"], "--name", "one", "--data-dir", self.folder / "etcd", "--log-level", "error", *([] if self.durable else ["--unsafe-no-fsync"]),
                    "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
                    "--initial-advertise-peer-urls", peer, "--initial-cluster", f"one={peer}")
         wait_for("etcd", lambda: self.is_up("etcd", lambda: self.etcd("maintenance/status", {})), 60, 0.1)
