@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define TICK_MS 30000
+#define IDLE_BYTES (3u << 20)              // free memory that is kept for the next requests
 #define FILES (API_HTTP_CONNECTIONS + 64u) // descriptors: connections and our own
 #define RELOAD_MS 50                       // after a change, for the files that are changed with it
 
@@ -176,7 +177,8 @@ static void on_tick(uv_timer_t *timer) {
     api_http_turn(server->http);
   }
   api_http_check_streams(server->http); // tokens expire
-  if (server->ticks % 120 == 0)
+  // What a large list or a long turn left behind; rarely, because it costs the next request.
+  if (mallinfo2().fordblks > IDLE_BYTES)
     (void)malloc_trim(0);
   if (pki_is_due(&server->pki, clock_wall_ms()))
     on_reload(&server->reload);
@@ -249,7 +251,7 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
   // A large list or body must not stay with us: without these glibc raises its own thresholds at
   // the first one.
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  (void)mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
   (void)signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is a full disk
   (void)signal(SIGPIPE, SIG_IGN); // a client that left shows up as an error of its connection
   int rc = open_parts(&server, options, &fd, err);

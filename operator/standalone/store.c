@@ -150,6 +150,7 @@ static int upgrade(struct store *store, struct err *err) {
 static const char pragmas[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -1024;"
     "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 8388608;"
+    "PRAGMA wal_autocheckpoint = 2000;"
     "PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON";
 
 // What is damaged is found before anything is answered from it.
@@ -267,19 +268,28 @@ static int put_owners(struct store *store, const struct store_write *write, stru
   return rc;
 }
 
-static int put_object(struct store *store, const struct store_write *write, int64_t revision,
-                      struct err *err) {
-  sqlite3_stmt *stmt =
-      store_statement(store, write->type == STORE_DELETED ? SQL_DELETE : SQL_UPSERT);
+static int put_row(struct store *store, enum statement which, const struct store_write *write,
+                   int64_t revision, struct err *err) {
+  sqlite3_stmt *stmt = store_statement(store, which);
   if (!stmt)
     return store_fail(store, err, "writing an object");
   store_bind_key(stmt, write->key);
-  if (write->type != STORE_DELETED) {
+  if (which != SQL_DELETE) {
     store_bind_str(stmt, 4, write->uid);
     sqlite3_bind_int64(stmt, 5, revision);
     store_bind_str(stmt, 6, write->body);
   }
   return store_step(store, stmt, err, "writing an object");
+}
+
+static int put_object(struct store *store, const struct store_write *write, int64_t revision,
+                      struct err *err) {
+  if (write->type == STORE_DELETED)
+    return put_row(store, SQL_DELETE, write, revision, err);
+  // Most writes change an object that stays itself: no index is touched then.
+  int rc = put_row(store, SQL_UPDATE, write, revision, err);
+  return rc || sqlite3_changes(store->db) > 0 ? rc
+                                              : put_row(store, SQL_UPSERT, write, revision, err);
 }
 
 static int put_history(struct store *store, const struct store_write *write, int64_t revision,

@@ -23,6 +23,8 @@
   XX(UPSERT, "INSERT INTO objects(resource, namespace, name, uid, revision, body)"                 \
              " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(resource, namespace, name)"              \
              " DO UPDATE SET uid = ?4, revision = ?5, body = ?6")                                  \
+  XX(UPDATE, "UPDATE objects SET revision = ?5, body = ?6 WHERE resource = ?1 AND namespace = ?2"  \
+             " AND name = ?3 AND uid = ?4")                                                        \
   XX(DELETE, "DELETE FROM objects WHERE resource = ?1 AND namespace = ?2 AND name = ?3")           \
   XX(DISOWN, "DELETE FROM owners WHERE resource = ?1 AND namespace = ?2 AND name = ?3")            \
   XX(OWN, "INSERT OR IGNORE INTO owners(owner, resource, namespace, name) VALUES(?4, ?1, ?2, ?3)") \
