@@ -179,7 +179,8 @@ static void on_list(struct kube_op *op, const struct kube_reply *reply) {
     maybe_free(watch);
     return;
   }
-  if (reply->http_status == 404) {
+  bool is_forbidden = reply->http_status == 403 && watch->options.may_be_forbidden;
+  if (reply->http_status == 404 || (is_forbidden && (!watch->synced || !watch->served))) {
     list_absent(watch, reply);
     return;
   }

@@ -38,6 +38,9 @@ struct kube_watch_options {
       changed; // after each batch of events (a list, or one read of the stream); may be NULL
   kube_watch_error_fn error; // may be NULL
   void *data;
+  // A kind that we may not list (403) counts as one that is not there, as long as it was never
+  // listed. For kinds without which the rest still works.
+  bool may_be_forbidden;
   int64_t
       idle_ms; // silence after which the stream is given up; 0: 90 s (bookmarks come each minute)
 };
@@ -50,8 +53,8 @@ int kube_watch_open(struct kube_client *client, const struct kube_watch_options 
 void kube_watch_close(struct kube_watch *watch, void (*closed)(void *data), void *data);
 
 bool kube_watch_is_synced(const struct kube_watch *watch);
-// False when the server does not know the kind (404): the watch then counts as synced and empty,
-// and asks again every 30 s.
+// False when the server does not know the kind (404, or 403 as above): the watch then counts as
+// synced and empty, and asks again every 30 s.
 bool kube_watch_is_served(const struct kube_watch *watch);
 // Milliseconds since the server was last heard from (event, bookmark or list); -1 before the first
 // list.

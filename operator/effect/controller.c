@@ -232,6 +232,9 @@ static int open_watch(struct controller *controller, enum controller_watch which
                                        .event = handlers[which],
                                        .trim = drop_unused,
                                        .packed = true,
+                                       .may_be_forbidden = which != WATCH_ROLLOUTS &&
+                                                           which != WATCH_DEPLOYMENTS &&
+                                                           which != WATCH_ACTIONS,
                                        .synced = on_synced,
                                        .error = on_watch_error,
                                        .data = controller};

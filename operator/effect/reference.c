@@ -90,12 +90,43 @@ void reference_of_rollout(const struct json *rollout, struct arena *arena, struc
 
 // --- objects ---
 
-void reference_hosts(const struct json *route, struct arena *arena, struct term_set *set) {
+// A route of that parent without hosts takes requests for any; `others`: one with hosts.
+static uint64_t reference_parent(struct str ns, struct str name, bool others) {
+  return mix(others ? 'P' : 'p', ns, name);
+}
+
+static bool has_hostnames(const struct json *route) {
+  const struct json *names = json_path(route, "spec.hostnames");
+  return names && names->count > 0;
+}
+
+static void add_hosts(const struct json *route, struct arena *arena, struct term_set *set) {
   static const char *const lists[] = {"spec.hosts", "spec.hostnames"};
   struct str ns = json_path_string(route, "metadata.namespace");
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     JSON_EACH(host, json_path(route, lists[i]))
   add(set, arena, reference_host(vs_full_host(json_string(host), ns, arena)));
+}
+
+static void add_parents(const struct json *route, bool others, struct arena *arena,
+                        struct term_set *set) {
+  JSON_EACH(parent, json_path(route, "spec.parentRefs")) {
+    struct str ns = json_get_string(parent, "namespace");
+    ns = ns.len ? ns : json_path_string(route, "metadata.namespace");
+    add(set, arena, reference_parent(ns, json_get_string(parent, "name"), others));
+  }
+}
+
+void reference_of_route(const struct json *route, struct arena *arena, struct term_set *set) {
+  add_hosts(route, arena, set);
+  add_parents(route, has_hostnames(route), arena, set);
+}
+
+void reference_of_rivals(const struct json *route, struct arena *arena, struct term_set *set) {
+  add_hosts(route, arena, set);
+  add_parents(route, false, arena, set);
+  if (!has_hostnames(route))
+    add_parents(route, true, arena, set);
 }
 
 void reference_of_object(const struct json *object, struct arena *arena, struct term_set *set) {
@@ -112,5 +143,5 @@ void reference_of_object(const struct json *object, struct arena *arena, struct 
     if (str_eq_z(json_get_string(item, "kind"), "Rollout"))
       add(set, arena, reference_owner(ns, json_get_string(item, "name")));
   }
-  reference_hosts(object, arena, set);
+  reference_of_route(object, arena, set);
 }

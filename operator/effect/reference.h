@@ -20,5 +20,9 @@ uint64_t reference_host(struct str full_host);
 void reference_of_rollout(const struct json *rollout, struct arena *arena, struct term_set *set);
 // What an object can be found by.
 void reference_of_object(const struct json *object, struct arena *arena, struct term_set *set);
-// The hosts of a VirtualService or a Gateway API route.
-void reference_hosts(const struct json *route, struct arena *arena, struct term_set *set);
+// The hosts of a VirtualService or a Gateway API route, and where the latter hangs: by what others
+// find it. Nothing for other kinds.
+void reference_of_route(const struct json *route, struct arena *arena, struct term_set *set);
+// By what it finds those that may take its traffic first: those with a host of its own, and routes
+// of the same parents for any host.
+void reference_of_rivals(const struct json *route, struct arena *arena, struct term_set *set);

@@ -33,15 +33,6 @@ static void wake_terms(struct controller *controller, const struct term_list *te
 
 // --- what a Rollout's routes are about ---
 
-static void add_terms(const struct object_entry *entry, struct arena *arena, struct term_set *set) {
-  uint64_t term;
-  for (struct term_owned it = term_owned(&entry->terms); term_owned_each(&it, &term);) {
-    uint64_t *to =
-        arena_push(arena, (void **)&set->items, &set->count, &set->capacity, sizeof *set->items);
-    *to = term;
-  }
-}
-
 static void follow_routes(struct release *release) {
   struct controller *controller = release->controller;
   struct arena arena = {0};
@@ -53,7 +44,9 @@ static void follow_routes(struct release *release) {
       for (struct term_iter at = term_begin(&controller->objects[which].terms, term);
            (entry = term_each(&at));)
         if (entry->is_route)
-          add_terms(entry, &arena, &set);
+          reference_of_rivals(kube_watch_get_key(controller->watches[which],
+                                                 (struct str){entry->key, entry->key_len}),
+                              &arena, &set);
     }
   term_index_set(&controller->interests, &release->routes, release, set.items, set.count);
   arena_dispose(&arena);
@@ -115,7 +108,7 @@ void index_object(struct controller *controller, enum controller_watch which, en
   struct term_set set = {0};
   if (!entry)
     entry = entry_new(objects, key);
-  reference_hosts(object, &arena, &set);
+  reference_of_route(object, &arena, &set);
   entry->is_route = set.count > 0;
   set.count = 0;
   reference_of_object(object, &arena, &set);

@@ -134,11 +134,32 @@ static void test_the_table_is_exact(void **state) {
   term_index_dispose(&index);
 }
 
+static void test_routes_that_meet(void **state) {
+  (void)state;
+#define ROUTE(name, hosts)                                                                         \
+  "{\"metadata\":{\"namespace\":\"team1\",\"name\":\"" name                                        \
+  "\"},\"spec\":{\"parentRefs\":[{\"name\":\"gw\"}]" hosts "}}"
+  static const char *const routes[] = {ROUTE("a", ",\"hostnames\":[\"x\"]"),
+                                       ROUTE("b", ",\"hostnames\":[\"y\"]"), ROUTE("c", "")};
+  static const bool meets[3][3] = {{true, false, true}, {false, true, true}, {true, true, true}};
+  struct arena arena = {0};
+  for (size_t i = 0; i < 3; i++)
+    for (size_t j = 0; j < 3; j++) {
+      struct term_set rivals = {0}, found_by = {0};
+      bool met = false;
+      reference_of_rivals(parsed(routes[i], &arena), &arena, &rivals);
+      reference_of_route(parsed(routes[j], &arena), &arena, &found_by);
+      for (size_t k = 0; k < found_by.count; k++)
+        met |= has(&rivals, found_by.items[k]);
+      assert_int_equal(met, meets[i][j]);
+    }
+  arena_dispose(&arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_what_a_rollout_is_about),
-      cmocka_unit_test(test_what_finds_an_object),
-      cmocka_unit_test(test_owned_objects),
+      cmocka_unit_test(test_what_a_rollout_is_about), cmocka_unit_test(test_what_finds_an_object),
+      cmocka_unit_test(test_owned_objects),           cmocka_unit_test(test_routes_that_meet),
       cmocka_unit_test(test_the_table_is_exact),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
