@@ -14,6 +14,9 @@
 #include "manifests/source/kube_resource.h"
 #include "operator/effect/controller_parts.h"
 
+#include <malloc.h>
+
+#define TIDY_MS 2000   // after work: memory that it took goes back
 #define WAKES_PER_MS 4 // so that a start with thousands of releases leaves room for all else
 
 bool controller_is_synced(const struct controller *controller) {
@@ -132,6 +135,8 @@ static void release_end(struct release *release) {
   if (!release->controller->closing)
     notifier_forget(release->controller->notifier, release->key);
   index_forget_rollout(release);
+  queue_leave(release);
+  queue_next(release->controller);
   release->gone = true;
   claims_update(release, NULL);
   uv_timer_stop(&release->timer);
@@ -195,6 +200,7 @@ static void on_synced(struct kube_watch *watch, void *data) {
   (void)watch;
   if (!controller_is_synced(controller))
     return;
+  controller_tidy_later(controller);
   LOG(LOG_INFO, "all kinds are synced",
       LOG_I("rollouts", (int64_t)map_count(&controller->releases)));
   controller_wake_all(controller);
@@ -330,6 +336,9 @@ int controller_open(const struct controller_options *options, struct controller 
   for (int i = 0; i < WATCH_COUNT; i++)
     controller->resources[i] = kube_resource_of(kinds[i], NULL);
   metric_query_open(controller);
+  uv_timer_init(controller->loop, &controller->tidy_timer);
+  controller->judge_timer.data = controller->tidy_timer.data = controller;
+  controller->open_handles++;
   controller->notifier =
       notifier_new(&(struct notifier_options){.kube = options->kube,
                                               .fallback = options->notify,
@@ -367,9 +376,18 @@ void controller_maybe_resign(struct controller *controller) {
     kube_election_close(controller->election, on_election_closed, controller);
 }
 
-static void on_judge_timer_closed(uv_handle_t *handle) {
-  struct controller *controller =
-      container_of((uv_timer_t *)handle, struct controller, judge_timer);
+static void on_tidy(uv_timer_t *timer) {
+  (void)timer;
+  (void)malloc_trim(0);
+}
+
+void controller_tidy_later(struct controller *controller) {
+  if (!controller->closing && !uv_is_active((uv_handle_t *)&controller->tidy_timer))
+    uv_timer_start(&controller->tidy_timer, on_tidy, TIDY_MS, 0);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  struct controller *controller = handle->data;
   controller->open_handles--;
   controller_finish(controller);
 }
@@ -388,6 +406,7 @@ void controller_close(struct controller *controller, void (*closed)(void *data),
   struct map_iter it = map_begin(&controller->releases);
   while (map_each(&it))
     release_end(it.value);
-  metric_query_close(controller, on_judge_timer_closed);
+  metric_query_close(controller, on_timer_closed);
+  uv_close((uv_handle_t *)&controller->tidy_timer, on_timer_closed);
   notifier_close(controller->notifier, on_notifier_closed, controller);
 }

@@ -63,7 +63,9 @@ struct release {
   struct arena pass;
   struct plan plan;
   size_t at;
-  bool running, again;   // again: something changed meanwhile
+  bool running, again; // again: something changed meanwhile
+  bool queued;         // its turn to write comes (controller_queue.c)
+  struct release *next_queued;
   int failures;          // passes in a row that failed
   int64_t not_before_ms; // steady clock: the server asked for no writes before; a rollback may
   struct log_limit failure_log, judge_log;
@@ -139,10 +141,12 @@ struct controller {
   uint64_t selections;
   int alive_releases; // structs not yet freed
   int running_passes;
+  struct release *queue, **queue_end;
   struct rng rng;
   uv_timer_t judge_timer;
-  int open_handles;     // judge_timer
-  struct round *rounds; // query rounds that run
+  uv_timer_t tidy_timer; // gives memory back after work
+  int open_handles;      // judge_timer
+  struct round *rounds;  // query rounds that run
   struct prometheus_secrets *secrets;
   struct notifier *notifier; // NULL when it is closed
   struct map servers;        // source key -> struct prometheus_seen *
@@ -160,11 +164,19 @@ void controller_maybe_resign(struct controller *controller); // while closing
 struct release *controller_release(const struct controller *controller, struct str key);
 // Plans the release after delay_ms, or sooner when it is due sooner.
 void release_due(struct release *release, int64_t delay_ms);
+void controller_tidy_later(struct controller *controller);
 // Soon, but not all in one turn of the loop.
 void controller_wake_all(struct controller *controller);
 void release_settle(struct release *release); // frees a release that is gone and idle
 void controller_finish(
     struct controller *controller); // ends the closing when nothing runs any more
+
+// controller_queue.c: not all releases write at once.
+// True when the release has to wait for its turn; it is planned anew then.
+bool queue_holds(struct release *release);
+void queue_next(struct controller *controller); // after whatever may have left room
+void queue_leave(struct release *release);
+size_t queue_length(const struct controller *controller);
 
 // release_index.c
 void index_rollout(struct release *release, const struct json *rollout);

@@ -113,6 +113,8 @@ static void end_pass(struct release *release, int rc, int64_t retry_after_ms) {
   release->again = false;
   controller->running_passes--;
   controller_maybe_resign(controller);
+  queue_next(controller);
+  controller_tidy_later(controller);
   arena_dispose(&release->pass); // thousands of releases: none keeps room for its next plan
   release->plan = (struct plan){0};
   if (release->gone)
@@ -240,7 +242,19 @@ static bool is_stale(const struct release *release, const struct snapshot *snaps
   return behind && clock_mono_ms() - release->awaited_since_ms < AWAIT_MAX_MS;
 }
 
-void release_plan(struct release *release) {
+// The server's leave, or its turn among many. What has nothing to write needs neither.
+static bool must_wait(struct release *release) {
+  int64_t now_ms = release->pass_began_us / 1000;
+  if (release->plan.count == 0 || is_urgent(&release->plan))
+    return false;
+  if (now_ms < release->not_before_ms) {
+    release_due(release, release->not_before_ms - now_ms);
+    return true;
+  }
+  return queue_holds(release);
+}
+
+static void plan_and_act(struct release *release) {
   struct controller *controller = release->controller;
   if (release->running) {
     release->again = true;
@@ -266,15 +280,21 @@ void release_plan(struct release *release) {
   metric_query_consider(release, snapshot.rollout);
   notifier_sync(controller->notifier, release->key, snapshot.rollout);
   keep_plan(release, plan_rollout(&snapshot, &release->pass));
-  if (release->pass_began_us / 1000 < release->not_before_ms && !is_urgent(&release->plan)) {
-    release_due(release, release->not_before_ms - release->pass_began_us / 1000);
+  if (must_wait(release)) {
     arena_dispose(&release->pass);
+    release->plan = (struct plan){0};
     return;
   }
+  queue_leave(release);
   release->running = true;
   controller->running_passes++;
   release->at = 0;
   LOG(LOG_DEBUG, "planned", LOG_S("rollout", release->key),
       LOG_I("actions", (int64_t)release->plan.count), LOG_S("reason", release->plan.reason));
   next_action(release);
+}
+
+void release_plan(struct release *release) {
+  plan_and_act(release);
+  queue_next(release->controller);
 }

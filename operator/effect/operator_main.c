@@ -6,6 +6,7 @@
 #include "operator/effect/controller.h"
 #include "operator/effect/status_server.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -115,6 +116,9 @@ int operator_run(const struct operator_options *options, struct err *err) {
     arena_dispose(&arena);
     return rc;
   }
+  (void)mallopt(M_ARENA_MAX, 1); // one thread works; those that look up names come and go
+  (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   uv_loop_init(&process.loop);
   static const int numbers[] = {SIGTERM, SIGINT};
   for (int i = 0; i < 2; i++) {

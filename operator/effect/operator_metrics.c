@@ -66,7 +66,7 @@ static void counter(struct buf *out, const char *name, const char *help, double 
 
 static void own(const struct controller *controller, struct buf *out) {
   const struct controller_counters *c = &controller->counters;
-  size_t due = 0, running = 0;
+  size_t due = queue_length(controller), running = 0;
   struct map_iter it = map_begin(&controller->releases);
   while (map_each(&it)) {
     const struct release *release = it.value;

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many Rollouts on one API server (embedded or real), and what one operator makes of them: memory, time to be ready, and how soon it acts on
+one object that changes. Used by tests/bench/scale.py and tests/integration/test_operator_scale.py."""
+import pathlib
+import random
+import re
+import statistics
+import subprocess
+import threading
+import time
+import urllib.request
+
+from apiserver import BIN, Failure, check, die_with_parent, wait_for
+
+SERIN = "/apis/serin.dev/v1alpha1"
+NETWORKING = "/apis/networking.istio.io/v1"
+PER_NAMESPACE = 100
+# It waits for a person at once: a Rollout that is at work and stays as it is.
+STEPS = [{"pause": {}}, {"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "1m"}}, {"setWeight": 100}, {"decommission": {}}]
+
+
+def deployment(ns, name, version):
+    labels = {"app": name, "version": version}
+    container = {"name": "agent", "image": f"registry.example.com/team/agent:{version}", "ports": [{"containerPort": 8080, "name": "http"}],
+                 "env": [{"name": "VERSION", "value": version}, {"name": "LOG_LEVEL", "value": "info"}],
+                 "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": f"{name}-{version}", "namespace": ns, "labels": labels}, "spec": {
+                "replicas": int(version == "v1"), "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}}
+
+
+def objects(ns, name):
+    """(path, object) of one Rollout and what it is about: five objects."""
+    host = f"{name}.{ns}.svc.cluster.local"
+    for version in ("v1", "v2"):
+        yield f"/apis/apps/v1/namespaces/{ns}/deployments", deployment(ns, name, version)
+    yield f"{NETWORKING}/namespaces/{ns}/destinationrules", {
+        "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": name, "namespace": ns},
+        "spec": {"host": host, "subsets": [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]}}
+    yield f"{NETWORKING}/namespaces/{ns}/virtualservices", {
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": ns},
+        "spec": {"hosts": [host], "http": [{"timeout": "1s", "route": [{"destination": {"host": host, "subset": "v1"}, "weight": 100}]}]}}
+    yield f"{SERIN}/namespaces/{ns}/rollouts", {
+        "apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name, "namespace": ns}, "spec": {
+            "stable": {"deployment": f"{name}-v1", "subset": "v1"}, "canary": {"deployment": f"{name}-v2", "subset": "v2"},
+            "traffic": {"virtualService": {"name": name}, "destinationRule": name}, "steps": STEPS,
+            "analysis": {"metrics": [{"name": "error-rate", "limit": "5%"}]}}}
+
+
+def places(count):
+    return [(f"scale-{i // PER_NAMESPACE}", f"agent-{i}") for i in range(count)]
+
+
+def populate(server, count, threads=2):
+    for i in range((count + PER_NAMESPACE - 1) // PER_NAMESPACE):
+        server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{i}"}})
+    failures = []
+
+    def some(part):
+        connection = server.connect()
+        for ns, name in part:
+            for path, body in objects(ns, name):
+                reply = server.request("POST", path, body, connection=connection)
+                if reply.status == 201 and body["kind"] == "Deployment" and body["spec"]["replicas"]: # the Deployment controller's part
+                    ready = {"status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}}
+                    reply = server.request("PATCH", f"{path}/{body['metadata']['name']}/status", ready, "application/merge-patch+json",
+                                           connection=connection)
+                if reply.status not in (200, 201):
+                    failures.append(f"{path}: {reply.status} {reply.text[:200]}")
+                    return
+        connection.close()
+
+    everything = places(count)
+    workers = [threading.Thread(target=some, args=(everything[i::threads],)) for i in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    check(not failures, failures[:1])
+
+
+class Operator:
+    def __init__(self, kubeconfig, log, *options, binary=BIN):
+        self.log = pathlib.Path(log)
+        self.file = open(self.log, "wb")
+        self.process = subprocess.Popen([binary, "operator", "--kubeconfig", str(kubeconfig), "--metrics-port", "0", *options],
+                                        stdout=self.file, stderr=self.file, preexec_fn=die_with_parent)
+        self.port = 0
+
+    def metrics(self):
+        if not self.port:
+            self.port = int(wait_for("the metrics port", lambda: re.findall(r"msg=metrics port=(\d+)", self.log.read_text()))[0])
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20) as reply:
+            text = reply.read().decode()
+        return text, {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line and line[0] != "#"}
+
+    def settle(self, count, seconds=600):
+        """Until every Rollout waits for a person and nothing is in hand."""
+        def settled():
+            text, values = self.metrics()
+            return text.count('phase="Paused"') == count and not values["serin_operator_passes_running"] and not values["serin_operator_queue_depth"]
+        wait_for(f"{count} Rollouts to be Paused", settled, seconds, every=max(0.1, count / 5000))
+
+    def memory_kb(self, field="VmRSS"):
+        return int(re.search(rf"{field}:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text()).group(1))
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    def stop(self):
+        self.process.terminate()
+        code = self.process.wait(30)
+        self.file.close()
+        check(code == 0, f"the operator ended with {code}: {self.log.read_text()[-1500:]}")
+
+
+def latencies(server, count, samples, seed=1):
+    """Seconds from the POST of a RolloutAction's answer to the answer in its status, seen by a watch, for Rollouts chosen at random."""
+    revision = server.get(f"{SERIN}/rolloutactions?limit=1").json["metadata"]["resourceVersion"]
+    stream = server.watch(f"{SERIN}/rolloutactions?watch=true&resourceVersion={revision}")
+    connection, took, chance = server.connect(), [], random.Random(seed)
+    everything = places(count)
+    for i in range(samples):
+        ns, name = chance.choice(everything)
+        body = {"apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": f"look-{i}", "namespace": ns},
+                "spec": {"rollout": name, "verb": "pause", "reason": "a measurement"}}
+        began = time.perf_counter()
+        reply = server.request("POST", f"{SERIN}/namespaces/{ns}/rolloutactions", body, connection=connection)
+        check(reply.status == 201, reply.text)
+        while True:
+            event = stream.next(30)
+            if event is None:
+                raise Failure("the watch ended")
+            if event["object"]["metadata"]["name"] == f"look-{i}" and event["object"].get("status", {}).get("result"):
+                break
+        took.append(time.perf_counter() - began)
+    stream.close()
+    connection.close()
+    return sorted(took)
+
+
+def median_ms(took):
+    return statistics.median(took) * 1000
