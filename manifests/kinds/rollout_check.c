@@ -141,6 +141,8 @@ void rollout_check_spec(const void *object, struct check *check) {
                  spec->analysis.metric_sets[i].args, spec->analysis.metric_sets[i].args_count,
                  sizeof *spec->analysis.metric_sets[i].args,
                  offsetof(struct rollout_argument, name));
+  check_unique(check, "notifications", ".name", spec->notifications, spec->notifications_count,
+               sizeof *spec->notifications, offsetof(struct rollout_notification, name));
   check_unique(check, "analysis.metricSets", ".name", spec->analysis.metric_sets,
                spec->analysis.metric_sets_count, sizeof *spec->analysis.metric_sets,
                offsetof(struct rollout_metric_set_ref, name));

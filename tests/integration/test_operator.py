@@ -5,6 +5,7 @@ runtime, the proxy and the traffic (tests/support/operator_world.py)."""
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import time
 import urllib.error
@@ -165,6 +166,28 @@ def test_deletion_puts_the_traffic_back(env):
     case.server.ok("DELETE", case.path)
     wait_for("the Rollout to go", lambda: case.server.get(case.path).status == 404)
     equal(case.share("v2"), 0, "share of v2")
+
+
+def test_uninstall_lets_go_without_an_operator(env):
+    case = Case(env, "let-go", PAUSED).begin()
+    case.wait("Paused")
+    env.operator.stop()
+    try:
+        def uninstall(*more):
+            done = subprocess.run([support.BIN, "uninstall", "--kubeconfig", str(env.server.data / "kubeconfig"), *more],
+                                  capture_output=True, text=True, timeout=60)
+            equal(done.returncode, 0, done.stderr)
+            return done.stdout
+        check("server dry run" in uninstall("--dry-run"), "a dry run")
+        check(case.server.get(case.path).json["metadata"]["finalizers"], "a dry run changed something")
+        said = uninstall("-n", "let-go")
+        check("let-go/agent: finalizer removed; the release stops where it is: v2 keeps 20 % of the traffic, v1 the rest" in said, said)
+        equal(case.share("v2"), 20, "share of v2")
+        case.server.ok("DELETE", case.path)
+        equal(case.server.get(case.path).status, 404, "the Rollout")
+        check("1 of 1" not in uninstall("-n", "let-go"), "there is one left")
+    finally:
+        env.operator.start()
 
 
 def test_two_operators_and_one_leader(env):
