@@ -6,6 +6,7 @@
 #include "proxy/hash_key.h"
 #include "proxy/hash_ring.h"
 #include "proxy/outlier_set.h"
+#include "proxy/socket_text.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -24,7 +25,7 @@ static void make_cookie(struct exchange_run *run, const struct table_hash *polic
   char local[64], remote[64];
   struct balance_key *key = &run->key;
   key->cookie = policy;
-  (void)hash_key_cookie(upstream_socket_text(run->connection->fd, local),
+  (void)hash_key_cookie(socket_text_local(run->connection->fd, local),
                         connection_peer_text(run->connection, remote), key->cookie_value, hash);
 }
 

@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/connection_end.h"
+#include "proxy/socket_text.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 #include "proxy/worker_poll.h"
@@ -418,5 +419,5 @@ struct connection *connection_open(struct worker *worker, int fd, const struct s
 }
 
 struct str connection_peer_text(const struct connection *c, char out[64]) {
-  return upstream_address_text(&c->peer.any, out);
+  return socket_text_address(&c->peer.any, out);
 }

@@ -9,6 +9,7 @@
 #include "proxy/head_rules.h"
 #include "proxy/header_format.h"
 #include "proxy/mirror.h"
+#include "proxy/socket_text.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -109,7 +110,7 @@ static struct str number(char *out, long long value) {
 static struct str format_address(struct exchange_run *run, enum header_command command, char *out) {
   bool local = command == HEADER_TEXT_LOCAL_ADDRESS || command == HEADER_TEXT_LOCAL_IP ||
                command == HEADER_TEXT_LOCAL_PORT;
-  struct str address = local ? upstream_socket_text(run->connection->fd, out)
+  struct str address = local ? socket_text_local(run->connection->fd, out)
                              : connection_peer_text(run->connection, out);
   if (command == HEADER_TEXT_LOCAL_PORT)
     return number(out, run->connection->port);

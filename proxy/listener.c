@@ -5,6 +5,7 @@
 #include "manifests/base/bug.h"
 #include "proxy/connection.h"
 #include "proxy/connection_end.h"
+#include "proxy/socket_text.h"
 #include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
@@ -146,7 +147,7 @@ struct listener *listener_new(struct worker *worker, int fd, const char *address
   listener->stats = stats_listener(worker->stats, address, port);
   (void)snprintf(listener->address, sizeof(listener->address), "%s", address);
   if (strcmp(address, "0.0.0.0") != 0 && strcmp(address, "::") != 0)
-    (void)upstream_socket_text(fd, listener->text);
+    (void)socket_text_local(fd, listener->text);
   return listener;
 }
 
@@ -256,7 +257,7 @@ struct str listener_local_text(const struct connection *connection, char out[64]
     if (l->port == connection->port && l->slot.index == connection->listener.index && l->text[0])
       return str_of(l->text);
   }
-  return upstream_socket_text(connection->fd, out);
+  return socket_text_local(connection->fd, out);
 }
 
 void listener_leave(struct listener *listener) {

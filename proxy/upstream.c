@@ -3,6 +3,7 @@
 
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
+#include "proxy/socket_text.h"
 #include "proxy/upstream_pool.h"
 #include "proxy/upstream_sent.h"
 #include "proxy/worker.h"
@@ -409,60 +410,8 @@ void upstream_release(struct upstream *u) {
   upstream_update(u);
 }
 
-static char *put_number(char *to, unsigned value) {
-  char digits[10];
-  size_t at = sizeof(digits);
-  do
-    digits[--at] = (char)('0' + value % 10);
-  while ((value /= 10) > 0);
-  memcpy(to, digits + at, sizeof(digits) - at);
-  return to + (sizeof(digits) - at);
-}
-
-// Written for every request when there is an access log: no printf.
-struct str upstream_address_text(const struct sockaddr *address, char out[64]) {
-  union {
-    const struct sockaddr *any;
-    const struct sockaddr_in *v4;
-    const struct sockaddr_in6 *v6;
-  } a = {address};
-  char *to = out;
-  unsigned port;
-  if (address->sa_family == AF_INET6) {
-    *to++ = '[';
-    (void)inet_ntop(AF_INET6, &a.v6->sin6_addr, to, INET6_ADDRSTRLEN);
-    to += strlen(to);
-    *to++ = ']';
-    port = ntohs(a.v6->sin6_port);
-  } else {
-    unsigned char bytes[4];
-    memcpy(bytes, &a.v4->sin_addr, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-      to = put_number(to, bytes[i]);
-      *to++ = i < 3 ? '.' : ':';
-    }
-    port = ntohs(a.v4->sin_port);
-  }
-  if (address->sa_family == AF_INET6)
-    *to++ = ':';
-  to = put_number(to, port);
-  *to = '\0';
-  return (struct str){out, (size_t)(to - out)};
-}
-
 struct str upstream_local_text(struct upstream *u) {
-  return u->local[0] ? str_of(u->local) : upstream_socket_text(u->out.fd, u->local);
-}
-
-struct str upstream_socket_text(int fd, char out[64]) {
-  union {
-    struct sockaddr any;
-    struct sockaddr_in6 v6;
-  } address = {0};
-  socklen_t len = sizeof(address);
-  if (getsockname(fd, &address.any, &len) != 0)
-    return STR_NULL;
-  return upstream_address_text(&address.any, out);
+  return u->local[0] ? str_of(u->local) : socket_text_local(u->out.fd, u->local);
 }
 
 void upstream_free_all(struct worker *worker) {

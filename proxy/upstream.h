@@ -99,9 +99,5 @@ void upstream_update(struct upstream *upstream);
 bool upstream_has_sent(const struct upstream *upstream);
 void upstream_free_all(struct worker *worker); // after the loop has ended
 
-// "127.0.0.1:4711" into out[0..64).
-struct str upstream_address_text(const struct sockaddr *address, char out[64]);
 // Our end of the connection, for the log; asked from the kernel once.
 struct str upstream_local_text(struct upstream *upstream);
-// The same of our end of a connected socket.
-struct str upstream_socket_text(int fd, char out[64]);
