@@ -96,11 +96,14 @@ const char *rollout_verb_name(enum rollout_verb verb) {
   return enum_name(rollout_verb_values, (int)verb);
 }
 
-struct str rollout_action_who(const struct rollout_action *action, struct arena *arena) {
+struct str rollout_action_who(const struct rollout_action *action, bool stamped,
+                              struct arena *arena) {
   struct str user = string_map_get_z(&action->metadata.annotations, ROLLOUT_ACTION_USER);
   struct str claimed = string_map_get_z(&action->metadata.annotations, ROLLOUT_ACTION_CLAIMED);
-  if (!str_is_empty(user))
+  if (stamped && !str_is_empty(user))
     return user;
+  if (!stamped && !str_is_empty(user))
+    claimed = user;
   return str_is_empty(claimed) ? STR("unknown")
                                : arena_printf(arena, "%.*s (claimed)", STR_ARG(claimed));
 }

@@ -7,8 +7,8 @@
 #include "manifests/kinds/object_meta.h"
 #include "manifests/schema/kind.h"
 
-// Set by the embedded API server on create: the authenticated user. Elsewhere nobody vouches for
-// it.
+// Set by the embedded API server on create: the authenticated user. On another API server whoever
+// makes the object says so, and only the admission policy of manifests/install makes it true.
 #define ROLLOUT_ACTION_USER "serin.dev/user"
 // Set by the CLI: who the user says they are.
 #define ROLLOUT_ACTION_CLAIMED "serin.dev/claimed-user"
@@ -48,4 +48,5 @@ extern const struct kind_desc rollout_action_kind;
 extern const struct enum_value rollout_verb_values[];
 const char *rollout_verb_name(enum rollout_verb verb);
 // Who asked, with " (claimed)" behind when the server did not vouch for it.
-struct str rollout_action_who(const struct rollout_action *action, struct arena *arena);
+struct str rollout_action_who(const struct rollout_action *action, bool stamped,
+                              struct arena *arena);

@@ -38,7 +38,22 @@ static struct str new_name(struct str rollout, struct arena *arena) {
   return arena_printf(arena, "%.*s-%s", STR_ARG(str_slice(rollout, 0, NAME_PART_MAX)), suffix);
 }
 
-static struct json *new_action(const struct session *session, const struct action_options *options,
+// The name by which the API server knows us; empty where it does not say. An admission policy
+// (manifests/install/policy) accepts no other.
+static struct str whoami(struct session *session, struct arena *arena) {
+  static const struct kube_resource resource = {"authentication.k8s.io", "v1", "SelfSubjectReview",
+                                                "selfsubjectreviews", false};
+  struct json *review = json_new_object(arena), *answer = NULL;
+  struct kube_request request = {.verb = KUBE_CREATE, .resource = &resource, .body = review};
+  struct err err;
+  json_put_z(arena, review, "apiVersion", "authentication.k8s.io/v1");
+  json_put_z(arena, review, "kind", resource.kind);
+  return session_call(session, &request, arena, &answer, &err) == RC_OK
+             ? json_path_string(answer, "status.userInfo.username")
+             : STR_NULL;
+}
+
+static struct json *new_action(struct session *session, const struct action_options *options,
                                enum rollout_verb verb, struct str rollout, struct arena *arena) {
   char host[256] = "";
   const char *user = getenv("USER");
@@ -49,7 +64,11 @@ static struct json *new_action(const struct session *session, const struct actio
   json_put_string(arena, metadata, "name", new_name(rollout, arena));
   json_put_string(arena, metadata, "namespace", session->ns);
   (void)gethostname(host, sizeof host - 1);
-  json_put_string(arena, json_need_object(arena, metadata, "annotations"), ROLLOUT_ACTION_CLAIMED,
+  struct json *annotations = json_need_object(arena, metadata, "annotations");
+  struct str known = whoami(session, arena);
+  if (known.len)
+    json_put_string(arena, annotations, ROLLOUT_ACTION_USER, known);
+  json_put_string(arena, annotations, ROLLOUT_ACTION_CLAIMED,
                   arena_printf(arena, "%s@%s", user && *user ? user : "unknown", host));
   struct json *spec = json_need_object(arena, action, "spec");
   json_put_string(arena, spec, "rollout", rollout);

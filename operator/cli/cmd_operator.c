@@ -14,7 +14,7 @@ struct operator_command {
   int64_t notify_give_up_ms;
   bool notify_allow_http;
   int64_t scrape_ms, metrics_fd, metrics_port, prometheus_timeout_ms;
-  bool leader_elect, prometheus_insecure;
+  bool leader_elect, prometheus_insecure, trust_users;
 };
 
 #define AT(field) offsetof(struct operator_command, field)
@@ -66,6 +66,12 @@ static const struct option_row rows[] = {
      "A holder that could not renew it for that long stops to work.", 0, 0},
     {"leader-elect-retry-period", 0, OPTION_DURATION, AT(retry_ms), "DURATION", "2s",
      "How often the Lease is renewed.", 0, 0},
+    {"trust-users", 0, OPTION_FLAG, AT(trust_users), NULL, NULL,
+     "Believe the annotation serin.dev/user of RolloutActions: for an API server that stamps it, "
+     "or "
+     "checks it by the admission policy of manifests/install. Otherwise users are shown as "
+     "claimed.",
+     0, 0},
     {"log-level", 0, OPTION_STRING, AT(log_level), "LEVEL", "info", "debug, info, warn or error.",
      0, 0},
 };
@@ -138,6 +144,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
                                          .scrape_match = given->scrape_match,
                                          .scrape_ms = given->scrape_ms,
                                          .leader_elect = given->leader_elect,
+                                         .trust_users = given->trust_users,
                                          .lease_namespace = given->lease_namespace,
                                          .lease_ms = given->lease_ms,
                                          .renew_deadline_ms = given->renew_deadline_ms,

@@ -19,7 +19,8 @@ struct controller_options {
   struct notify_default notify;
   int64_t notify_give_up_ms;
   bool leader_elect;
-  struct str lease_namespace, identity;          // of the election
+  bool trust_users;                     // the API server stamps RolloutActions with the true user
+  struct str lease_namespace, identity; // of the election
   int64_t lease_ms, renew_deadline_ms, retry_ms; // 0: as kube_lease.h says
 };
 

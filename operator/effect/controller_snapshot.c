@@ -118,6 +118,7 @@ void controller_snapshot(const struct release *release, const struct json *rollo
                                        .rollout = rollout,
                                        .judgement = release->judgement,
                                        .foreign_manager = release->foreign_manager,
+                                       .users_are_stamped = controller->options.trust_users,
                                        .first_look = !release->looked,
                                        .just_started = now_ms - controller->started_ms < 15000};
   select_objects(release, WATCH_DEPLOYMENTS, arena, &ret_input->deployments,

@@ -98,6 +98,7 @@ static int start(struct process *process, const struct operator_options *options
                                           .notify = options->notify,
                                           .notify_give_up_ms = options->notify_give_up_ms,
                                           .leader_elect = options->leader_elect,
+                                          .trust_users = options->trust_users,
                                           .lease_namespace = options->lease_namespace,
                                           .lease_ms = options->lease_ms,
                                           .renew_deadline_ms = options->renew_deadline_ms,

@@ -16,7 +16,7 @@ struct operator_options {
   int64_t scrape_ms;
   struct notify_default notify;
   int64_t notify_give_up_ms;
-  bool leader_elect;
+  bool leader_elect, trust_users;
   struct str lease_namespace;
   int64_t lease_ms, renew_deadline_ms, retry_ms;
   int metrics_fd;             // negative: none inherited

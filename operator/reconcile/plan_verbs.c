@@ -84,7 +84,7 @@ static struct verb_result verb_abort(struct pass *pass, const struct rollout_act
   if (str_eq_z(pass->status->step.name, "decommission"))
     return refused(
         pass, "the new version has been promoted and the old one goes; use undo when it is done");
-  struct str who = rollout_action_who(action, pass->arena);
+  struct str who = rollout_action_who(action, pass->snap->users_are_stamped, pass->arena);
   rollback_begin(
       pass, "Aborted", "Aborted",
       str_is_empty(action->spec.reason)
@@ -111,9 +111,10 @@ static struct verb_result verb_pause(struct pass *pass, const struct rollout_act
   if (pass->status->paused)
     return refused(pass, "it is paused already");
   struct rollout_paused *paused = ARENA_NEW(pass->arena, struct rollout_paused);
-  *paused = (struct rollout_paused){.at = pass->now,
-                                    .by = rollout_action_who(action, pass->arena),
-                                    .reason = action->spec.reason};
+  *paused = (struct rollout_paused){
+      .at = pass->now,
+      .by = rollout_action_who(action, pass->snap->users_are_stamped, pass->arena),
+      .reason = action->spec.reason};
   pass->status->paused = paused;
   return did(STR("paused; the judge goes on watching"));
 }
@@ -243,7 +244,7 @@ static const struct rollout_handled *handle(struct pass *pass,
                                             const struct rollout_action *action) {
   struct rollout_status *status = pass->status;
   struct verb_result result = apply(pass, action);
-  struct str who = rollout_action_who(action, pass->arena);
+  struct str who = rollout_action_who(action, pass->snap->users_are_stamped, pass->arena);
   bool promoted = action->spec.verb == ROLLOUT_PROMOTE || action->spec.verb == ROLLOUT_PROMOTE_FULL;
   if (result.done && promoted && pass_in_release(pass))
     pass->status->release->who = who;

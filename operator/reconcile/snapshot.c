@@ -197,6 +197,7 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                                     .notify_default = input->notify_default,
                                     .notices = input->notices,
                                     .notices_count = input->notices_count,
+                                    .users_are_stamped = input->users_are_stamped,
                                     .first_look = input->first_look,
                                     .just_started = input->just_started};
   add_routes(input, ret_snapshot);

@@ -77,8 +77,9 @@ struct snapshot {
   bool notify_default; // the operator tells somebody of Rollouts that name nobody
   const struct notice_result *notices;
   size_t notices_count;
-  bool first_look;   // the first plan of this Rollout in this process
-  bool just_started; // the process is so young that no judgement can be expected yet
+  bool users_are_stamped; // the API server vouches for the users of RolloutActions
+  bool first_look;        // the first plan of this Rollout in this process
+  bool just_started;      // the process is so young that no judgement can be expected yet
 };
 
 struct snapshot_input {
@@ -97,7 +98,7 @@ struct snapshot_input {
   bool notify_default;
   const struct notice_result *notices;
   size_t notices_count;
-  bool first_look, just_started;
+  bool first_look, just_started, users_are_stamped;
 };
 
 // Keeps pointers into the input, which must live as long as the arena's content is used.

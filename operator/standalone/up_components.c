@@ -66,6 +66,7 @@ static void describe_ours(struct up *up) {
   if (options->has_operator) {
     struct component *op = begin_component(up, &words, "operator");
     add_pair(up, &words, "--kubeconfig", kubeconfig_of(up, "operator"));
+    add_word(up, &words, "--trust-users"); // our API server stamps them
     if (!str_is_empty(up->prometheus_url))
       add_pair(up, &words, "--prometheus", up->prometheus_url.ptr);
     if (up->prometheus_binary)

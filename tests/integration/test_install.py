@@ -29,7 +29,7 @@ def need_helm():
 
 
 def all_objects():
-    return [item for folder in ("", "proxy", "namespaced", "monitoring") for item in install.objects(KUBECTL, install.kustomize(KUBECTL, folder))]
+    return [item for folder in ("", "proxy", "namespaced", "policy", "monitoring") for item in install.objects(KUBECTL, install.kustomize(KUBECTL, folder))]
 
 
 def test_the_chart_was_not_changed_since():

@@ -176,9 +176,10 @@ static void test_who_is_vouched_for(void **state) {
   struct string_pair pairs[] = {{STR(ROLLOUT_ACTION_CLAIMED), STR("eve")},
                                 {STR(ROLLOUT_ACTION_USER), STR("ann")}};
   struct rollout_action action = {.metadata.annotations = {pairs, 1}};
-  assert_string_equal(rollout_action_who(&action, &arena).ptr, "eve (claimed)");
+  assert_string_equal(rollout_action_who(&action, true, &arena).ptr, "eve (claimed)");
   action.metadata.annotations.count = 2;
-  assert_string_equal(rollout_action_who(&action, &arena).ptr, "ann");
+  assert_string_equal(rollout_action_who(&action, true, &arena).ptr, "ann");
+  assert_string_equal(rollout_action_who(&action, false, &arena).ptr, "ann (claimed)");
   arena_dispose(&arena);
 }
 

@@ -352,6 +352,7 @@ struct plan *world_plan(struct world *world, struct arena *arena) {
                                  .notify_default = world->notify_default,
                                  .notices = &world->notice,
                                  .notices_count = world->notice.number ? 1 : 0,
+                                 .users_are_stamped = true,
                                  .first_look = world->first_look,
                                  .just_started = world->just_started};
   snapshot_build(&input, arena, &snapshot);

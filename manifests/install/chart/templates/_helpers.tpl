@@ -142,3 +142,8 @@ topologySpreadConstraints:
   # patch: Accepted, Programmed and the like, written by one proxy of each controllerName.
   verbs: [patch]
 {{- end }}
+
+{{- /* ValidatingAdmissionPolicies are there from Kubernetes 1.30 on. */ -}}
+{{- define "serin.hasPolicy" -}}
+{{- if and .Values.admissionPolicy.enabled (eq .Values.scope "cluster") (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) -}}yes{{- end -}}
+{{- end }}
