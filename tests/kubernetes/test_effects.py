@@ -11,7 +11,7 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cluster as support  # noqa: E402
 from api_faults import Faults, cut_after, cut_before  # noqa: E402
-from operator_world import FAST, Case  # noqa: E402
+from operator_world import FAST, Case, GatewayCase  # noqa: E402
 from stage import Shares, Stage, check, equal, promoted_once, through, wait_for  # noqa: E402
 
 OFFSETS = range(3) if os.environ.get("SERIN_LONG") else (0,)
@@ -97,9 +97,17 @@ def a_bad_pair(cluster, ns, offset):
         return env.faults.kills
 
 
-def two_templates(cluster, ns, offset):
+def a_good_pair_of_services(cluster, ns, offset):
     with KilledStage(cluster, ns, offset) as env:
-        case = Case(env, ns, FAST, template=True).begin()
+        case = GatewayCase(env, ns, FAST).begin()
+        case.wait("Healthy", 150)
+        promoted_once(case, of="agent-v2")
+        return env.faults.kills
+
+
+def two_templates(cluster, ns, offset, kind=Case):
+    with KilledStage(cluster, ns, offset) as env:
+        case = kind(env, ns, FAST, template=True).begin()
         case.wait("Healthy", 150)
         first = case.status()["stable"]["deployment"]
         image = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "agent:2"}]
@@ -148,6 +156,19 @@ def test_a_bad_pair(cluster):
 
 def test_two_templates(cluster):
     at_each_offset(two_templates, cluster, "effects-template")
+
+
+def test_a_good_pair_through_an_httproute(cluster):
+    at_each_offset(a_good_pair_of_services, cluster, "effects-services")
+
+
+def test_two_templates_through_an_httproute(cluster):
+    def release(cluster, ns, offset):
+        kills = two_templates(cluster, ns, offset, GatewayCase)
+        services = [item["metadata"]["name"] for item in cluster.get(f"/api/v1/namespaces/{ns}/services").json["items"]]
+        check(len(services) <= 3 and "agent" in services, f"Services: {services}")
+        return kills
+    at_each_offset(release, cluster, "effects-versions")
 
 
 def test_verbs(cluster):

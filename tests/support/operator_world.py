@@ -19,6 +19,7 @@ import apiserver
 from apiserver import BIN, Failure, Server, check, equal, wait_for  # noqa: F401  (for the tests)
 
 NETWORKING = "/apis/networking.istio.io/v1"
+GATEWAY = "/apis/gateway.networking.k8s.io/v1"
 SERIN = "/apis/serin.dev/v1alpha1"
 
 FAST = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "3s", "min": "1s"}}, {"setWeight": 50},
@@ -123,6 +124,7 @@ class World:
         self.silent = set()  # namespaces without traffic
         self.unready = set()  # (namespace, Deployment) that do not come up
         self.acknowledges = True
+        self.gateway = False  # True: HTTPRoutes are served, too
         self.paused = False  # True: the stand-in only renews its Lease and scrapes
         self.largest = {}  # namespace -> largest share the canary subset ever had, by subset
         self.served = {}
@@ -144,12 +146,14 @@ class World:
             try:
                 services = self.server.get(f"{NETWORKING}{self.scope}/virtualservices", connection=connection).json["items"]
                 rules = self.server.get(f"{NETWORKING}{self.scope}/destinationrules", connection=connection).json["items"]
+                routes = self.server.get(f"{GATEWAY}{self.scope}/httproutes", connection=connection).json["items"] if self.gateway else []
                 if self.workloads:
                     self.ready(connection)
                 now = time.monotonic()
                 self.traffic(services, now - last)
+                self.gateway_traffic(routes, now - last)
                 last = now
-                self.lease(connection, services, rules, now - renewed > 2)
+                self.lease(connection, (("VirtualService", services), ("DestinationRule", rules), ("HTTPRoute", routes)), now - renewed > 2)
                 if now - renewed > 2:
                     renewed = now
                 self.prometheus.scrape()
@@ -191,6 +195,16 @@ class World:
                 if ns not in self.silent:
                     self.count(ns, r["destination"]["host"], subset, self.rate * share * seconds)
 
+    def gateway_traffic(self, routes, seconds):
+        for item in routes:
+            ns, refs = item["metadata"]["namespace"], item["spec"]["rules"][0]["backendRefs"]
+            total = sum(ref.get("weight", 1) for ref in refs)
+            for ref in refs:
+                name, share = ref["name"], ref.get("weight", 1) / max(total, 1)
+                self.largest[ns, name] = max(self.largest.get((ns, name), 0), share)
+                if ns not in self.silent:
+                    self.count(ns, f"{name}.{ns}.svc.cluster.local", name, self.rate * share * seconds)
+
     def count(self, ns, host, version, requests):
         bad = requests * self.errors.get((ns, version), 0)
         labels = {"reporter": "source", "destination_service": host, "destination_version": version,
@@ -200,9 +214,9 @@ class World:
         if bad > 0:
             self.prometheus.add("istio_requests_total", bad, response_code="500", **labels)
 
-    def lease(self, connection, services, rules, due):
+    def lease(self, connection, lists, due):
         serving = {}
-        for kind, items in (("VirtualService", services), ("DestinationRule", rules)):
+        for kind, items in lists:
             for item in items:
                 meta = item["metadata"]
                 serving[f"{kind}/{meta['namespace']}/{meta['name']}"] = meta["resourceVersion"]
@@ -355,6 +369,33 @@ class Case:
     def events(self):
         items = self.server.get(f"/api/v1/namespaces/{self.ns}/events").json["items"]
         return [(item["reason"], item.get("message", "")) for item in items]
+
+
+class GatewayCase(Case):
+    """The same through an HTTPRoute. A version is called as its Deployment: agent-v1, agent-v2."""
+
+    def __init__(self, env, ns, steps, template=False, **analysis):
+        super().__init__(env, ns, steps, template, **analysis)
+        env.world.gateway = True
+        self.server.ok("DELETE", f"{NETWORKING}/namespaces/{ns}/virtualservices/agent")
+        self.server.ok("DELETE", f"{NETWORKING}/namespaces/{ns}/destinationrules/agent")
+        for version in ("", "-v1", "-v2")[:1 if template else 3]:
+            selector = {"app": "agent", **({"version": version[1:]} if version else {})}
+            self.post(f"/api/v1/namespaces/{ns}/services", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"agent{version}"}, "spec": {
+                "selector": selector, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}})
+        first = "agent" if template else "agent-v1"
+        self.post(f"{GATEWAY}/namespaces/{ns}/httproutes", {"apiVersion": GATEWAY[6:], "kind": "HTTPRoute", "metadata": {"name": "agent"}, "spec": {
+            "parentRefs": [{"name": "gateway"}], "rules": [{"timeouts": {"request": "1s"}, "backendRefs": [{"name": first, "port": 80}]}]}})
+        spec = self.rollout["spec"]
+        spec["traffic"] = {"httpRoute": {"name": "agent", "stableService": first}}
+        if not template:
+            spec["traffic"]["httpRoute"]["canaryService"] = "agent-v2"
+            spec["stable"].pop("subset")
+            spec["canary"].pop("subset")
+
+    def destinations(self):
+        refs = self.server.get(f"{GATEWAY}/namespaces/{self.ns}/httproutes/agent").json["spec"]["rules"][0]["backendRefs"]
+        return [{"destination": {"subset": ref["name"]}, "weight": ref.get("weight", 1)} for ref in refs]
 
 
 class Environment:
