@@ -79,8 +79,14 @@ def netns():
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Below those that the kernel gives to clients: one that is told now and listened on a moment later is still free then."""
+    while True:
+        port = 10000 + secrets.randbelow(20000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            pass # taken
 
 
 def assets(*parts, build=False):

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What people change while a release runs and after it: several versions quickly, back to the one that serves, a canary changed in place, a
+restart of what serves, a spec that is wrong and then right."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import cluster as support  # noqa: E402
+from operator_world import FAST, PAUSED, Case  # noqa: E402
+from stage import Shares, Stage, check, equal, promoted_once, wait_for  # noqa: E402
+
+JSON = "application/json-patch+json"
+
+
+def image(case, text):
+    case.server.ok("PATCH", case.path, [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": text}], content_type=JSON)
+
+
+def results(case):
+    return [item["result"] for item in case.status().get("history", [])]
+
+
+def serves(case, version):
+    status = case.status()
+    return status.get("phase") == "Healthy" and not status.get("release") and status["stable"]["version"] == version
+
+
+def test_three_versions_quickly(cluster):
+    with Stage(cluster, "quickly") as env:
+        case = Case(env, "quickly", FAST, template=True)
+        del case.rollout["spec"]["selector"]["matchLabels"]["version"]
+        case.rollout["spec"]["template"]["metadata"]["labels"].pop("version", None)  # the image's tag names the version
+        case.begin().wait("Healthy")
+        for number in (2, 3, 4):
+            image(case, f"agent:{number}")
+            wait_for(f"version {number} to be seen", lambda n=number: (case.status().get("canary") or {}).get("version") == str(n), 60)
+        wait_for("version 4 to serve", lambda: serves(case, "4"), 90)
+        equal(results(case), ["Promoted", "Superseded", "Superseded", "Promoted"], "history")
+        last = case.status()["stable"]["deployment"]
+        equal([d["destination"]["subset"] for d in case.destinations()], [last], "destinations")
+        found = cluster.get("/apis/apps/v1/namespaces/quickly/deployments").json["items"]
+        wait_for("the others to be scaled down", lambda: all(case.replicas(item["metadata"]["name"]) == 0 for item in found
+                                                             if item["metadata"]["name"] != last), 60)
+
+
+def test_back_to_what_serves_is_no_release(cluster):
+    with Stage(cluster, "back") as env:
+        case = Case(env, "back", PAUSED, template=True).begin()
+        case.wait("Healthy")
+        first = case.status()["stable"]["deployment"]
+        original = case.rollout["spec"]["template"]["spec"]["containers"][0]["image"]
+        image(case, "agent:2")
+        case.wait("Paused")
+        image(case, original)
+        wait_for("the first version alone", lambda: case.phase() == "Healthy" and not case.status().get("release"))
+        equal(case.status()["stable"]["deployment"], first, "what serves")
+        equal(case.share(first), 100, "its share")
+        equal(results(case), ["Superseded", "Promoted"], "history")
+
+
+def test_a_canary_changed_in_place_begins_again(cluster):
+    with Stage(cluster, "in-place") as env:
+        case = Case(env, "in-place", PAUSED).begin()
+        case.wait("Paused")
+        number = case.status()["release"]["number"]
+        cluster.kubectl("-n", "in-place", "set", "image", "deployment/agent-v2", "agent=agent:v2b")
+        wait_for("the next release", lambda: (case.status().get("release") or {}).get("number", 0) > number and case.phase() == "Paused", 60)
+        equal(case.share("v2"), 20, "share of v2")
+        equal(case.act("promote"), "Done", "promote")
+        case.wait("Healthy")
+        equal(results(case), ["Promoted", "Superseded"], "history")
+
+
+def test_a_restart_of_what_serves_is_no_release(cluster):
+    with Stage(cluster, "restart") as env:
+        case = Case(env, "restart", FAST).begin()
+        case.wait("Healthy")
+        promoted_once(case)
+        with Shares(case) as shares:
+            cluster.kubectl("-n", "restart", "rollout", "restart", "deployment/agent-v2")
+            cluster.kubectl("-n", "restart", "rollout", "status", "deployment/agent-v2", "--timeout=30s")
+            wait_for("it to be told", lambda: any(reason == "ChangedInPlace" for reason, _ in case.events()), 30)
+            equal(results(case), ["Promoted"], "history")
+            equal(shares.seen, [], "writes to the route")
+
+
+def test_a_wrong_spec_moves_nothing_and_a_right_one_goes_on(cluster):
+    """The API server takes it (its schema cannot tell): the operator says what is wrong and waits."""
+    with Stage(cluster, "wrong") as env:
+        case = Case(env, "wrong", PAUSED).begin()
+        case.wait("Paused")
+        metric = [{"op": "add", "path": "/spec/analysis/metrics/-", "value": {"name": "mine", "query": "sum({{ noSuchThing }})", "limit": 1}}]
+        case.server.ok("PATCH", case.path, metric, content_type=JSON)
+        wait_for("InvalidSpec", lambda: case.status().get("reason") == "InvalidSpec")
+        equal(case.share("v2"), 20, "share of v2")
+        check("noSuchThing" in str(case.status()["conditions"]), f"it does not say why: {case.status()['conditions']}")
+        case.server.ok("PATCH", case.path, [{"op": "remove", "path": "/spec/analysis/metrics/1"}], content_type=JSON)
+        case.wait("Paused")
+        equal(case.act("promote"), "Done", "promote")
+        case.wait("Healthy")
+
+
+if __name__ == "__main__":
+    support.main(globals(), long={"test_back_to_what_serves_is_no_release", "test_a_canary_changed_in_place_begins_again"})
