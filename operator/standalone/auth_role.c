@@ -78,6 +78,7 @@ static const struct auth_rule runtime_rules[] = {
     {"", "secrets", NULL, AUTH_READ},
     {"", "events", NULL, AUTH_CREATE | AUTH_PATCH},
     {"discovery.k8s.io", "endpointslices", NULL, AUTH_READ | WRITE},
+    {"", "endpoints", NULL, AUTH_READ | WRITE},
 };
 
 #define RULES(rules) rules, ARRAY_LEN(rules)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/deploy_slice.h"
+#include "operator/standalone/deploy_endpoints.h"
 
 #include <stdlib.h>
 
@@ -152,7 +153,8 @@ static void plan_slice(const struct json *service, const struct slice *slice,
 }
 
 void deploy_slice_plan(const struct json *service, const struct deploy_list *pods,
-                       const struct deploy_list *slices, struct deploy_actions *actions) {
+                       const struct deploy_list *slices, const struct json *endpoints,
+                       struct deploy_actions *actions) {
   struct arena *arena = actions->arena;
   const struct json *selector = json_path(service, "spec.selector");
   bool ours = selector && selector->count > 0 && !deploy_is_deleting(service) &&
@@ -172,8 +174,13 @@ void deploy_slice_plan(const struct json *service, const struct deploy_list *pod
     json_append(slice->endpoints, endpoint_of(service, chosen.items[i], arena));
   }
   bool *kept = ARENA_ARRAY(arena, bool, slices->count + 1);
-  for (size_t i = 0; i < count; i++)
+  struct json *subsets = json_new_array(arena);
+  for (size_t i = 0; i < count; i++) {
     plan_slice(service, &wanted[i], slices, kept, actions);
+    deploy_endpoints_add(subsets, wanted[i].endpoints, wanted[i].ports, arena);
+  }
+  if (ours)
+    deploy_endpoints_plan(service, subsets, endpoints, actions);
   for (size_t i = 0; i < slices->count; i++)
     if (!kept[i] && !deploy_is_deleting(slices->items[i]))
       deploy_add(actions, (struct deploy_action){

@@ -9,6 +9,9 @@
 #define DEPLOY_SLICE_MANAGER "serin-runtime"
 
 // `pods`: all of the service's namespace; `slices`: those labelled with the service's name and
-// managed by us. A service without selector has none of ours; ExternalName neither.
+// managed by us; `endpoints`: the Endpoints object of the service's name or NULL, which is kept
+// beside them (deploy_endpoints.h). A service without selector has none of ours; ExternalName
+// neither.
 void deploy_slice_plan(const struct json *service, const struct deploy_list *pods,
-                       const struct deploy_list *slices, struct deploy_actions *actions);
+                       const struct deploy_list *slices, const struct json *endpoints,
+                       struct deploy_actions *actions);

@@ -3,6 +3,7 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/log.h"
+#include "operator/standalone/deploy_endpoints.h"
 #include "operator/standalone/deploy_slice.h"
 #include "operator/standalone/runtime_event.h"
 #include "operator/standalone/runtime_orphan.h"
@@ -29,6 +30,7 @@ const struct kube_resource runtime_resources[RUNTIME_KINDS] = {
     [RUNTIME_POD] = {"", "v1", "Pod", "pods", true},
     [RUNTIME_SERVICE] = {"", "v1", "Service", "services", true},
     [RUNTIME_SLICE] = {"discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true},
+    [RUNTIME_ENDPOINTS] = {"", "v1", "Endpoints", "endpoints", true},
     [RUNTIME_CONFIG_MAP] = {"", "v1", "ConfigMap", "configmaps", true},
     [RUNTIME_SECRET] = {"", "v1", "Secret", "secrets", true},
 };
@@ -93,19 +95,19 @@ void runtime_check_stopped(struct runtime *runtime) {
 
 // Nobody will keep them up to date: whoever comes first at the next start must not find addresses
 // that are gone.
-static void empty_slices(struct runtime *runtime) {
+static void empty_all(struct runtime *runtime, enum runtime_kind kind, const char *label,
+                      const char *list) {
   struct arena arena;
   arena_init(&arena);
   struct json *patch = json_new_object(&arena);
-  json_put(&arena, patch, "endpoints", json_new_array(&arena));
-  struct kube_watch_iter it = kube_watch_begin(runtime->watches[RUNTIME_SLICE]);
+  json_put(&arena, patch, list, json_new_array(&arena));
+  struct kube_watch_iter it = kube_watch_begin(runtime->watches[kind]);
   while (kube_watch_each(&it)) {
     const struct json *labels = json_path(it.object, "metadata.labels");
-    if (!str_eq(json_get_string(labels, "endpointslice.kubernetes.io/managed-by"),
-                STR(DEPLOY_SLICE_MANAGER)))
+    if (!str_eq(json_get_string(labels, label), STR(DEPLOY_SLICE_MANAGER)))
       continue;
     struct deploy_action action = {.verb = DEPLOY_PATCH,
-                                   .kind = "EndpointSlice",
+                                   .kind = runtime_resources[kind].kind,
                                    .ns = kube_namespace(it.object),
                                    .name = kube_name(it.object),
                                    .body = patch};
@@ -116,7 +118,8 @@ static void empty_slices(struct runtime *runtime) {
 
 static void stop_all(struct runtime *runtime) {
   runtime->stopping = true;
-  empty_slices(runtime);
+  empty_all(runtime, RUNTIME_SLICE, "endpointslice.kubernetes.io/managed-by", "endpoints");
+  empty_all(runtime, RUNTIME_ENDPOINTS, DEPLOY_ENDPOINTS_LABEL, "subsets");
   LOG(LOG_INFO, "stopping all workloads", LOG_I("pods", (int64_t)map_count(&runtime->pods)));
   struct map_iter it = map_begin(&runtime->pods);
   while (map_each(&it)) {

@@ -145,7 +145,8 @@ static void plan_slices(struct runtime *runtime, struct index *index) {
     struct deploy_actions actions = {.arena = index->arena};
     struct str key = service_key(index->arena, kube_namespace(it.object), kube_name(it.object));
     deploy_slice_plan(it.object, index_get(&index->spaces, kube_namespace(it.object)),
-                      index_get(&index->slices, key), &actions);
+                      index_get(&index->slices, key),
+                      kube_watch_get_key(runtime->watches[RUNTIME_ENDPOINTS], key), &actions);
     perform(runtime, owner, it.object, "v1", &actions);
   }
 }

@@ -24,6 +24,10 @@ def test_deployment_runs_scales_and_goes():
         m.kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=10s")
         ends = wait_for("two endpoints", lambda: len(m.ready_endpoints("web")) == 2 and m.ready_endpoints("web"))
         check(len({address for address, _ in ends}) == 2 and all(port == 8080 for _, port in ends), f"endpoints: {ends}")
+        wait_for("the same in the Endpoints", lambda: {a["ip"] for part in m.get("endpoints", "web").get("subsets", []) for a in part.get("addresses", [])} ==
+                 {address for address, _ in ends})
+        check(ends[0][0] in m.kubectl("describe", "svc", "web").stdout, "describe svc names no endpoint")
+        check(m.kubectl("logs", "deploy/web", "--since=10m", "--timestamps", "--tail=1").stdout[:2] in ("", "20"), "no times in the log")
         answers = {m.ask(end)["pod"] for end in ends}
         names = {pod["metadata"]["name"] for pod in m.get("pods")}
         check(answers == names, f"{answers} answered, not {names}")

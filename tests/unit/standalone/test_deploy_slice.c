@@ -21,11 +21,14 @@ static struct world world;
 static struct json *service;
 static struct deploy_list pods, slices;
 static struct deploy_actions actions;
+static const struct json *endpoints;          // what is there
+static const struct deploy_action *rewritten; // what becomes of it
 
 static int setup(void **state) {
   (void)state;
   world_init(&world, 1);
   pods = slices = (struct deploy_list){0};
+  endpoints = NULL;
   service = world_parse(
       &world, "{\"metadata\":{\"name\":\"web\",\"namespace\":\"n\",\"uid\":\"s\"},\"spec\":{"
               "\"selector\":{\"app\":\"web\"},\"ports\":[{\"name\":\"http\",\"port\":80,"
@@ -45,7 +48,20 @@ static void add_pod(const char *text) {
 
 static void plan(void) {
   actions = (struct deploy_actions){.arena = &world.arena};
-  deploy_slice_plan(service, &pods, &slices, &actions);
+  deploy_slice_plan(service, &pods, &slices, endpoints, &actions);
+  size_t kept = 0; // the Endpoints apart: most tests are about slices
+  rewritten = NULL;
+  for (size_t i = 0; i < actions.count; i++) {
+    struct deploy_action action = actions.items[i];
+    if (strcmp(action.kind, "Endpoints") == 0) {
+      struct deploy_action *apart = ARENA_NEW(&world.arena, struct deploy_action);
+      *apart = action;
+      rewritten = apart;
+    } else {
+      actions.items[kept++] = action;
+    }
+  }
+  actions.count = kept;
 }
 
 static void take_over(void) {
@@ -84,6 +100,35 @@ static void endpoints_follow_readiness_and_deletion(void **state) {
   assert_true(
       str_eq(json_get_string(json_path(slice, "metadata.labels"), "kubernetes.io/service-name"),
              STR("web")));
+}
+
+static void an_endpoints_object_stands_beside_the_slices(void **state) {
+  (void)state;
+  add_pod(POD("b", "127.1.0.2", "False", "8080", ""));
+  add_pod(POD("a", "127.1.0.1", "True", "8080", ""));
+  add_pod(POD("c", "127.1.0.3", "True", "8080", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""));
+  plan();
+  assert_non_null(rewritten);
+  assert_int_equal(rewritten->verb, DEPLOY_CREATE);
+  const struct json *body = rewritten->body;
+  assert_true(str_eq(json_path_string(body, "metadata.name"), STR("web")));
+  assert_int_equal(json_get(body, "subsets")->count, 1);
+  assert_int_equal(json_path(body, "subsets.0.addresses")->count, 1);
+  assert_true(str_eq(json_path_string(body, "subsets.0.addresses.0.ip"), STR("127.1.0.1")));
+  assert_true(str_eq(json_path_string(body, "subsets.0.notReadyAddresses.0.ip"), STR("127.1.0.2")));
+  assert_int_equal(json_path(body, "subsets.0.notReadyAddresses")->count, 1);
+  assert_int_equal(json_int(json_path(body, "subsets.0.ports.0.port"), 0), 8080);
+  endpoints = body;
+  plan();
+  assert_null(rewritten); // it is right
+  pods.count = 0;
+  plan();
+  assert_int_equal(rewritten->verb, DEPLOY_PATCH);
+  assert_int_equal(json_get(rewritten->body, "subsets")->count, 0);
+  endpoints = world_parse(&world, "{\"metadata\":{\"name\":\"web\"},\"subsets\":[]}");
+  add_pod(POD("a", "127.1.0.1", "True", "8080", ""));
+  plan();
+  assert_null(rewritten); // somebody else's
 }
 
 static void what_is_right_is_left_alone(void **state) {
@@ -153,6 +198,8 @@ static void pods_that_ask_are_scraped(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(endpoints_follow_readiness_and_deletion, setup, teardown),
+      cmocka_unit_test_setup_teardown(an_endpoints_object_stands_beside_the_slices, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(what_is_right_is_left_alone, setup, teardown),
       cmocka_unit_test_setup_teardown(named_ports_may_differ, setup, teardown),
       cmocka_unit_test_setup_teardown(services_without_selector_are_not_ours, setup, teardown),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small parts of the runtime and the shim that stand alone: addresses, listening sockets,
 // records, volumes on disk.
+#include "operator/standalone/log_times.h"
 #include "operator/standalone/prometheus_config.h"
 #include "operator/standalone/runtime_address.h"
 #include "operator/standalone/runtime_listen.h"
@@ -10,6 +11,7 @@
 #include "operator/standalone/shim_record.h"
 #include "operator/standalone/supervisor_ports.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -263,6 +265,33 @@ static void logs_rotate_by_size(void **state) {
   assert_int_equal(access(in_folder("logs/c.log.3"), F_OK), -1);
   log_file_keep_previous(in_folder("logs/c.log"));
   assert_true(str_eq(content(in_folder("logs/c.previous.log")), STR("five5\n")));
+  // The times go where their log goes.
+  assert_int_equal(access(in_folder("logs/c.log.1.times"), F_OK), 0);
+  assert_int_equal(access(in_folder("logs/c.previous.log.times"), F_OK), 0);
+  assert_int_equal(access(in_folder("logs/c.log.times"), F_OK), -1);
+}
+
+static void times_of_a_log_are_found(void **state) {
+  (void)state;
+  int fd = log_times_open(in_folder("timed.log"), O_RDWR | O_CREAT | O_APPEND);
+  assert_int_equal(log_times_since(fd, 5, 70), 70);
+  static const struct log_time times[] = {{0, 1000}, {10, 2000}, {30, 3000}};
+  for (size_t i = 0; i < 3; i++)
+    log_times_add(fd, times[i]);
+  assert_int_equal(log_times_since(fd, 5, 70), 0);
+  assert_int_equal(log_times_since(fd, 1001, 70), 10);
+  assert_int_equal(log_times_since(fd, 3000, 70), 30);
+  assert_int_equal(log_times_since(fd, 3001, 70), 70);
+  assert_int_equal(log_times_since(fd, 3000, 20), 20); // the record of a byte that is not there
+  struct log_times walk;
+  log_times_start(&walk, fd);
+  assert_int_equal(log_times_at(&walk, 0), 1000);
+  assert_int_equal(log_times_at(&walk, 9), 1000);
+  assert_int_equal(log_times_at(&walk, 40), 3000);
+  close(fd);
+  log_times_start(&walk, -1); // a log of before there were times
+  assert_int_equal(log_times_at(&walk, 4), 0);
+  assert_int_equal(log_times_since(-1, 5, 70), 70);
 }
 
 static void ports_are_kept_and_a_taken_one_is_an_error(void **state) {
@@ -305,6 +334,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(volumes_change_at_once_and_drop_what_went, setup, teardown),
       cmocka_unit_test_setup_teardown(an_empty_dir_keeps_its_content, setup, teardown),
       cmocka_unit_test_setup_teardown(logs_rotate_by_size, setup, teardown),
+      cmocka_unit_test_setup_teardown(times_of_a_log_are_found, setup, teardown),
       cmocka_unit_test_setup_teardown(ports_are_kept_and_a_taken_one_is_an_error, setup, teardown),
       cmocka_unit_test_setup_teardown(prometheus_scrapes_proxy_and_operator, setup, teardown),
   };
