@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Habits of Rollouts: steps without evidence, limits that cannot be measured, routes that are not
 // clear.
+#include "manifests/kinds/deployment.h"
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/lint_rules.h"
 #include "manifests/kinds/metric_set.h"
@@ -185,6 +186,40 @@ static void check_template(struct lint *lint, const struct lint_object *object) 
                         STR("spec.selector"), lint->arena, lint->findings, &selector);
 }
 
+static bool names_host(const struct vs_http *http) {
+  for (size_t i = 0; i < http->route_count; i++)
+    if (str_is_empty(http->route[i].destination.subset))
+      return true;
+  return false;
+}
+
+// Workload form: what Git says and what the operator makes of it must not be at odds.
+static void check_workload(struct lint *lint, const struct lint_object *object,
+                           struct check *check) {
+  const struct rollout_spec *spec = &((const struct rollout *)object->object)->spec;
+  const struct rollout_virtual_service_ref *ref = spec->traffic.virtual_service;
+  if (!spec->workload_ref)
+    return;
+  const struct lint_object *workload =
+      lint_find(lint, &deployment_kind, object->ns, spec->workload_ref->name);
+  if (workload && json_path(workload->json, "spec.paused"))
+    check_warn(check, "paused-by-git", "spec.workloadRef.name",
+               "%.*s says spec.paused itself, which the operator sets: leave it out there, or "
+               "each apply is put right again",
+               STR_ARG(lint_title(lint, workload)));
+  const struct lint_object *found =
+      ref ? lint_find(lint, &virtual_service_kind, object->ns, ref->name) : NULL;
+  const struct virtual_service *vs = found ? found->object : NULL;
+  bool any = !vs;
+  for (size_t i = 0; vs && i < vs->spec.http_count; i++)
+    any |= names_host(&vs->spec.http[i]);
+  if (!any)
+    check_warn(check, "subset-in-route", "spec.traffic.virtualService.name",
+               "every route of %.*s names a subset: with workloadRef it names the host alone "
+               "between releases, and subsets come and go with a release",
+               STR_ARG(lint_title(lint, found)));
+}
+
 void lint_rollout(struct lint *lint, const struct lint_object *object) {
   const struct rollout_spec *spec = &((const struct rollout *)object->object)->spec;
   struct check check = lint_check(lint, object);
@@ -193,6 +228,7 @@ void lint_rollout(struct lint *lint, const struct lint_object *object) {
   check_metrics(spec, &check);
   check_sets(lint, object, &check);
   check_route(lint, object, &check);
+  check_workload(lint, object, &check);
   const struct lint_object *rule =
       lint_find(lint, &destination_rule_kind, object->ns, spec->traffic.destination_rule);
   if (!rule)

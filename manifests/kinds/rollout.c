@@ -26,12 +26,16 @@ static const struct schema version_ref_schema =
     SCHEMA("RolloutVersion", struct rollout_version_ref, version_ref_fields);
 
 static const struct field workload_ref_fields[] = {
-    F_STRING(struct rollout_workload_ref, api_version, "apiVersion"),
-    F_STRING(struct rollout_workload_ref, kind, "kind"),
-    F_STRING(struct rollout_workload_ref, name, "name"),
+    F_STRING(struct rollout_workload_ref, api_version, "apiVersion", .fallback = "apps/v1",
+             .doc = "apps/v1."),
+    F_STRING(struct rollout_workload_ref, kind, "kind", .fallback = "Deployment",
+             .doc = "Deployment."),
+    F_STRING(struct rollout_workload_ref, name, "name", .required = true, .not_empty = true,
+             .doc = "Name of the Deployment, in the Rollout's namespace."),
 };
 static const struct schema workload_ref_schema =
-    SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields);
+    SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields,
+           .check = rollout_check_workload_ref);
 
 static const struct enum_value decommission_values[] = {
     NOT_GIVEN,
@@ -127,13 +131,18 @@ static const struct field spec_fields[] = {
                .doc = "Pair form: the version that is released."),
     F_INT_OPT(struct rollout_spec, replicas, "replicas", F_RANGE(0, 100000),
               .doc = "Template form: replicas of the version that serves. Left out: 1."),
+    F_INT(struct rollout_spec, revision_history_limit, "revisionHistoryLimit", .fallback = "10",
+          F_RANGE(0, 1000),
+          .doc = "Template form: versions without traffic whose Deployments are kept, with 0 "
+                 "replicas, for undo."),
     F_JSON(struct rollout_spec, selector, "selector", .objects_only = true,
            .doc = "Template form: a LabelSelector with matchLabels, as in a Deployment."),
     F_JSON(struct rollout_spec, pod_template, "template", .objects_only = true,
            .doc =
                "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
     F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
-               .doc = "Refused by this version: use template, or stable and canary."),
+               .doc = "Workload form: one Deployment whose template somebody else changes. It is "
+                      "paused by the operator; a new template runs beside it as the canary."),
     F_OBJECT(struct rollout_spec, traffic, "traffic", &rollout_traffic_schema,
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
@@ -237,6 +246,9 @@ const struct kind_desc rollout_kind = {
     .ours = true,
     .has_status = true,
     .has_generation = true,
+    .scale_spec = ".spec.replicas",
+    .scale_status = ".status.replicas",
+    .scale_selector = ".status.selector",
     .columns = columns,
     .column_count = ARRAY_LEN(columns),
     .schema = &rollout_schema,
@@ -250,6 +262,8 @@ const struct kind_desc rollout_kind = {
 enum rollout_form rollout_form(const struct rollout_spec *spec) {
   if (spec->stable && spec->canary)
     return ROLLOUT_FORM_PAIR;
+  if (spec->workload_ref)
+    return ROLLOUT_FORM_WORKLOAD;
   return spec->pod_template ? ROLLOUT_FORM_TEMPLATE : ROLLOUT_FORM_NONE;
 }
 

@@ -16,7 +16,9 @@
 #define ROLLOUT_HASH_LABEL                                                                         \
   "serin.dev/template-hash" // template form: on the Deployments and Pods of a version
 #define ROLLOUT_OWNER_LABEL "serin.dev/rollout" // template form: on the Deployments of a Rollout
-#define ROLLOUT_FULL 10000                      // weights are parts of this
+#define ROLLOUT_PAUSED_FOR                                                                         \
+  "serin.dev/paused-for"   // workload form: annotation of the Deployment that we paused
+#define ROLLOUT_FULL 10000 // weights are parts of this
 #define ROLLOUT_HISTORY_MAX 10
 #define ROLLOUT_DECISIONS_MAX 20
 #define ROLLOUT_HANDLED_MAX 20
@@ -28,7 +30,7 @@ struct rollout_version_ref { // pair form
   struct str subset; // empty with httpRoute and grpcRoute, which name Services
 };
 
-struct rollout_workload_ref { // decoded, refused until a later version
+struct rollout_workload_ref { // workload form
   struct str api_version, kind, name;
 };
 
@@ -81,9 +83,10 @@ struct rollout_spec {
   struct rollout_version_ref *stable, *canary; // pair form
   bool has_replicas;                           // template form
   int64_t replicas;
+  int64_t revision_history_limit;
   const struct json *selector; // LabelSelector; matchLabels only
   const struct json *pod_template;
-  struct rollout_workload_ref *workload_ref;
+  struct rollout_workload_ref *workload_ref; // workload form
   struct rollout_traffic traffic;
   struct rollout_step *steps; // never empty after decoding: the default steps
   size_t steps_count;
@@ -232,6 +235,15 @@ struct rollout_retired { // versions without traffic that wait to be scaled down
   int64_t at;   // not before
 };
 
+struct rollout_workload_status { // workload form: what is known of the Deployment
+  struct str uid;
+  bool was_paused;  // spec.paused as it was found, restored when the Rollout goes
+  bool paused;      // as it was seen last; false while it may roll by our will
+  bool pinned;      // routes name the stable's ReplicaSet; false: they are as they were found
+  int64_t resumed;  // how often somebody else took spec.paused back
+  int64_t split_at; // when the Deployment got its present share of the traffic back; 0: not yet
+};
+
 struct rollout_judge_status {
   int64_t at;         // of the last judgement
   struct str verdict; // pass fail insufficient noData error
@@ -256,6 +268,9 @@ struct rollout_notice { // something that people are to be told
 };
 
 struct rollout_status {
+  bool has_replicas; // template form: for the scale subresource
+  int64_t replicas;  // pods of all versions
+  struct str selector;
   enum rollout_phase phase;
   struct str reason, message;
   int64_t observed_generation;
@@ -271,7 +286,8 @@ struct rollout_status {
   struct rollout_failed *failed;
   struct rollout_paused *paused;
   struct rollout_contention *contention;
-  struct rollout_handled *handled; // oldest first
+  struct rollout_workload_status *workload; // NULL: another form, or not looked at yet
+  struct rollout_handled *handled;          // oldest first
   size_t handled_count;
   struct rollout_retired *retired;
   size_t retired_count;
@@ -302,7 +318,12 @@ extern const struct enum_value rollout_phase_values[];
 extern const struct enum_value rollout_verdict_values[];
 extern const struct enum_value rollout_condition_status_values[];
 
-enum rollout_form { ROLLOUT_FORM_NONE, ROLLOUT_FORM_PAIR, ROLLOUT_FORM_TEMPLATE };
+enum rollout_form {
+  ROLLOUT_FORM_NONE,
+  ROLLOUT_FORM_PAIR,
+  ROLLOUT_FORM_TEMPLATE,
+  ROLLOUT_FORM_WORKLOAD
+};
 enum rollout_form rollout_form(const struct rollout_spec *spec);
 enum rollout_step_kind rollout_step_kind(const struct rollout_step *step);
 const char *rollout_step_name(enum rollout_step_kind kind);  // as in the manifest: "setWeight"

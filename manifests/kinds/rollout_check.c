@@ -5,6 +5,16 @@
 
 #include <math.h>
 
+void rollout_check_workload_ref(const void *object, struct check *check) {
+  const struct rollout_workload_ref *ref = object;
+  if (!str_eq_z(ref->api_version, "apps/v1"))
+    check_error(check, "unsupported", "apiVersion", "expected apps/v1, found \"%.*s\"",
+                STR_ARG(ref->api_version));
+  if (!str_eq_z(ref->kind, "Deployment"))
+    check_error(check, "unsupported", "kind", "expected Deployment, found \"%.*s\"",
+                STR_ARG(ref->kind));
+}
+
 void rollout_check_step(const void *object, struct check *check) {
   const struct rollout_step *step = object;
   int given = (step->deploy != NULL) + step->has_set_weight + (step->monitor != NULL) +
@@ -50,17 +60,14 @@ void rollout_check_deploy(const void *object, struct check *check) {
 static void check_form(const struct rollout_spec *spec, struct check *check) {
   bool pair = spec->stable || spec->canary;
   bool template = spec->pod_template || spec->selector || spec->has_replicas;
-  if (spec->workload_ref)
-    check_error(check, "unsupported", "workloadRef",
-                "is not supported by this version; use template, or stable and canary");
-  if (pair && template)
+  if (pair + template + (spec->workload_ref != NULL) > 1)
     check_error(check, "one-of", "",
                 "two forms at once: stable and canary name two Deployments, replicas, selector and "
-                "template describe one; keep one form");
+                "template describe one, workloadRef names one; keep one form");
   else if (!pair && !template && !spec->workload_ref)
-    check_error(
-        check, "required", "",
-        "says nothing to release: give stable and canary, or replicas, selector and template");
+    check_error(check, "required", "",
+                "says nothing to release: give workloadRef, or stable and canary, or replicas, "
+                "selector and template");
   if (pair && !template) {
     if (!spec->stable)
       check_error(check, "required", "stable", "is required beside canary");
@@ -121,6 +128,17 @@ static void check_steps(const struct rollout_spec *spec, struct check *check) {
     if (kind == ROLLOUT_STEP_SET_WEIGHT)
       weight = rollout_step_parts(step);
   }
+  const struct rollout_step *last = spec->steps_count ? &spec->steps[spec->steps_count - 1] : NULL;
+  if (spec->workload_ref && last && !last->decommission)
+    check_error(check, "incomplete", "steps",
+                "must end with decommission: {} when workloadRef is given: there the Deployment "
+                "takes the new version over from the canary");
+  if (spec->workload_ref && last && last->decommission &&
+      last->decommission->action != ROLLOUT_DECOMMISSION_SCALE_DOWN)
+    check_error(check, "unsupported",
+                check_index(check, "steps", spec->steps_count - 1, ".decommission.action"),
+                "does not apply to workloadRef: its Deployment stays and takes the new version "
+                "over; leave action out");
   if (spec->steps_count > 0 && weight != ROLLOUT_FULL)
     check_error(check, "incomplete", "steps", "must reach setWeight: 100; the last weight is %g",
                 (double)weight / 100.0);

@@ -6,6 +6,7 @@
 #include "manifests/schema/check.h"
 
 void rollout_check_spec(const void *object, struct check *check);
+void rollout_check_workload_ref(const void *object, struct check *check);
 void rollout_check_step(const void *object, struct check *check);
 void rollout_check_deploy(const void *object, struct check *check);
 void rollout_check_judge(const void *object, struct check *check);

@@ -197,6 +197,22 @@ static const struct field contention_fields[] = {
 static const struct schema contention_schema =
     SCHEMA("RolloutContention", struct rollout_contention, contention_fields);
 
+static const struct field workload_fields[] = {
+    F_STRING(struct rollout_workload_status, uid, "uid", .doc = "Of the Deployment."),
+    F_BOOL(struct rollout_workload_status, was_paused, "wasPaused",
+           .doc = "Its spec.paused as it was found; restored when the Rollout goes."),
+    F_BOOL(struct rollout_workload_status, paused, "paused",
+           .doc = "As it was seen last; false while it rolls to a released version."),
+    F_BOOL(struct rollout_workload_status, pinned, "pinned",
+           .doc = "Routes name the stable's ReplicaSet; false: they are as they were found."),
+    F_INT(struct rollout_workload_status, resumed, "resumed",
+          .doc = "How often somebody else took spec.paused back."),
+    F_MICRO_TIME(struct rollout_workload_status, split_at, "splitAt",
+                 .doc = "When it got its present share of the traffic back."),
+};
+static const struct schema workload_schema =
+    SCHEMA("RolloutWorkloadStatus", struct rollout_workload_status, workload_fields);
+
 static const struct field handled_fields[] = {
     F_STRING(struct rollout_handled, uid, "uid"),
     F_STRING(struct rollout_handled, verb, "verb"),
@@ -268,6 +284,10 @@ static const struct field status_fields[] = {
     F_STRING(struct rollout_status, reason, "reason"),
     F_STRING(struct rollout_status, message, "message"),
     F_INT(struct rollout_status, observed_generation, "observedGeneration"),
+    F_INT_OPT(struct rollout_status, replicas, "replicas",
+              .doc = "Template form: pods of all versions, for the scale subresource."),
+    F_STRING(struct rollout_status, selector, "selector",
+             .doc = "Template form: selects the pods of all versions."),
     F_OBJECT(struct rollout_status, step, "step", &step_schema),
     F_OBJECT(struct rollout_status, weight, "weight", &weight_schema),
     F_LIST(struct rollout_status, metrics, "metrics", &metric_schema, .merge_key = "name"),
@@ -286,6 +306,8 @@ static const struct field status_fields[] = {
                .doc = "Paused by a person."),
     F_OPTIONAL(struct rollout_status, contention, "contention", &contention_schema,
                .doc = "Somebody else writes the route."),
+    F_OPTIONAL(struct rollout_status, workload, "workload", &workload_schema,
+               .doc = "The Deployment that workloadRef names."),
     F_LIST(struct rollout_status, handled, "handled", &handled_schema,
            .doc = "RolloutActions that took effect."),
     F_LIST(struct rollout_status, retired, "retired", &retired_schema,

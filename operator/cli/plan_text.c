@@ -149,6 +149,11 @@ void plan_text_write(const struct rollout *rollout, struct arena *arena, struct 
   if (rollout_form(spec) == ROLLOUT_FORM_PAIR)
     buf_addf(out, "%.*s: from %.*s to %.*s\n\n", STR_ARG(rollout->metadata.name),
              STR_ARG(spec->stable->deployment), STR_ARG(spec->canary->deployment));
+  else if (rollout_form(spec) == ROLLOUT_FORM_WORKLOAD)
+    buf_addf(out,
+             "%.*s: from what Deployment %.*s runs to its template; the canary runs beside it, and "
+             "at the end it takes the version over without traffic\n\n",
+             STR_ARG(rollout->metadata.name), STR_ARG(spec->workload_ref->name));
   else
     buf_addf(out, "%.*s: from the version that serves to the template\n\n",
              STR_ARG(rollout->metadata.name));

@@ -63,6 +63,7 @@ static struct release *release_new(struct controller *controller, struct str key
   arena_init(&release->pass);
   arena_init(&release->verdict_arena);
   arena_init(&release->claims_arena);
+  arena_init(&release->sets_arena);
   uv_timer_init(controller->loop, &release->timer);
   map_put(&controller->releases, key, release);
   controller->alive_releases++;
@@ -102,6 +103,7 @@ static void release_free(uv_handle_t *handle) {
   struct release *release = container_of((uv_timer_t *)handle, struct release, timer);
   struct controller *controller = release->controller;
   release_forget_judgement(release);
+  replica_sets_forget(release);
   arena_dispose(&release->pass);
   arena_dispose(&release->verdict_arena);
   free_str(&release->key);
@@ -122,7 +124,7 @@ static void release_free(uv_handle_t *handle) {
 
 void release_settle(struct release *release) {
   if (!release->gone || release->running || release->asking || release->asking_manager ||
-      release->closed)
+      release->asking_sets || release->closed)
     return;
   release->closed = true;
   uv_close((uv_handle_t *)&release->timer, release_free);

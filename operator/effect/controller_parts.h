@@ -88,6 +88,12 @@ struct release {
   struct arena verdict_arena;
   struct verdict *verdict;
   struct judgement judgement;
+  // Workload form: the Deployment's ReplicaSets (replica_sets.c).
+  struct kube_op sets_op;
+  bool asking_sets;
+  struct arena sets_arena;
+  const struct json *sets;              // a List; NULL: not read yet
+  struct str sets_revision, sets_asked; // revisions of the Deployment: of `sets`, and as asked last
   // Who wrote our route last, when it was not us (foreign_writer.c).
   struct kube_op manager_op;
   bool asking_manager;
@@ -226,6 +232,13 @@ void metric_query_consider(struct release *release, const struct rollout *rollou
 // Somebody changed a route: asks who, for each Rollout that names it and does not write just now.
 void claims_rewritten(struct controller *controller, enum controller_watch which,
                       const struct json *object);
+// replica_sets.c: workload form. Asks when the Deployment changed; what is known goes into a plan's
+// input.
+void replica_sets_consider(struct release *release, const struct json *rollout,
+                           struct arena *arena);
+void replica_sets_add(const struct release *release, const struct json *rollout,
+                      struct arena *arena, struct snapshot_input *input);
+void replica_sets_forget(struct release *release);
 
 // foreign_writer.c: asks who wrote the route, when it was changed while we wrote nothing.
 void foreign_writer_ask(struct release *release, enum controller_watch which, struct str name);

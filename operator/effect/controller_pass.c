@@ -30,6 +30,7 @@ static const struct {
   int also_fine; // a refusal that means it is done already
 } requests[] = {
     [PLAN_LOWER_ROUTE] = {ON_ROUTE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
+    [PLAN_PAUSE] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_FINALIZER] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, 0},
     [PLAN_CREATE_DEPLOYMENT] = {ON_DEPLOYMENT, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
     [PLAN_CREATE_SERVICE] = {ON_SERVICE, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
@@ -41,6 +42,8 @@ static const struct {
     [PLAN_STATUS] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_MERGE, "status", 0},
     [PLAN_EVENT] = {ON_EVENT, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
     [PLAN_ANSWER] = {ON_ACTION, KUBE_PATCH, KUBE_PATCH_MERGE, "status", RC_NOT_FOUND},
+    [PLAN_PATCH_WORKLOAD] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
+    [PLAN_UNPAUSE] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_SCALE_DOWN] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_DELETE_DEPLOYMENT] = {ON_DEPLOYMENT, KUBE_DELETE, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_CLEAN_RULE] = {ON_RULE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, RC_NOT_FOUND},
@@ -271,6 +274,7 @@ static void plan_and_act(struct release *release) {
   struct snapshot snapshot;
   arena_dispose(&release->pass);
   release->pass_began_us = clock_mono_us();
+  replica_sets_consider(release, rollout, &release->pass);
   controller_snapshot(release, rollout, &release->pass, &input);
   snapshot_build(&input, &release->pass, &snapshot);
   if (is_stale(release, &snapshot)) {

@@ -129,6 +129,7 @@ void controller_snapshot(const struct release *release, const struct json *rollo
   select_objects(release, WATCH_RULES, arena, &ret_input->rules, &ret_input->rules_count);
   select_objects(release, WATCH_ACTIONS, arena, &ret_input->actions, &ret_input->actions_count);
   ret_input->rivals = claims_rivals(release, arena, &ret_input->rivals_count);
+  replica_sets_add(release, rollout, arena, ret_input);
   add_proxies(controller, arena, ret_input);
   ret_input->notify_default = notifier_has_default(controller->notifier);
   ret_input->notices =

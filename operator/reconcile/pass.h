@@ -21,6 +21,8 @@ struct pass {
   int64_t wake;             // earliest time to plan again; PLAN_NEVER
   bool again;               // status asks for something new: plan again at once
   bool hands_off;           // a person keeps us off a route or the rule
+  bool keeps_route;         // what is asked is not written in this pass
+  bool leaving;             // workload form: the Rollout is being deleted
   bool has_split;           // `split` holds: there is a route, and what its destinations are called
   struct route_split split; // of all our routes together, as they are
   struct route_split splits[ROUTER_REFS_MAX]; // of each object that is there
@@ -71,6 +73,7 @@ const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL
 // --- in force (plan_verify.c)
 // Moves weight.writtenAt, acknowledged and verifiedAt on.
 void traffic_verify(struct pass *pass);
+bool traffic_is_known(const struct pass *pass); // nobody lags behind routes and rule as they are
 bool traffic_is_verified(const struct pass *pass);
 struct str traffic_awaited(struct pass *pass); // what verification waits for, in words
 
@@ -101,9 +104,38 @@ void workload_retire(struct pass *pass, const struct rollout_identity *identity,
 void workload_retired(struct pass *pass); // does what is due
 void workload_keep(
     struct pass *pass); // template form: the stable has at least what spec.replicas says
+void workload_count(struct pass *pass); // template form: for the scale subresource
+void workload_prune(struct pass *pass); // template form: more versions than are to be kept
 int64_t workload_stable_replicas(const struct pass *pass);
-// Plans what routes call this version (template form).
+// Plans what routes call this version (template and workload form).
 void workload_name_add(struct pass *pass, const struct rollout_identity *identity);
+
+// --- the Deployment of the workload form (plan_original.c, plan_adopt.c, plan_handback.c)
+const struct workload *original_of(const struct pass *pass); // NULL: not there, or another form
+bool original_is(const struct pass *pass, const struct rollout_identity *identity);
+// Its ReplicaSet that routes call by the identity's subset; NULL when absent.
+const struct version_set *original_set(const struct pass *pass, struct str subset);
+const struct version_set *original_serving_set(const struct pass *pass); // most of its Pods run it
+struct rollout_identity original_identity(const struct workload *original,
+                                          const struct version_set *set);
+// The labels that tell the Pods of a version from all others; NULL while they are not known.
+const struct json *original_labels(struct pass *pass, const struct rollout_identity *identity);
+struct rollout_workload_status *original_status(struct pass *pass); // to be changed
+// With a revision: only on the object that was looked at.
+const struct json *original_pause_patch(struct pass *pass, bool paused, struct str revision);
+void original_retire(struct pass *pass, struct str deployment, struct str subset, int64_t at);
+bool original_is_bare(const struct pass *pass);    // routes are to be as they were found
+bool original_can_name(const struct pass *pass);   // what routes call the stable is there
+bool original_may_create(const struct pass *pass); // no request reaches the canary by accident
+void original_watch(struct pass *pass); // keeps it paused; sees what it runs, and what is left over
+void original_consider(struct pass *pass); // no release runs: adopts, or starts one
+void original_pin(struct pass *pass);      // a release begins: routes are to name the stable
+void original_tidy(struct pass *pass);     // between releases: routes as they were found
+bool original_promote(struct pass *pass);  // the release ends well; false: another form
+void original_leave(struct pass *pass);    // the Rollout goes
+// The Deployment rolls to the released version without traffic and takes it over; true when done.
+bool handback_run(struct pass *pass);
+bool handback_may_roll(const struct pass *pass); // now, by what status said before this pass
 
 // --- capacity (plan_capacity.c)
 int64_t capacity_need(const struct pass *pass, int64_t parts); // canary replicas

@@ -12,6 +12,7 @@
 // XX(name, what it does, for logs)
 #define PLAN_ACTION_MAP(XX)                                                                        \
   XX(LOWER_ROUTE, "take traffic from the canary")  /* name: the route; body: JSON Patch */         \
+  XX(PAUSE, "pause a Deployment")                  /* workload form; name; body: merge patch */    \
   XX(FINALIZER, "change the Rollout's finalizers") /* body: merge patch */                         \
   XX(CREATE_DEPLOYMENT, "create a Deployment")     /* body: the object */                          \
   XX(CREATE_SERVICE, "create a version's Service") /* body: the object */                          \
@@ -23,6 +24,8 @@
   XX(STATUS, "write the status")                   /* merge patch with resourceVersion */          \
   XX(EVENT, "write an event")                      /* body: the object */                          \
   XX(ANSWER, "answer a RolloutAction")             /* name; body: merge patch of status */         \
+  XX(PATCH_WORKLOAD, "change a Deployment's template") /* undo, workload form; JSON Patch */       \
+  XX(UNPAUSE, "let a Deployment roll")             /* workload form; name; body: merge patch */    \
   XX(SCALE_DOWN, "scale down a Deployment")        /* name; body: merge patch */                   \
   XX(DELETE_DEPLOYMENT, "delete a Deployment")     /* name */                                      \
   XX(CLEAN_RULE, "remove a subset")                /* name; JSON Patch */                          \

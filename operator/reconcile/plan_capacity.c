@@ -55,7 +55,7 @@ void capacity_scale(struct pass *pass) {
   int64_t count = wanted(pass);
   if (w && w->replicas < count)
     workload_scale(pass, canary->deployment, count, "the canary's next weight");
-  else if (!w && pass->snap->form == ROLLOUT_FORM_TEMPLATE)
+  else if (!w && pass->snap->form != ROLLOUT_FORM_PAIR && original_may_create(pass))
     workload_create(pass, canary, count);
 }
 

@@ -33,6 +33,7 @@ void idle_run(struct pass *pass) {
     workload_scale(pass, pass->status->stable->deployment, workload_stable_replicas(pass),
                    "as spec.replicas says");
     workload_name_add(pass, pass->status->stable);
+    workload_prune(pass);
   }
   if (failed && workload_wanted(pass, &wanted) && release_is_failed(pass, &wanted))
     settle(pass, str_eq_z(failed->result, "Aborted") ? ROLLOUT_ABORTED : ROLLOUT_ROLLED_BACK,

@@ -77,6 +77,8 @@ void release_begin(struct pass *pass, const struct rollout_identity *stable,
   status->weight = (struct rollout_weight_status){0};
   if (stable)
     traffic_ask(pass, 0);
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD)
+    original_pin(pass);
   steps_enter(pass, 0);
   condition_set(pass, "WeightUnverified", ROLLOUT_FALSE, "NewRelease",
                 STR("no weight is asked yet"));
@@ -136,6 +138,8 @@ static bool keeps_old(const struct pass *pass) {
 
 static void promote(struct pass *pass) {
   struct rollout_status *status = pass->status;
+  if (original_promote(pass))
+    return;
   bool template = pass->snap->form == ROLLOUT_FORM_TEMPLATE && status->stable;
   if (template && !same_version(status->stable, status->canary) && !keeps_old(pass))
     workload_retire(pass, status->stable, 0, pass->now + traffic_drain_ms(pass));
@@ -367,6 +371,10 @@ static void consider_template(struct pass *pass, const struct rollout_identity *
 
 void release_consider(struct pass *pass) {
   struct rollout_identity wanted;
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD) {
+    original_consider(pass);
+    return;
+  }
   if (!workload_wanted(pass, &wanted)) {
     // Once it serves, a Deployment that is not there is not a release that waits.
     if (pass->status->stable &&

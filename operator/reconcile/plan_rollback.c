@@ -30,8 +30,8 @@ void rollback_begin(struct pass *pass, const char *result, const char *reason, s
 static void finish(struct pass *pass) {
   const struct rollout_release *release = pass->status->release;
   const struct rollout_identity *canary = pass->status->canary;
-  int64_t remain = pass->snap->form == ROLLOUT_FORM_TEMPLATE ? 0 : canary->replicas;
-  workload_retire(pass, canary, remain, pass->now + PASS_RETIRE_MS);
+  int64_t remain = pass->snap->form == ROLLOUT_FORM_PAIR ? canary->replicas : 0;
+  workload_retire(pass, canary, remain, pass->now + (pass->leaving ? 0 : PASS_RETIRE_MS));
   release_finish(pass, release->result.ptr);
 }
 

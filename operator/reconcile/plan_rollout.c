@@ -36,10 +36,43 @@ static bool has_finalizer(const struct pass *pass) {
   return object_meta_has_finalizer(&pass->snap->rollout->metadata, ROLLOUT_FINALIZER);
 }
 
+static void run(struct pass *pass);
+static void conclude(struct pass *pass);
+
+#define LEAVE_MAX_MS (10 * 60 * 1000) // a namespace must be able to go whatever hangs
+
+static bool has_left(const struct pass *pass) {
+  return !pass_in_release(pass) && original_is_bare(pass) && pass->status->retired_count == 0 &&
+         (!pass->has_split || pass->hands_off || traffic_is_written(pass));
+}
+
+// Workload form: traffic back, canary gone, routes as they were found, the Deployment with its own
+// spec.paused; over several passes.
+static void leave(struct pass *pass) {
+  const struct rollout *rollout = pass->snap->rollout;
+  bool is_late = pass->now > rollout->metadata.deletion_timestamp_ms + LEAVE_MAX_MS;
+  if (pass_in_release(pass) && str_is_empty(pass->status->release->result) &&
+      !str_eq_z(pass->status->step.name, "decommission"))
+    rollback_begin(pass, "Aborted", "DeletedInRelease", STR("the Rollout was deleted"), STR_NULL);
+  run(pass);
+  if (!has_left(pass) && !is_late) {
+    conclude(pass);
+    return;
+  }
+  original_leave(pass);
+  pass_events(pass);
+  pass_act(pass, PLAN_RELEASE_FINALIZER, rollout->metadata.name, finalizers_patch(pass, false),
+           is_late ? STR("it took too long to leave in order") : STR("all is as it was found"));
+}
+
 // The Rollout goes: traffic back first, then the finalizer, in one pass and in this order.
 void delete_run(struct pass *pass) {
   if (!has_finalizer(pass))
     return;
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD && pass->snap->findings->errors == 0) {
+    leave(pass);
+    return;
+  }
   if (pass_in_release(pass) && !str_eq_z(pass->status->step.name, "decommission")) {
     pass_decide(
         pass, (struct rollout_decision){
@@ -49,6 +82,8 @@ void delete_run(struct pass *pass) {
                   .next = STR("all traffic goes back to stable, then the Rollout goes")});
     traffic_ask(pass, 0);
     traffic_write(pass);
+    // What routes call the canary goes with its Deployment.
+    (void)traffic_version_remove(pass, pass->status->canary->subset);
     pass_events(pass);
   }
   pass_act(pass, PLAN_RELEASE_FINALIZER, pass->snap->rollout->metadata.name,
@@ -62,7 +97,8 @@ static bool is_going_back(const struct pass *pass) {
 }
 
 static void run_release(struct pass *pass) {
-  workload_name_add(pass, pass->status->canary);
+  if (original_can_name(pass)) // one change of the rule at a time
+    workload_name_add(pass, pass->status->canary);
   traffic_verify(pass);
   if (is_going_back(pass)) {
     rollback_run(pass);
@@ -165,11 +201,15 @@ static void run(struct pass *pass) {
     run_claimed(pass, claimed, message);
     return;
   }
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD)
+    original_watch(pass);
   if (pass_in_release(pass))
     run_release(pass);
   else
     release_consider(pass);
   check_deadline(pass);
+  workload_count(pass);
+  original_tidy(pass);
   traffic_load(pass); // of the versions as they are decided now
   traffic_write(pass);
   workload_retired(pass);
@@ -244,7 +284,8 @@ static void sort(struct plan *plan, struct arena *arena) {
 // The finalizer comes before any traffic moves, in a pass of its own: its write changes the
 // revision that the status write names.
 static bool wants_finalizer(const struct pass *pass) {
-  return pass_in_release(pass) && !pass->status->release->first && !has_finalizer(pass) &&
+  bool moves = pass_in_release(pass) && !pass->status->release->first;
+  return (moves || pass->snap->form == ROLLOUT_FORM_WORKLOAD) && !has_finalizer(pass) &&
          pass->snap->findings->errors == 0;
 }
 
@@ -258,7 +299,7 @@ static void keep_only_lowering(struct plan *plan) {
 
 static void conclude(struct pass *pass) {
   struct str name = pass->snap->rollout->metadata.name;
-  if (wants_finalizer(pass)) {
+  if (wants_finalizer(pass) && !pass->leaving) {
     keep_only_lowering(pass->plan);
     pass_act(pass, PLAN_FINALIZER, name, finalizers_patch(pass, true),
              STR("a release moves traffic"));
@@ -270,7 +311,8 @@ static void conclude(struct pass *pass) {
   bool wrote = write_status(pass);
   if (wrote || pass->snap->first_look)
     pass_events(pass);
-  if (!wrote && !pass_in_release(pass) && has_finalizer(pass))
+  if (!wrote && !pass_in_release(pass) && has_finalizer(pass) &&
+      pass->snap->form != ROLLOUT_FORM_WORKLOAD)
     pass_act(pass, PLAN_RELEASE_FINALIZER, name, finalizers_patch(pass, false),
              STR("no release runs"));
 }
@@ -298,6 +340,7 @@ struct plan *plan_rollout(const struct snapshot *snapshot, struct arena *arena) 
                       .now = snapshot->now_ms,
                       .wake = PLAN_NEVER};
   if (snapshot->rollout->metadata.deletion_timestamp_ms > 0) {
+    pass.leaving = true;
     traffic_load(&pass);
     delete_run(&pass);
   } else {

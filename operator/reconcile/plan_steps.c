@@ -44,6 +44,12 @@ static enum outcome_of_step run_deploy(struct pass *pass, const struct rollout_d
                    STR_NULL);
     return STEP_ENDED;
   }
+  if (!original_may_create(pass)) {
+    pass_wait(pass, ROLLOUT_DEPLOYING, "PinningRoute", deadline,
+              pass_text(pass, "the proxies to serve a route to %.*s alone",
+                        STR_ARG(pass->status->stable->subset)));
+    return STEP_WAITS;
+  }
   if (!pass_workload(pass, pass->status->canary->deployment) &&
       pass->snap->form == ROLLOUT_FORM_PAIR)
     count = pass_text(pass, "Deployment %.*s does not exist",
@@ -211,6 +217,8 @@ static bool is_gone(struct pass *pass, enum rollout_decommission action, const s
 static enum outcome_of_step run_decommission(struct pass *pass,
                                              const struct rollout_decommission_step *step) {
   const struct rollout_identity *stable = pass->status->stable;
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD)
+    return handback_run(pass) ? STEP_IS_DONE : STEP_WAITS;
   if (!traffic_is_verified(pass)) {
     (void)wait_for_route(pass);
     pass->status->phase = ROLLOUT_DECOMMISSIONING;

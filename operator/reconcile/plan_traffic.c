@@ -31,7 +31,18 @@ struct route_target traffic_target(const struct pass *pass, size_t index) {
     return target;
   // What a version of ours is called is ours for good; what is neither stable nor canary any more
   // goes.
-  struct str *old = ARENA_ARRAY(pass->arena, struct str, pass->snap->workloads_count + 1);
+  struct str *old =
+      ARENA_ARRAY(pass->arena, struct str, pass->snap->workloads_count + status->retired_count + 2);
+  if (original_is_bare(pass)) { // as it was found: without subset
+    if (status->stable)
+      old[target.old_count++] = status->stable->subset;
+    target.stable = STR_NULL;
+  }
+  for (size_t i = 0; i < status->retired_count; i++) {
+    struct str name = status->retired[i].subset;
+    if (!str_eq(name, target.stable) && !str_eq(name, target.canary))
+      old[target.old_count++] = name;
+  }
   for (size_t i = 0; i < pass->snap->workloads_count; i++) {
     struct str name = pass->snap->workloads[i].name;
     if (!str_eq(name, target.stable) && !str_eq(name, target.canary))
@@ -165,7 +176,7 @@ const char *traffic_problem(struct pass *pass, struct str *ret_message) {
   const char *reason = missing_problem(pass, ret_message);
   if (!reason)
     reason = route_problem(pass, ret_message);
-  if (!reason)
+  if (!reason && !original_is_bare(pass)) // as they were found, routes name no version
     reason = traffic_version_problem(pass, pass->status->stable, ret_message);
   if (!reason)
     reason = traffic_version_problem(pass, pass->status->canary, ret_message);
@@ -196,6 +207,10 @@ static bool is_decommissioning(const struct rollout_status *status) {
 // --- writing ---
 
 static enum route_drop drop_of(const struct pass *pass, int64_t parts) {
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD)
+    return ROUTE_DROP_NONE; // the stable's destination gets its traffic back
+  if (pass->leaving && pass->snap->form == ROLLOUT_FORM_TEMPLATE && pass->status->canary)
+    return ROUTE_DROP_CANARY; // its Deployment goes with the Rollout
   bool ends = is_decommissioning(pass->status) && is_decommissioning(&pass->snap->rollout->status);
   return ends && parts == ROLLOUT_FULL ? ROUTE_DROP_STABLE : ROUTE_DROP_NONE;
 }
@@ -304,10 +319,35 @@ static int64_t writable(const struct pass *pass) {
   return same || now == 0 ? now : 0;
 }
 
+#define NAMED_MS 3000
+
+// Workload form: a route names the stable's subset only when that is there, and when it comes to
+// name it for the first time, when all proxies know it.
+static bool may_name_stable(struct pass *pass) {
+  if (pass->snap->form != ROLLOUT_FORM_WORKLOAD || original_is_bare(pass))
+    return true;
+  if (!original_can_name(pass))
+    return false;
+  if (pass->split.has_stable || pass->split.canary_max > 0)
+    return true;
+  // A Service of its own is of use when its endpoints are known, too.
+  int64_t known = pass->status->step.started_at + NAMED_MS;
+  if (router_names_services(&pass->spec->traffic) && pass->now < known) {
+    pass_wake(pass, known);
+    return false;
+  }
+  if (traffic_is_known(pass))
+    return true;
+  int64_t end = pass->status->step.started_at + PASS_ACK_MS;
+  pass_wake(pass, end);
+  return pass->now >= end;
+}
+
 void traffic_write(struct pass *pass) {
   const struct rollout_weight_status *was = &pass->snap->rollout->status.weight;
   contention_expire(pass);
-  if (!pass->has_split || str_is_empty(pass->status->weight.canary) || pass->hands_off)
+  if (!pass->has_split || str_is_empty(pass->status->weight.canary) || pass->hands_off ||
+      pass->keeps_route || !may_name_stable(pass))
     return;
   if (!pass->snap->rollout->status.stable && pass->status->release)
     return; // a first version takes the route only when status says that it is the stable one

@@ -204,6 +204,44 @@ static struct verb_result undo_template(struct pass *pass, int64_t revision) {
   return did(pass_text(pass, "%.*s is released again, with its steps", STR_ARG(w->name)));
 }
 
+// Workload form: the template of an earlier ReplicaSet goes back into the Deployment, as `kubectl
+// rollout undo` would do; that it is a new template starts a release.
+static const struct version_set *set_find(const struct pass *pass, int64_t revision) {
+  const struct version_set *best = NULL;
+  for (size_t i = 0; i < pass->snap->sets_count; i++) {
+    const struct version_set *set = &pass->snap->sets[i];
+    bool serves = str_eq(set->hash, pass->status->stable->hash);
+    bool fits = revision > 0 ? set->revision == revision : pass->status->failed ? serves : !serves;
+    if (fits && (!best || set->revision > best->revision))
+      best = set;
+  }
+  return best;
+}
+
+static struct verb_result undo_workload(struct pass *pass, int64_t revision) {
+  const struct workload *original = original_of(pass);
+  const struct version_set *set = set_find(pass, revision);
+  if (!original)
+    return refused(pass, "the Deployment does not exist");
+  if (!pass->snap->sets_current)
+    return refused(pass, "its ReplicaSets are being read: ask again");
+  if (!set)
+    return refused(pass, revision > 0 ? "the Deployment has no such revision any more"
+                                      : "the Deployment has no earlier version");
+  struct str done = pass_text(pass, "the Deployment has the template of %.*s (revision %lld) again",
+                              STR_ARG(set->version), (long long)set->revision);
+  if (str_eq(set->hash, original->hash))
+    return did(done);
+  struct json *pod_template = json_dup(pass->arena, json_path(set->object, "spec.template"));
+  struct json *labels = json_path(pod_template, "metadata.labels");
+  if (labels)
+    json_remove(labels, STR(SNAPSHOT_POD_HASH));
+  struct json *patch = json_new_array(pass->arena);
+  patch_spec(pass, "/spec/template", pod_template, patch);
+  pass_act(pass, PLAN_PATCH_WORKLOAD, original->name, patch, done);
+  return did(done);
+}
+
 static struct verb_result verb_undo(struct pass *pass, const struct rollout_action *action) {
   if (pass_in_release(pass))
     return refused(pass, "a release runs; abort puts it back");
@@ -213,6 +251,8 @@ static struct verb_result verb_undo(struct pass *pass, const struct rollout_acti
     return action->spec.to_revision > 0
                ? refused(pass, "a pair has only the version before; leave the revision out")
                : undo_pair(pass);
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD)
+    return undo_workload(pass, action->spec.to_revision);
   return undo_template(pass, action->spec.to_revision);
 }
 

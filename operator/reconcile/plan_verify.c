@@ -98,6 +98,11 @@ static bool is_proven(const struct pass *pass, const struct witnesses *w) {
   return w->says ? !w->waits : is_observed(pass);
 }
 
+bool traffic_is_known(const struct pass *pass) {
+  struct witnesses w = witnesses_of(pass);
+  return w.serving == w.proxies && !w.waits;
+}
+
 // --- the step ---
 
 bool traffic_is_verified(const struct pass *pass) {
@@ -172,7 +177,7 @@ void traffic_verify(struct pass *pass) {
   if (str_is_empty(weight->revision))
     weight->revision = revisions(pass);
   if (pass->status->release && !pass->status->release->first &&
-      pass->status->release->traffic_at == 0)
+      pass->status->release->traffic_at == 0 && pass->snap->form != ROLLOUT_FORM_WORKLOAD)
     return; // nothing was asked of the proxies yet
   struct witnesses w = witnesses_of(pass);
   weight->acknowledged =

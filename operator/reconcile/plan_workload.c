@@ -18,10 +18,15 @@ void workload_names(struct pass *pass, struct str hash, struct rollout_identity 
       arena_printf(pass->arena, "%.*s-%.*s", STR_ARG(name), STR_ARG(tail));
 }
 
+// What a new version is made from: the Rollout's template, or that of the Deployment it refers to.
+static const struct json *template_of(const struct pass *pass) {
+  const struct workload *original = original_of(pass);
+  return original ? json_path(original->object, "spec.template") : pass->spec->pod_template;
+}
+
 static struct str template_version(struct pass *pass, struct str hash) {
-  struct str label =
-      json_get_string(json_path(pass->spec->pod_template, "metadata.labels"), "version");
-  struct str image = json_path_string(pass->spec->pod_template, "spec.containers.0.image");
+  struct str label = json_get_string(json_path(template_of(pass), "metadata.labels"), "version");
+  struct str image = json_path_string(template_of(pass), "spec.containers.0.image");
   if (!str_is_empty(label))
     return label;
   for (size_t i = image.len; i-- > 0 && image.ptr[i] != '/';)
@@ -38,6 +43,15 @@ bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted) {
     workload_names(pass, hash, ret_wanted);
     ret_wanted->version = template_version(pass, hash);
     ret_wanted->replicas = workload_stable_replicas(pass);
+    return true;
+  }
+  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD) {
+    const struct workload *original = original_of(pass);
+    if (!original)
+      return false;
+    workload_names(pass, original->hash, ret_wanted);
+    ret_wanted->version = template_version(pass, original->hash);
+    ret_wanted->replicas = original->replicas;
     return true;
   }
   const struct workload *canary = pass_workload(pass, spec->canary->deployment);
@@ -65,7 +79,7 @@ int64_t workload_stable_replicas(const struct pass *pass) {
   return stable && stable->replicas > 0 ? stable->replicas : 1;
 }
 
-// --- making one (template form) ---
+// --- making one (template and workload form) ---
 
 static struct json *labels_with_hash(struct pass *pass, const struct json *labels,
                                      struct str hash) {
@@ -78,7 +92,7 @@ static struct json *labels_with_hash(struct pass *pass, const struct json *label
 static struct json *metadata_of(struct pass *pass, const struct rollout_identity *identity) {
   struct arena *arena = pass->arena;
   struct json *metadata = json_new_object(arena), *annotations = json_new_object(arena);
-  const struct json *template_labels = json_path(pass->spec->pod_template, "metadata.labels");
+  const struct json *template_labels = json_path(template_of(pass), "metadata.labels");
   struct json *labels = labels_with_hash(pass, template_labels, identity->hash);
   json_put_string(arena, labels, ROLLOUT_OWNER_LABEL, pass->snap->rollout->metadata.name);
   json_put_string(arena, metadata, "name", identity->deployment);
@@ -86,8 +100,9 @@ static struct json *metadata_of(struct pass *pass, const struct rollout_identity
   json_put(arena, metadata, "labels", labels);
   // The template as it was declared, for undo: a server may fill in defaults, and the hash would be
   // another.
-  json_put_string(arena, annotations, "serin.dev/template",
-                  json_text(arena, pass->spec->pod_template));
+  if (pass->snap->form == ROLLOUT_FORM_TEMPLATE)
+    json_put_string(arena, annotations, "serin.dev/template",
+                    json_text(arena, pass->spec->pod_template));
   json_put_string(arena, annotations, "serin.dev/revision",
                   arena_printf(arena, "%lld", (long long)identity->revision));
   json_put(arena, metadata, "annotations", annotations);
@@ -95,19 +110,41 @@ static struct json *metadata_of(struct pass *pass, const struct rollout_identity
   return metadata;
 }
 
+// Workload form: what the Deployment says of its rollouts holds for the canary, too.
+static void copy_policy(struct pass *pass, struct json *spec) {
+  static const char *const fields[] = {"minReadySeconds", "progressDeadlineSeconds", "strategy"};
+  const struct workload *original = original_of(pass);
+  for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && original; i++) {
+    const struct json *value = json_get(json_get(original->object, "spec"), fields[i]);
+    if (value)
+      json_put(pass->arena, spec, fields[i], json_dup(pass->arena, value));
+  }
+}
+
+static const struct json *selector_of(const struct pass *pass) {
+  const struct workload *original = original_of(pass);
+  return json_get(original ? json_path(original->object, "spec.selector") : pass->spec->selector,
+                  "matchLabels");
+}
+
 void workload_create(struct pass *pass, const struct rollout_identity *identity, int64_t replicas) {
   struct arena *arena = pass->arena;
+  const struct workload *original = original_of(pass);
+  if (original && !str_eq(original->hash, identity->hash))
+    return; // its template is another by now: the next pass sees to it
+
   struct json *object = json_new_object(arena), *spec = json_new_object(arena),
               *selector = json_new_object(arena);
-  struct json *pod_template = json_dup(arena, pass->spec->pod_template);
+  struct json *pod_template = json_dup(arena, template_of(pass));
   json_put(arena, selector, "matchLabels",
-           labels_with_hash(pass, json_get(pass->spec->selector, "matchLabels"), identity->hash));
+           labels_with_hash(pass, selector_of(pass), identity->hash));
   struct json *pod_metadata = json_need_object(arena, pod_template, "metadata");
   json_put(arena, pod_metadata, "labels",
            labels_with_hash(pass, json_get(pod_metadata, "labels"), identity->hash));
   json_put_int(arena, spec, "replicas", replicas);
   json_put(arena, spec, "selector", selector);
   json_put(arena, spec, "template", pod_template);
+  copy_policy(pass, spec);
   json_put_z(arena, object, "apiVersion", "apps/v1");
   json_put_z(arena, object, "kind", "Deployment");
   json_put(arena, object, "metadata", metadata_of(pass, identity));
@@ -139,9 +176,27 @@ void workload_keep(struct pass *pass) {
 }
 
 void workload_name_add(struct pass *pass, const struct rollout_identity *identity) {
-  struct json *labels = json_new_object(pass->arena);
-  json_put_string(pass->arena, labels, ROLLOUT_HASH_LABEL, identity->hash);
-  traffic_version_add(pass, identity->subset, labels);
+  const struct json *labels = original_labels(pass, identity);
+  if (labels)
+    traffic_version_add(pass, identity->subset, labels);
+}
+
+// --- scale: an autoscaler that targets the Rollout sees the pods of all versions, as the load is
+// that of all of them ---
+
+void workload_count(struct pass *pass) {
+  struct rollout_status *status = pass->status;
+  if (pass->snap->form != ROLLOUT_FORM_TEMPLATE)
+    return;
+  struct str selector = STR_NULL;
+  JSON_EACH(label, selector_of(pass))
+  selector = pass_text(pass, "%.*s%s%.*s=%.*s", STR_ARG(selector), selector.len ? "," : "",
+                       STR_ARG(label->key), STR_ARG(json_string(label)));
+  status->selector = selector;
+  status->has_replicas = true;
+  status->replicas = 0;
+  for (size_t i = 0; i < pass->snap->workloads_count; i++)
+    status->replicas += json_int(json_path(pass->snap->workloads[i].object, "status.replicas"), 0);
 }
 
 // --- old ones ---
@@ -166,6 +221,9 @@ void workload_retire(struct pass *pass, const struct rollout_identity *identity,
 
 static bool is_used(const struct pass *pass, struct str deployment) {
   const struct rollout_status *status = pass->status;
+  if (status->workload && status->workload->pinned && status->stable &&
+      str_eq(status->stable->subset, deployment))
+    return true; // the name of a ReplicaSet that routes name again
   return (status->stable && str_eq(status->stable->deployment, deployment)) ||
          (status->canary && str_eq(status->canary->deployment, deployment));
 }
@@ -179,10 +237,50 @@ static bool retire_one(struct pass *pass, const struct rollout_retired *retired)
     pass_wake(pass, retired->at);
     return true;
   }
+  bool keeps_none = pass->snap->form == ROLLOUT_FORM_WORKLOAD; // its ReplicaSets are the history
   if (w && w->replicas > retired->replicas)
     workload_scale(pass, retired->deployment, retired->replicas, "a version without traffic");
+  else if (w && keeps_none && w->pods == 0 &&
+           str_is_empty(json_path_string(w->object, "metadata.deletionTimestamp")))
+    pass_act(pass, PLAN_DELETE_DEPLOYMENT, w->name, NULL, STR("a version without traffic or pods"));
   bool named = traffic_version_remove(pass, retired->subset);
-  return named || (w && w->replicas > retired->replicas);
+  return named || (w && (keeps_none || w->replicas > retired->replicas));
+}
+
+static int64_t revision_of(const struct workload *w) {
+  int64_t revision = 0;
+  (void)str_to_i64(
+      json_get_string(json_path(w->object, "metadata.annotations"), "serin.dev/revision"),
+      &revision);
+  return revision;
+}
+
+static bool is_history(const struct pass *pass, const struct workload *w) {
+  for (size_t i = 0; i < pass->status->retired_count; i++)
+    if (str_eq(pass->status->retired[i].deployment, w->name))
+      return false;
+  return w->replicas == 0 && w->pods == 0 && !is_used(pass, w->name) &&
+         str_is_empty(json_path_string(w->object, "metadata.deletionTimestamp"));
+}
+
+// Template form: the oldest version without pods beyond what is kept for undo goes, one in a pass.
+void workload_prune(struct pass *pass) {
+  const struct workload *oldest = NULL;
+  int64_t kept = 0;
+  if (pass->snap->form != ROLLOUT_FORM_TEMPLATE)
+    return;
+  for (size_t i = 0; i < pass->snap->workloads_count; i++) {
+    const struct workload *w = &pass->snap->workloads[i];
+    if (!is_history(pass, w))
+      continue;
+    kept++;
+    if (!oldest || revision_of(w) < revision_of(oldest))
+      oldest = w;
+  }
+  if (oldest && kept > pass->spec->revision_history_limit)
+    pass_act(pass, PLAN_DELETE_DEPLOYMENT, oldest->name, NULL,
+             pass_text(pass, "revisionHistoryLimit keeps %lld versions",
+                       (long long)pass->spec->revision_history_limit));
 }
 
 void workload_retired(struct pass *pass) {

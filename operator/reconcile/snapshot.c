@@ -54,6 +54,53 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+// Of the ReplicaSet's template, without the label that its Deployment's controller put on it: the
+// same as the hash of the Deployment's template that it was made from.
+static struct str set_hash(const struct json *pod_template, struct arena *arena) {
+  struct json *copy = json_dup(arena, pod_template);
+  struct json *labels = json_path(copy, "metadata.labels");
+  if (labels)
+    json_remove(labels, STR(SNAPSHOT_POD_HASH));
+  return snapshot_template_hash(copy, arena);
+}
+
+static void set_read(const struct json *object, struct arena *arena, struct version_set *set) {
+  const struct json *status = json_get(object, "status"),
+                    *pod_template = json_path(object, "spec.template");
+  *set = (struct version_set){
+      .object = object,
+      .name = json_path_string(object, "metadata.name"),
+      .pod_hash = json_get_string(json_path(pod_template, "metadata.labels"), SNAPSHOT_POD_HASH),
+      .hash = set_hash(pod_template, arena),
+      .replicas = json_int(json_path(object, "spec.replicas"), 1),
+      .pods = json_int(json_get(status, "replicas"), 0),
+      .ready = json_int(json_get(status, "readyReplicas"), 0),
+      .available = json_int(json_get(status, "availableReplicas"), 0)};
+  (void)str_to_i64(json_get_string(json_path(object, "metadata.annotations"),
+                                   "deployment.kubernetes.io/revision"),
+                   &set->revision);
+  set->version = version_of(pod_template, set->hash, arena);
+}
+
+static bool is_owned_by(const struct json *object, struct str uid) {
+  JSON_EACH(owner, json_path(object, "metadata.ownerReferences"))
+  if (json_is_true(json_get(owner, "controller")))
+    return str_eq(json_get_string(owner, "uid"), uid);
+  return false;
+}
+
+static void add_sets(const struct snapshot_input *input, struct arena *arena,
+                     struct snapshot *snapshot) {
+  const struct workload *original = snapshot_original(snapshot);
+  struct str uid = original ? json_path_string(original->object, "metadata.uid") : STR_NULL;
+  snapshot->sets = ARENA_ARRAY(arena, struct version_set, input->replica_sets_count + 1);
+  snapshot->sets_current = original && input->replica_sets_current;
+  for (size_t i = 0; i < input->replica_sets_count && original; i++)
+    if (is_owned_by(input->replica_sets[i], uid) &&
+        str_is_empty(json_path_string(input->replica_sets[i], "metadata.deletionTimestamp")))
+      set_read(input->replica_sets[i], arena, &snapshot->sets[snapshot->sets_count++]);
+}
+
 static void workload_read(const struct json *object, struct arena *arena, struct workload *w) {
   const struct json *status = json_get(object, "status"),
                     *pod_template = json_path(object, "spec.template");
@@ -65,7 +112,12 @@ static void workload_read(const struct json *object, struct arena *arena, struct
   // Before the Deployment's controller has seen the newest spec, its numbers may be those of the
   // old template; a change of the number of replicas alone leaves the old ones true.
   int64_t updated = json_int(json_get(status, "updatedReplicas"), 0);
-  w->ready = is_current ? smaller(w->serving, updated) : 0;
+  int64_t usable = json_int(json_path(object, "spec.minReadySeconds"), 0) > 0
+                       ? json_int(json_get(status, "availableReplicas"), 0)
+                       : w->serving;
+  w->ready = is_current ? smaller(usable, updated) : 0;
+  w->pods = is_current ? json_int(json_get(status, "replicas"), 0) : w->replicas + 1;
+  w->paused = json_is_true(json_path(object, "spec.paused"));
   // What we made ourselves carries its hash: a server may have filled in defaults.
   w->hash = json_get_string(json_path(object, "metadata.labels"), ROLLOUT_HASH_LABEL);
   if (str_is_empty(w->hash))
@@ -82,13 +134,15 @@ static bool concerns(const struct rollout *rollout, enum rollout_form form,
   if (form == ROLLOUT_FORM_PAIR)
     named = str_eq(name, rollout->spec.stable->deployment) ||
             str_eq(name, rollout->spec.canary->deployment);
+  if (form == ROLLOUT_FORM_WORKLOAD)
+    named = str_eq(name, rollout->spec.workload_ref->name);
   if (status->stable)
     named |= str_eq(name, status->stable->deployment);
   if (status->canary)
     named |= str_eq(name, status->canary->deployment);
   for (size_t i = 0; i < status->retired_count; i++)
     named |= str_eq(name, status->retired[i].deployment);
-  return named || (form == ROLLOUT_FORM_TEMPLATE &&
+  return named || (form != ROLLOUT_FORM_PAIR &&
                    str_eq(json_get_string(labels, ROLLOUT_OWNER_LABEL), rollout->metadata.name));
 }
 
@@ -203,7 +257,14 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
   add_routes(input, ret_snapshot);
   add_rivals(input, arena, ret_snapshot);
   add_workloads(input, arena, ret_snapshot);
+  add_sets(input, arena, ret_snapshot);
   add_actions(input, arena, ret_snapshot);
+}
+
+const struct workload *snapshot_original(const struct snapshot *snapshot) {
+  return snapshot->form == ROLLOUT_FORM_WORKLOAD
+             ? snapshot_workload(snapshot, snapshot->rollout->spec.workload_ref->name)
+             : NULL;
 }
 
 const struct workload *snapshot_workload(const struct snapshot *snapshot, struct str name) {

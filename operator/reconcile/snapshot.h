@@ -15,6 +15,19 @@ struct workload { // a Deployment
   int64_t replicas; // wanted by its spec
   int64_t ready;    // ready replicas of the template as it is now
   int64_t serving;  // ready replicas of whatever template
+  int64_t pods;     // that exist, as its controller last counted
+  bool paused;
+};
+
+#define SNAPSHOT_POD_HASH "pod-template-hash" // label that a Deployment's controller puts on Pods
+
+// Workload form: a ReplicaSet of the Deployment that workloadRef names, one for each template that
+// it ran.
+struct version_set {
+  const struct json *object;
+  struct str name, pod_hash; // pod_hash: value of the label pod-template-hash of its Pods
+  struct str hash, version;  // of its template without that label
+  int64_t replicas, pods, ready, available, revision;
 };
 
 struct proxy { // one Serin proxy that lives, by its Lease
@@ -56,6 +69,9 @@ struct snapshot {
   enum rollout_form form;
   struct workload *workloads; // all Deployments of the namespace that this Rollout names or owns
   size_t workloads_count;
+  struct version_set *sets; // workload form: of the Deployment
+  size_t sets_count;
+  bool sets_current; // they are as the Deployment is now; false: they may be older
   struct route_object routes[ROUTER_REFS_MAX]; // what spec.traffic names, in its order
   size_t routes_count;
   const struct json *const *all_routes; // every object of that kind that may matter
@@ -91,6 +107,9 @@ struct snapshot_input {
   size_t routes_count;
   const struct json *const *rivals; // Rollouts
   size_t rivals_count;
+  const struct json *const *replica_sets; // workload form; others of the namespace do no harm
+  size_t replica_sets_count;
+  bool replica_sets_current; // read after the Deployment got its present revision
   const struct proxy *proxies;
   size_t proxies_count;
   struct judgement judgement;
@@ -106,6 +125,8 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                     struct snapshot *ret_snapshot);
 // NULL when absent.
 const struct json *snapshot_service(const struct snapshot *snapshot, struct str name);
+// The Deployment that workloadRef names; NULL in other forms and when it is not there.
+const struct workload *snapshot_original(const struct snapshot *snapshot);
 const struct workload *snapshot_workload(const struct snapshot *snapshot, struct str name);
 // "v1-" and ten letters: of a pod template, without the label that the template form adds itself.
 struct str snapshot_template_hash(const struct json *pod_template, struct arena *arena);

@@ -63,7 +63,17 @@ static const struct {
     {"\"stable\":{\"deployment\":\"a\",\"subset\":\"v1\"},\"canary\":{\"deployment\":\"a\","
      "\"subset\":\"v2\"}," TRAFFIC,
      "spec.canary.deployment", "same"},
-    {"\"workloadRef\":{\"name\":\"x\"}," TRAFFIC, "spec.workloadRef", "unsupported"},
+    {"\"workloadRef\":{\"name\":\"x\",\"kind\":\"StatefulSet\"}," TRAFFIC, "spec.workloadRef.kind",
+     "unsupported"},
+    {"\"workloadRef\":{\"name\":\"x\",\"apiVersion\":\"apps/v2\"}," TRAFFIC,
+     "spec.workloadRef.apiVersion", "unsupported"},
+    {"\"workloadRef\":{}," TRAFFIC, "spec.workloadRef.name", "required"},
+    {PAIR ",\"workloadRef\":{\"name\":\"x\"}," TRAFFIC, "spec", "one-of"},
+    {"\"workloadRef\":{\"name\":\"x\"}," TRAFFIC ",\"steps\":[{\"setWeight\":100}]", "spec.steps",
+     "incomplete"},
+    {"\"workloadRef\":{\"name\":\"x\"}," TRAFFIC
+     ",\"steps\":[{\"setWeight\":100},{\"decommission\":{\"action\":\"delete\"}}]",
+     "spec.steps[1].decommission.action", "unsupported"},
     {PAIR ",\"traffic\":{\"httpRoute\":{\"name\":\"x\",\"stableService\":\"a\"}}",
      "spec.traffic.httpRoute.canaryService", "required"},
     {PAIR ",\"traffic\":{\"grpcRoute\":{\"name\":\"x\",\"stableService\":\"a\",\"canaryService\":"

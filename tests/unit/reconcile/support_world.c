@@ -175,7 +175,134 @@ void world_through_gateway(struct world *world) {
   world_spec_changed(world);
 }
 
+// --- workload form: a Deployment's controller in small ---
+
+#define ORIGINAL "agent"
+
+static void generation(struct world *world, struct json *object) {
+  struct json *metadata = json_get(object, "metadata");
+  json_put_int(world->arena, metadata, "generation",
+               json_int(json_get(metadata, "generation"), 0) + 1);
+  world_touch(world, object);
+}
+
+void world_init_workload(struct world *world, struct arena *arena, uint64_t seed,
+                         const char *steps) {
+  init(world, arena, seed, ROUTE_BARE,
+       arena_printf(arena,
+                    "{\"workloadRef\":{\"kind\":\"Deployment\",\"name\":\"" ORIGINAL
+                    "\"},\"traffic\":{\"virtualService\":{\"name\":\"vs\"},"
+                    "\"destinationRule\":\"dr\"}%s%s}",
+                    steps ? ",\"steps\":" : "", steps ? steps : "")
+           .ptr);
+  world->is_workload = true;
+  struct json *d = parse(
+      arena,
+      "{\"metadata\":{\"name\":\"" ORIGINAL "\",\"namespace\":\"team1\",\"uid\":\"uid-agent\","
+      "\"generation\":1},\"spec\":{\"replicas\":4,\"minReadySeconds\":3,\"selector\":"
+      "{\"matchLabels\":{\"app\":\"agent\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":"
+      "\"agent\"}},\"spec\":{\"containers\":[{\"name\":\"agent\",\"image\":\"agent:1\"}]}}}}");
+  world_touch(world, d);
+  world->deployments[world->deployments_count++] = d;
+  world_ready(world);
+}
+
+void world_image(struct world *world, const char *image) {
+  struct json *d = world_deployment(world, STR(ORIGINAL));
+  json_put_z(world->arena, json_path(d, "spec.template.spec.containers.0"), "image", image);
+  generation(world, d);
+}
+
+void world_unpause(struct world *world) {
+  struct json *d = world_deployment(world, STR(ORIGINAL));
+  json_remove(json_get(d, "spec"), STR("paused"));
+  generation(world, d);
+}
+
+static struct json *set_of(struct world *world, const struct json *d, bool make) {
+  struct str tail = snapshot_template_hash(json_path(d, "spec.template"), world->arena);
+  struct str hash = arena_printf(world->arena, "rs%.*s", STR_ARG(str_slice(tail, 3, tail.len)));
+  struct str name = arena_printf(world->arena, ORIGINAL "-%.*s", STR_ARG(hash));
+  for (size_t i = 0; i < world->sets_count; i++)
+    if (str_eq(json_path_string(world->sets[i], "metadata.name"), name))
+      return world->sets[i];
+  if (!make || world->sets_count == WORLD_MAX)
+    return NULL;
+  struct json *set = parse(
+      world->arena,
+      arena_printf(world->arena,
+                   "{\"metadata\":{\"name\":\"%.*s\",\"namespace\":\"team1\",\"annotations\":"
+                   "{\"deployment.kubernetes.io/revision\":\"%zu\"},\"ownerReferences\":[{\"uid\":"
+                   "\"uid-agent\",\"controller\":true}]},\"spec\":{\"replicas\":0}}",
+                   STR_ARG(name), world->sets_count + 1)
+          .ptr);
+  struct json *template = json_dup(world->arena, json_path(d, "spec.template"));
+  json_put_string(world->arena, json_path(template, "metadata.labels"), SNAPSHOT_POD_HASH, hash);
+  json_put(world->arena, json_get(set, "spec"), "template", template);
+  world->sets[world->sets_count++] = set;
+  return set;
+}
+
+static int64_t set_replicas(const struct json *set) {
+  return json_int(json_path(set, "spec.replicas"), 0);
+}
+
+static void roll(struct world *world, struct json *d) {
+  int64_t wanted = json_int(json_path(d, "spec.replicas"), 1), active = 0;
+  bool paused = json_is_true(json_path(d, "spec.paused"));
+  struct json *fresh = set_of(world, d, !paused), *only = NULL;
+  for (size_t i = 0; i < world->sets_count; i++)
+    if (set_replicas(world->sets[i]) > 0) {
+      active++;
+      only = world->sets[i];
+    }
+  if (paused) { // a change of size alone is followed
+    if (active == 1)
+      json_put_int(world->arena, json_get(only, "spec"), "replicas", wanted);
+    return;
+  }
+  int64_t moved = world->rolls_slowly ? 1 : wanted, rest = 0;
+  for (size_t i = 0; i < world->sets_count; i++) {
+    struct json *set = world->sets[i];
+    if (set == fresh)
+      continue;
+    int64_t left = set_replicas(set) > moved ? set_replicas(set) - moved : 0;
+    moved -= set_replicas(set) - left;
+    json_put_int(world->arena, json_get(set, "spec"), "replicas", left);
+    rest += left;
+  }
+  json_put_int(world->arena, json_get(fresh, "spec"), "replicas",
+               wanted > rest ? wanted - rest : 0);
+}
+
+static void original_ready(struct world *world, struct json *d) {
+  int64_t all = 0, ready = 0;
+  roll(world, d);
+  const struct json *fresh = set_of(world, d, false);
+  for (size_t i = 0; i < world->sets_count; i++) {
+    struct json *set = world->sets[i], *status = json_need_object(world->arena, set, "status");
+    int64_t have = set_replicas(set);
+    all += have;
+    ready += have;
+    json_put_int(world->arena, status, "replicas", have);
+    json_put_int(world->arena, status, "readyReplicas", have);
+    json_put_int(world->arena, status, "availableReplicas", have);
+  }
+  struct json *status = json_need_object(world->arena, d, "status");
+  json_put_int(world->arena, status, "observedGeneration",
+               json_int(json_path(d, "metadata.generation"), 0));
+  json_put_int(world->arena, status, "replicas", all);
+  json_put_int(world->arena, status, "readyReplicas", ready);
+  json_put_int(world->arena, status, "availableReplicas", ready);
+  json_put_int(world->arena, status, "updatedReplicas", fresh ? set_replicas(fresh) : 0);
+  world_touch(world, d);
+}
+
 void world_template(struct world *world, const char *image) {
+  if (world->is_workload) {
+    world_image(world, image);
+    return;
+  }
   json_put_z(world->arena, json_path(world->rollout, "spec.template.spec.containers.0"), "image",
              image);
   world_spec_changed(world);
@@ -241,6 +368,13 @@ int64_t world_share(const struct world *world, const char *subset) {
 }
 
 void world_set_route(struct world *world, int64_t stable, int64_t canary) {
+  if (world->is_workload) { // Git knows the bare host only
+    world->foreign_bare = true;
+    json_put(world->arena, json_path(world->service, "spec.http.1"), "route",
+             parse(world->arena, "[" ROUTE_BARE "]"));
+    world_touch(world, world->service);
+    return;
+  }
   struct json *list = parse(world->arena, arena_printf(world->arena,
                                                        "[{\"destination\":{\"host\":\"" HOST
                                                        "\",\"subset\":\"v1\"},\"weight\":%lld},"
@@ -267,9 +401,32 @@ static bool is_stable(const struct world *world, struct str name) {
   return str_eq(name, stable) || (str_is_empty(stable) && str_eq_z(name, "agent-v1"));
 }
 
+static bool is_bare(const struct world *world) {
+  JSON_EACH(item, our_route(world))
+  if (str_is_empty(json_path_string(item, "destination.subset")) &&
+      !str_eq_z(json_path_string(item, "destination.host"), "else"))
+    return true;
+  return false;
+}
+
+// The bare host reaches a canary's Pods, whatever weight is asked.
+static void check_bare(struct world *world) {
+  for (size_t i = 0; i < world->deployments_count && world->is_workload; i++) {
+    const struct json *d = world->deployments[i];
+    if (!str_eq_z(json_path_string(d, "metadata.name"), ORIGINAL) && is_bare(world) &&
+        !world->foreign_bare && json_int(json_path(d, "status.readyReplicas"), 0) > 0)
+      broken(world, "promise 2: the route names the bare host while %s has ready pods",
+             json_path_string(d, "metadata.name").ptr);
+  }
+}
+
 void world_ready(struct world *world) {
   for (size_t i = 0; i < world->deployments_count; i++) {
     struct json *d = world->deployments[i], *status = json_need_object(world->arena, d, "status");
+    if (world->is_workload && str_eq_z(json_path_string(d, "metadata.name"), ORIGINAL)) {
+      original_ready(world, d);
+      continue;
+    }
     int64_t replicas = json_int(json_path(d, "spec.replicas"), 1);
     bool stable = is_stable(world, json_path_string(d, "metadata.name"));
     int64_t ready = !stable && world->never_ready ? 0 : replicas;
@@ -277,10 +434,13 @@ void world_ready(struct world *world) {
       ready = world->ready_limit;
     json_put_int(world->arena, status, "observedGeneration",
                  json_int(json_path(d, "metadata.generation"), 0));
+    json_put_int(world->arena, status, "replicas", replicas);
     json_put_int(world->arena, status, "readyReplicas", ready);
+    json_put_int(world->arena, status, "availableReplicas", ready);
     json_put_int(world->arena, status, "updatedReplicas", replicas);
     world_touch(world, d);
   }
+  check_bare(world);
 }
 
 static struct proxy *proxies(struct world *world, struct arena *arena) {
@@ -354,7 +514,11 @@ struct plan *world_plan(struct world *world, struct arena *arena) {
                                  .notices_count = world->notice.number ? 1 : 0,
                                  .users_are_stamped = true,
                                  .first_look = world->first_look,
-                                 .just_started = world->just_started};
+                                 .just_started = world->just_started,
+                                 .replica_sets = (const struct json *const *)world->sets,
+                                 .replica_sets_count = world->sets_count,
+                                 .replica_sets_current =
+                                     !world->sets_late || rng_below(&world->rng, 3) == 0};
   snapshot_build(&input, arena, &snapshot);
   return plan_rollout(&snapshot, arena);
 }
@@ -407,8 +571,8 @@ static void check_weight(struct world *world) {
 }
 
 static void check_down(struct world *world, struct str name) {
-  bool template = json_path(world->rollout, "spec.template") != NULL;
-  struct str subset = template                     ? name
+  bool own = world->is_workload || json_path(world->rollout, "spec.template");
+  struct str subset = own                          ? name
                       : str_eq_z(name, "agent-v1") ? STR("v1")
                       : str_eq_z(name, "agent-v2") ? STR("v2")
                                                    : STR("v3");
@@ -460,7 +624,9 @@ static bool patch_route(struct world *world, const struct json *ops) {
     return false;
   if (!str_eq(before, untouched(world)))
     broken(world, "promise 1: something else changed in the VirtualService");
+  world->foreign_bare = false;
   check_weight(world);
+  check_bare(world);
   return true;
 }
 
@@ -501,6 +667,28 @@ static bool delete_service(struct world *world, struct str name) {
   if (world_share(world, name.ptr) > 0)
     broken(world, "promise 4: Service %s goes with traffic", name.ptr);
   return service_find(world, name, true) != NULL;
+}
+
+// What the original rolls to is what status says is released, and no request reaches its Pods.
+static bool unpause(struct world *world, const struct plan_action *action) {
+  struct json *d = world_deployment(world, action->name);
+  struct str revision = json_path_string(action->body, "metadata.resourceVersion");
+  if (!d || !str_eq(revision, json_path_string(d, "metadata.resourceVersion")))
+    return false;
+  struct str hash = snapshot_template_hash(json_path(d, "spec.template"), world->arena);
+  bool serves = str_eq(hash, world_status(world, "stable.hash"));
+  bool released = str_eq(hash, world_status(world, "canary.hash")) &&
+                  str_eq_z(world_status(world, "step.name"), "decommission");
+  bool leaves = json_path(world->rollout, "metadata.deletionTimestamp") != NULL;
+  if (!serves && !released && !leaves)
+    broken(world, "the Deployment is let roll to a version that was not released");
+  if (!serves &&
+      (is_bare(world) || world_share(world, world_status(world, "stable.subset").ptr) > 0))
+    broken(world, "promise 4: the Deployment rolls with traffic on its pods");
+  generation(world, d);
+  struct json *body = json_dup(world->arena, action->body);
+  json_remove(json_get(body, "metadata"), STR("resourceVersion"));
+  return merge(world, d, body);
 }
 
 static bool scale(struct world *world, const struct plan_action *action, bool down) {
@@ -588,6 +776,15 @@ static bool apply(struct world *world, const struct plan_action *action) {
   case PLAN_FINALIZER:
   case PLAN_RELEASE_FINALIZER: return finalizer(world, action->body);
   case PLAN_CREATE_DEPLOYMENT: return create(world, action);
+  case PLAN_PAUSE: return scale(world, action, false);
+  case PLAN_UNPAUSE: return unpause(world, action);
+  case PLAN_PATCH_WORKLOAD: {
+    struct json *d = world_deployment(world, action->name);
+    bool done = d && patch(world, d, action->body);
+    if (done)
+      generation(world, d);
+    return done;
+  }
   case PLAN_SCALE_UP: return scale(world, action, false);
   case PLAN_SCALE_DOWN: return scale(world, action, true);
   case PLAN_DELETE_DEPLOYMENT: return delete (world, action->name);

@@ -29,7 +29,12 @@ struct world {
   bool gateway;                     // `service` is an HTTPRoute, and there is no rule
   struct json *services[WORLD_MAX]; // Services
   size_t services_count;
-  struct json *rival;  // another Rollout; NULL: none
+  struct json *rival; // another Rollout; NULL: none
+  // Workload form: the ReplicaSets of Deployment "agent", and how they come to move.
+  struct json *sets[WORLD_MAX];
+  size_t sets_count;
+  bool is_workload, rolls_slowly, sets_late;
+  bool foreign_bare;   // somebody else wrote the bare host into the route
   size_t proxies;      // how many; 0: Istio
   bool proxies_lag;    // they do not acknowledge
   bool never_ready;    // the canary's replicas do not come up
@@ -57,11 +62,15 @@ void world_init_template(struct world *world, struct arena *arena, uint64_t seed
                          const char *steps);
 // Turns what was just made into a release through an HTTPRoute: Services agent, v1 and v2.
 void world_through_gateway(struct world *world);
+void world_init_workload(struct world *world, struct arena *arena, uint64_t seed,
+                         const char *steps);
 struct json *world_deployment(struct world *world, struct str name); // NULL when absent
 struct json *world_add_deployment(struct world *world, const char *name, const char *version,
                                   int64_t replicas);
 void world_touch(struct world *world, struct json *object); // a new resourceVersion
 void world_spec_changed(struct world *world);               // a new generation
+void world_image(struct world *world, const char *image);   // workload form: CI sets another image
+void world_unpause(struct world *world);                    // somebody takes spec.paused back
 void world_template(struct world *world, const char *image);
 struct str world_act(struct world *world, const char *verb); // a RolloutAction; its name
 void world_set_route(struct world *world, int64_t stable,

@@ -62,14 +62,23 @@ static const char *end_phase(enum tale tale) {
   return tale == TALE_BAD ? "RolledBack" : tale == TALE_ABORT ? "Aborted" : "Healthy";
 }
 
-enum form { FORM_PAIR, FORM_TEMPLATE, FORM_PAIR_GATEWAY, FORM_TEMPLATE_GATEWAY, FORM_COUNT };
+enum form {
+  FORM_PAIR,
+  FORM_TEMPLATE,
+  FORM_WORKLOAD,
+  FORM_PAIR_GATEWAY,
+  FORM_TEMPLATE_GATEWAY,
+  FORM_COUNT
+};
 
 static bool is_template(enum form form) {
   return form == FORM_TEMPLATE || form == FORM_TEMPLATE_GATEWAY;
 }
 
 static void init(struct world *world, struct arena *arena, uint64_t seed, enum form form) {
-  if (is_template(form))
+  if (form == FORM_WORKLOAD)
+    world_init_workload(world, arena, seed, SHORT_STEPS);
+  else if (is_template(form))
     world_init_template(world, arena, seed, SHORT_STEPS);
   else
     world_init_pair(world, arena, seed, SHORT_STEPS);
@@ -87,7 +96,8 @@ static struct ending tell(struct arena *arena, enum tale tale, enum form form, u
                           bool crash) {
   struct world world;
   init(&world, arena, seed, form);
-  if (is_template(form)) {
+  world.rolls_slowly = world.sets_late = crash;
+  if (is_template(form) || form == FORM_WORKLOAD) {
     world_run(&world, "Healthy", HOUR, crash);
     world_template(&world, "agent:2");
   }
@@ -142,7 +152,7 @@ static void test_6_crashes_change_no_ending(void **state) {
   for (uint64_t seed = 1; seed <= WORLD_ROUNDS(6); seed++)
     for (int tale = 0; tale < TALE_COUNT; tale++)
       for (int form = 0; form < FORM_COUNT; form++)
-        if ((is_template((enum form)form) || tale != TALE_SUPERSEDE) &&
+        if ((is_template((enum form)form) || form == FORM_WORKLOAD || tale != TALE_SUPERSEDE) &&
             (form < FORM_PAIR_GATEWAY || seed <= 2))
           compare((enum tale)tale, (enum form)form, seed);
 }
@@ -302,12 +312,14 @@ static void test_12_a_failed_release_stays_back(void **state) {
 
 // --- 10 and all: anything may happen at any time ---
 
-static void meddle(struct world *world, bool template) {
+static void meddle(struct world *world, enum form form) {
   static const char *const verbs[] = {"promote", "promoteFull", "abort", "retry",
                                       "pause",   "resume",      "undo"};
   switch (rng_below(&world->rng, 12)) {
   case 0:
-    if (!template)
+    if (form == FORM_WORKLOAD && rng_below(&world->rng, 2))
+      world_unpause(world);
+    else if (!is_template(form))
       world_set_route(world, 1 + (int64_t)rng_below(&world->rng, 100),
                       (int64_t)rng_below(&world->rng, 100));
     break;
@@ -323,7 +335,7 @@ static void meddle(struct world *world, bool template) {
     break;
   case 5: world->proxies_lag = rng_below(&world->rng, 3) == 0; break;
   case 6:
-    if (template && world->deployments_count < 12)
+    if ((is_template(form) || form == FORM_WORKLOAD) && world->deployments_count < 12)
       world_template(world,
                      arena_printf(world->arena, "agent:%d", (int)rng_below(&world->rng, 6)).ptr);
     break;
@@ -334,6 +346,7 @@ static void meddle(struct world *world, bool template) {
 
 static void calm(struct world *world) {
   world->never_ready = world->proxies_lag = world->first_look = false;
+  world->sets_late = false;
   world->ready_limit = 0;
   world->outcome = OUTCOME_PASS;
   world->cause = CAUSE_NONE;
@@ -349,11 +362,11 @@ static bool is_end(const struct world *world) {
 static void wander(uint64_t seed, enum form form) {
   struct arena arena;
   struct world world;
-  bool template = is_template(form);
   arena_init(&arena);
   init(&world, &arena, seed, form);
   for (int i = 0; i < 120 && !world.broken[0]; i++) {
-    meddle(&world, template);
+    meddle(&world, form);
+    world.rolls_slowly = world.sets_late = rng_below(&world.rng, 2);
     if (rng_below(&world.rng, 3))
       world_ready(&world);
     pass(&world, rng_below(&world.rng, 3) == 0);
@@ -370,7 +383,8 @@ static void wander(uint64_t seed, enum form form) {
   // A pair whose spec was turned round by undo while somebody wrote the route may need a person; it
   // says so.
   if (!is_end(&world) && !str_eq_z(world_status(&world, "reason"), "StableNotServing"))
-    fail_msg("seed %llu: no end: %s", (unsigned long long)seed,
+    fail_msg("seed %llu: no end: %s %s", (unsigned long long)seed,
+             json_text(&arena, json_path(world.service, "spec.http")).ptr,
              json_text(&arena, json_get(world.rollout, "status")).ptr);
   arena_dispose(&arena);
 }
@@ -387,6 +401,12 @@ static void test_any_template_keeps_the_promises(void **state) {
     wander(seed, seed % 3 == 0 ? FORM_TEMPLATE_GATEWAY : FORM_TEMPLATE);
 }
 
+static void test_any_workload_keeps_the_promises(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(40); seed++)
+    wander(seed, FORM_WORKLOAD);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_6_crashes_change_no_ending),
@@ -397,6 +417,7 @@ int main(void) {
       cmocka_unit_test(test_12_a_failed_release_stays_back),
       cmocka_unit_test(test_any_pair_keeps_the_promises),
       cmocka_unit_test(test_any_template_keeps_the_promises),
+      cmocka_unit_test(test_any_workload_keeps_the_promises),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

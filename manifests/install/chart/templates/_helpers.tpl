@@ -73,9 +73,14 @@ topologySpreadConstraints:
   verbs: [list, watch]
 - apiGroups: [apps]
   resources: [deployments]
-  # list, watch: readiness and templates. create: versions of the template form. patch: replicas.
+  # list, watch: readiness and templates. create: versions of the template form, canaries of the workload form. patch: replicas,
+  # and spec.paused of what workloadRef names.
   # delete: versions of the template form, and the old version where `decommission` says so.
   verbs: [list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [replicasets]
+  # list: those of a Deployment that a Rollout's workloadRef names, by its selector: which template its pods run.
+  verbs: [list]
 - apiGroups: [networking.istio.io]
   resources: [virtualservices]
   # list, watch: the weights as they are. patch: as they should be. get: whose write it was when somebody else changed them.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workload form: the ReplicaSets of the Deployment that a Rollout refers to. They are listed when
+// the Deployment changed, for its selector only, instead of watching all ReplicaSets of a cluster.
+// A plan never waits for it: until the answer is there it is told that what it has may be older.
+#include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
+#include "manifests/base/log.h"
+#include "manifests/kinds/replica_set.h"
+#include "manifests/source/kube_resource.h"
+#include "operator/effect/controller_parts.h"
+
+#define RETRY_MS 1000
+
+static void set_str(struct str *to, struct str from) {
+  xfree((void *)(uintptr_t)to->ptr);
+  *to = str_is_empty(from) ? STR_NULL : (struct str){xmemdup(from.ptr, from.len), from.len};
+}
+
+static const struct json *original(const struct release *release, const struct json *rollout) {
+  struct str name = json_path_string(rollout, "spec.workloadRef.name");
+  return str_is_empty(name)
+             ? NULL
+             : kube_watch_get(release->controller->watches[WATCH_DEPLOYMENTS], release->ns, name);
+}
+
+static void on_sets(struct kube_op *op, const struct kube_reply *reply) {
+  struct release *release = container_of(op, struct release, sets_op);
+  release->asking_sets = false;
+  if (reply->rc == RC_OK) {
+    arena_dispose(&release->sets_arena);
+    arena_init(&release->sets_arena);
+    release->sets = kube_take(reply, &release->sets_arena);
+    set_str(&release->sets_revision, release->sets_asked);
+    release_due(release, 0);
+  } else {
+    LOG(LOG_WARN, "ReplicaSets cannot be listed", LOG_S("rollout", release->key),
+        LOG_Z("error", reply->err ? reply->err->msg : ""));
+    release_due(release, RETRY_MS);
+  }
+  release_settle(release);
+}
+
+static struct str selector_of(const struct json *deployment, struct arena *arena) {
+  struct buf out;
+  buf_init(&out, 64u << 10);
+  JSON_EACH(label, json_path(deployment, "spec.selector.matchLabels"))
+  (void)buf_addf(&out, "%s%.*s=%.*s", out.len ? "," : "", STR_ARG(label->key),
+                 STR_ARG(json_string(label)));
+  struct str text = arena_str(arena, buf_str(&out));
+  buf_dispose(&out);
+  return text;
+}
+
+void replica_sets_consider(struct release *release, const struct json *rollout,
+                           struct arena *arena) {
+  static struct kube_resource resource;
+  struct controller *controller = release->controller;
+  const struct json *deployment = original(release, rollout);
+  if (!deployment || release->asking_sets || release->gone || controller->closing ||
+      str_eq(kube_revision(deployment), release->sets_revision))
+    return;
+  if (!resource.kind)
+    resource = kube_resource_of(&replica_set_kind, NULL);
+  struct kube_request request = {.verb = KUBE_LIST,
+                                 .resource = &resource,
+                                 .ns = release->ns,
+                                 .label_selector = selector_of(deployment, arena)};
+  struct err err;
+  set_str(&release->sets_asked, kube_revision(deployment));
+  release->asking_sets =
+      kube_start(controller->options.kube, &request, &release->sets_op, on_sets, &err) == RC_OK;
+}
+
+void replica_sets_add(const struct release *release, const struct json *rollout,
+                      struct arena *arena, struct snapshot_input *input) {
+  const struct json *deployment = original(release, rollout),
+                    *items = json_get(release->sets, "items");
+  if (!deployment)
+    return;
+  const struct json **sets =
+      ARENA_ARRAY(arena, const struct json *, (items ? items->count : 0) + 1);
+  JSON_EACH(item, items)
+  sets[input->replica_sets_count++] = item;
+  input->replica_sets = sets;
+  input->replica_sets_current =
+      release->sets && str_eq(kube_revision(deployment), release->sets_revision);
+}
+
+void replica_sets_forget(struct release *release) {
+  arena_dispose(&release->sets_arena);
+  set_str(&release->sets_revision, STR_NULL);
+  set_str(&release->sets_asked, STR_NULL);
+}
