@@ -12,7 +12,7 @@
 struct api_http;
 
 #define API_HTTP_CONNECTIONS 4096u       // at once
-#define API_HTTP_UNTRUSTED 256u          // of those, without a good token: above it the oldest goes
+#define API_HTTP_UNTRUSTED 1024u         // of those, without a good token: above it the oldest goes
 #define API_HTTP_STREAMS 2048u           // watches and followed logs at once
 #define API_HTTP_STREAMS_USERS 1536u     // of those, of all but the components of `serin up`
 #define API_HTTP_POOL_BYTES 32768u       // of each connection, headers included

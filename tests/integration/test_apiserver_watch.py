@@ -174,6 +174,7 @@ class Watcher:
             wire.close()
 
     async def run(self, stop):
+        await asyncio.sleep(self.rng.uniform(0, WATCHERS / 500))
         while not stop.is_set():
             try:
                 await asyncio.wait_for(self.piece(True), self.rng.uniform(0.1, 2))
