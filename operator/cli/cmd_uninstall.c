@@ -112,7 +112,7 @@ static void say_where(const struct json *rollout, const char *what) {
     printf("no release runs, %.*s serves\n",
            STR_ARG(stable_version.len ? stable_version : STR("what is there")));
   struct str workload = json_path_string(rollout, "spec.workloadRef.name");
-  if (workload.len && json_path(rollout, "status.release"))
+  if (workload.len) // the operator keeps it paused, also between releases
     printf("  Deployment %.*s may be left paused: kubectl -n %.*s rollout resume deployment/%.*s "
            "rolls it to its newest template\n",
            STR_ARG(workload), STR_ARG(kube_namespace(rollout)), STR_ARG(workload));
