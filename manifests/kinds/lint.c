@@ -213,6 +213,7 @@ void lint_finish(struct lint *lint) {
   lint_explain(lint);
   lint_subsets(lint);
   lint_duplicates(lint);
+  lint_claims(lint);
   if (lint->findings->count)
     qsort(lint->findings->items, lint->findings->count, sizeof(struct finding), compare_findings);
 }

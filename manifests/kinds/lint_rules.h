@@ -32,3 +32,5 @@ void lint_explain(struct lint *lint);
 // Rules between the objects.
 void lint_subsets(struct lint *lint);
 void lint_duplicates(struct lint *lint);
+// What Rollouts drive.
+void lint_claims(struct lint *lint);

@@ -4,12 +4,16 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import NAMESPACE, Load, check, main, rollout, service, version, wait_for, world  # noqa: E402
+from serin import BIN, NAMESPACE, ROOT, TOOLS, Load, check, main, rollout, service, version, wait_for, world  # noqa: E402
 
 GROUP = "gateway.networking.k8s.io/v1"
 STEPS = [{"deploy": {"timeout": "1m"}}, {"setWeight": 20}, {"monitor": {"duration": "6s", "min": "3s"}},
@@ -152,6 +156,24 @@ def test_of_two_rollouts_on_one_route_the_younger_is_stalled():
         up.wait_phase("Aborted", seconds=20)
         up.kubectl("delete", "rollout", "research-agent", "-n", NAMESPACE, "--timeout=30s")
         up.wait_phase("Paused", seconds=40, name="twin") # it has the route now
+
+
+def test_the_example_is_true():
+    data, port = pathlib.Path(tempfile.mkdtemp(prefix="serin-httproute-")), str(free_port())
+    folder = data / "example"
+    folder.mkdir()
+    for path in (ROOT / "examples" / "httproute").iterdir():
+        (folder / path.name).write_text(path.read_text().replace("8088", port))
+    blocks = re.findall(r"^```sh\n(.*?)^```", (folder / "README.md").read_text(), re.S | re.M)
+    check(len(blocks) == 3, f"{len(blocks)} blocks of commands")
+    environment = {**os.environ, "DATA": str(data / "up"), "BUILD": str(TOOLS), "PATH": f"{BIN.parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    try:
+        done = subprocess.run(["bash", "-c", "set -euo pipefail\n" + "".join(blocks)], cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        check(done.returncode == 0, f"ended with {done.returncode}: {done.stderr.strip()[-600:]} {done.stdout.strip()[-300:]}")
+        check("Promoted" in done.stdout, f"the history does not say so: {done.stdout[-600:]}")
+    finally:
+        subprocess.run([BIN, "down", "--data", data / "up"], env=environment, capture_output=True, timeout=60)
+        shutil.rmtree(data, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@
   "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {name: a, namespace: t}\nspec:\n"      \
   "  stable: {deployment: a-v1, subset: v1}\n  canary: {deployment: a-v2, subset: v2}\n"           \
   "  traffic: {virtualService: {name: a}, destinationRule: a}\n"
+#define RO2 "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {name: b, namespace: t}\n"
 #define DEP(name, labels)                                                                          \
   "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " name                                  \
   ", namespace: t}\nspec:\n  replicas: 3\n  selector: {matchLabels: {app: a}}\n  template:\n    "  \
@@ -389,6 +390,22 @@ static void rollouts(void **state) {
       {RO "  analysis: {metrics: [{name: latency-p99, limit: 500ms}]}\n", ""},
       {RO "  analysis: {metrics: [{name: q, query: 'rate(x[5s])', limit: 40}]}\n", "short-window"},
       {RO "  analysis: {metrics: [{name: q, query: 'rate(x[5m])', limit: 40}]}\n", ""},
+      {RO "---\n" RO2 "spec:\n  stable: {deployment: x, subset: v1}\n  canary: {deployment: z, "
+          "subset: v2}\n  traffic: {virtualService: {name: a}, destinationRule: a}\n",
+       "claimed"},
+      {RO "---\n" RO2 "spec:\n  stable: {deployment: x, subset: v1}\n  canary: {deployment: z, "
+          "subset: v2}\n  traffic: {virtualService: {name: a}, destinationRule: other}\n",
+       ""},
+      {RO "---\n" RO2 "spec:\n  stable: {deployment: a-v2, subset: v1}\n  canary: {deployment: z, "
+          "subset: v2}\n  traffic: {virtualService: {name: b}, destinationRule: b}\n",
+       "claimed"},
+      {RO2 "spec:\n  stable: {deployment: x}\n  canary: {deployment: z}\n  traffic: {httpRoute: "
+           "{name: a, stableService: x, canaryService: z}}\n---\n"
+           "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a, "
+           "namespace: t}\nspec:\n  parentRefs: [{name: g}]\n  rules:\n  - {timeouts: {request: "
+           "5s}, backendRefs: [{name: x, port: 80}]}\n  - {timeouts: {request: 5s}, matches: "
+           "[{path: {value: /b}}], backendRefs: [{name: x, port: 80}]}\n",
+       "ambiguous-route"},
       {RO "---\n" SAFE_DR "  subsets: [{name: v1, labels: {version: v1}}]\n", "unknown-subset"},
       {RO "---\n" VS "  - {timeout: 5s, match: [{uri: {prefix: /a}}], route: [{destination: {host: "
           "a}}]}\n  - {timeout: 5s, route: [{destination: {host: b}}]}\n",
