@@ -128,12 +128,12 @@ def verbs(cluster, ns, offset):
     with KilledStage(cluster, ns, offset) as env:
         case = Case(env, ns, steps).begin()
         case.wait("Paused", 100)
-        equal(case.act("abort"), "Done", "abort")
+        equal(case.act("abort", 90), "Done", "abort")
         case.wait("Aborted", 100)
         equal(case.share("v2"), 0, "share of v2")
-        equal(case.act("retry"), "Done", "retry")
+        equal(case.act("retry", 90), "Done", "retry")
         case.wait("Paused", 100)
-        equal(case.act("promote"), "Done", "promote")
+        equal(case.act("promote", 90), "Done", "promote")
         case.wait("Healthy", 100)
         equal([item["result"] for item in case.status()["history"]], ["Promoted", "Aborted"], "history")
         return env.faults.kills
@@ -176,4 +176,4 @@ def test_verbs(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_a_bad_pair"})
+    support.main(globals(), long={"test_a_bad_pair", "test_two_templates_through_an_httproute"})

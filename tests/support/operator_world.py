@@ -119,6 +119,7 @@ class World:
         self.server, self.prometheus, self.workloads = server, prometheus, workloads
         self.scope = f"/namespaces/{ns}" if ns else ""
         self.leases, self.system = f"/apis/coordination.k8s.io/v1/namespaces/{system}/leases", system
+        self.interval = 0.05  # seconds between two looks
         self.rate = 2000  # requests a second for each service
         self.errors = {}  # (namespace, version) -> share of bad answers
         self.silent = set()  # namespaces without traffic
@@ -161,7 +162,7 @@ class World:
                 self.failure = error
                 connection.close()
                 connection = self.server.connect()
-            self.stopping.wait(0.05)
+            self.stopping.wait(self.interval)
         connection.close()
 
     def ready_once(self):
@@ -338,13 +339,13 @@ class Case:
         except Failure as error:
             raise Failure(f"{error}; status {json.dumps(self.status())[:1500]}; log {self.env.operator.tail()[-1500:]}")
 
-    def act(self, verb, **more):
+    def act(self, verb, seconds=20, **more):
         name = f"{verb.lower()}-{time.monotonic_ns()}"
         self.post(f"{SERIN}/namespaces/{self.ns}/rolloutactions",
                   {"apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": name, "namespace": self.ns},
                    "spec": {"rollout": "agent", "verb": verb, "reason": "a test", **more}})
         path = f"{SERIN}/namespaces/{self.ns}/rolloutactions/{name}"
-        return wait_for(f"an answer to {verb}", lambda: self.server.get(path).json.get("status", {}).get("result"))
+        return wait_for(f"an answer to {verb}", lambda: self.server.get(path).json.get("status", {}).get("result"), seconds)
 
     def destinations(self):
         path = f"{NETWORKING}/namespaces/{self.ns}/virtualservices/agent"

@@ -23,6 +23,7 @@ class Stage:
             faults.kubeconfig(self.kubeconfig, user)
         self.prometheus = Prometheus()
         self.world = World(cluster, self.prometheus, ns, self.system, workloads=not cluster.controllers)
+        self.world.interval = 0.1  # a real server costs more to ask
         self.options, self.env = ("--namespace", ns, "--lease-namespace", self.system, *options), env
         self.operator = self.another("operator") if start else None
 
