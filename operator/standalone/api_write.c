@@ -279,6 +279,12 @@ static int validate(struct job *job) {
   judge(job, job->object, &found);
   if (!found.errors)
     return RC_OK;
+  for (size_t i = 0; i < found.count; i++)
+    if (str_eq_z(found.items[i].id, CRD_UNREADABLE))
+      return api_bad_request(
+          job->call, "%s in version \"%.*s\" cannot be handled as a %s: %.*s: %.*s",
+          job->request->kind->kind, STR_ARG(job->request->version), job->request->kind->kind,
+          STR_ARG(found.items[i].path), STR_ARG(found.items[i].message));
   findings_init(&before, job->call->arena);
   if (job->old)
     judge(job, job->old, &before);

@@ -12,6 +12,7 @@ enum level { LEVEL_ROOT, LEVEL_FIELD, LEVEL_ITEM };
 struct checker {
   struct findings *findings;
   struct arena *arena;
+  bool whole; // what a junctor judges must be in the schema itself; asked of the root's only
 };
 
 struct place_in_schema {
@@ -156,7 +157,7 @@ static void forbid_structure(struct checker *c, const struct json *nested, struc
 
 static void check_nested(struct checker *c, const struct json *nested, const struct json *schema,
                          struct str path, struct str schema_path, bool skip_any) {
-  if (!schema) {
+  if (!schema && c->whole) {
     crd_add(c->findings, schema_path, "required", "Required value: because it is defined in %.*s",
             STR_ARG(path));
     return;
@@ -369,7 +370,15 @@ static void check_default(struct checker *c, const struct json *schema,
   crd_prune(schema, pruned, crd_flag(schema, "x-kubernetes-embedded-resource"), c->arena, NULL);
   if (!json_equal(pruned, fallback))
     wrong(c, at->path, "default", fallback, "must not have unknown fields");
-  crd_validate(schema, fallback, path, c->arena, c->findings);
+  struct findings found; // with paths from the default on
+  findings_init(&found, c->arena);
+  crd_validate(schema, fallback, STR(""), c->arena, &found);
+  for (size_t i = 0; i < found.count; i++) {
+    const struct finding *finding = &found.items[i];
+    crd_add(c->findings,
+            finding->path.len ? child(c, path, arena_str(c->arena, finding->path).ptr) : path,
+            finding->id.ptr, "%.*s", STR_ARG(finding->message));
+  }
 }
 
 static void check_rules(struct checker *c, const struct json *schema, struct str path) {
@@ -441,6 +450,7 @@ static void check_structure(struct checker *c, const struct json *schema,
   check_extensions(c, schema, at);
   check_meta_fields(c, schema, at);
   check_list_and_map_type(c, schema, at->path);
+  c->whole = at->level == LEVEL_ROOT;
   check_junctors(c, schema, schema, at->path, at->path,
                  is_int_or_string(json_get(schema, "anyOf")));
   check_rules(c, schema, at->path);
@@ -449,7 +459,7 @@ static void check_structure(struct checker *c, const struct json *schema,
 }
 
 void crd_check_schema(const struct json *schema, struct str path, struct findings *findings) {
-  struct checker c = {findings, findings->arena};
+  struct checker c = {.findings = findings, .arena = findings->arena};
   struct place_in_schema root = {.path = path, .level = LEVEL_ROOT};
   check_structure(&c, schema, &root);
   if (crd_flag(schema, "nullable"))

@@ -28,7 +28,7 @@ struct verdict {
 };
 
 struct str crd_show(const struct json *value, struct arena *arena) {
-  struct str text = json_text(arena, value);
+  struct str text = value ? json_text(arena, value) : STR("\"\"");
   if (text.len <= SHOWN_MAX)
     return text;
   return arena_printf(arena, "%.*s...", STR_ARG(str_slice(text, 0, SHOWN_MAX)));

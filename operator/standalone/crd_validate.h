@@ -15,8 +15,10 @@ void crd_validate(const struct json *schema, const struct json *value, struct st
 // Lists of type set and map hold nothing twice.
 void crd_validate_lists(const struct json *schema, const struct json *value, struct str path,
                         struct findings *findings);
+// The id of a finding that makes an object unreadable as what it is: 400 rather than 422.
+#define CRD_UNREADABLE "unreadable"
 // Embedded resources name their apiVersion and kind, and have proper metadata.
 void crd_validate_embedded(const struct json *schema, const struct json *value, struct str path,
                            struct findings *findings);
-// A value as Kubernetes' messages quote it; long ones are cut.
+// A value as Kubernetes' messages quote it, "" for none; long ones are cut.
 struct str crd_show(const struct json *value, struct arena *arena);

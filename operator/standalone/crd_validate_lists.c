@@ -90,7 +90,7 @@ static void check_header(const struct json *value, struct str path, const char *
   if (!header)
     findings_add(findings, FINDING_ERROR, STR(""), 0, at, "required", "Required value");
   else if (!json_is(header, JSON_STRING))
-    findings_add(findings, FINDING_ERROR, STR(""), 0, at, "invalid",
+    findings_add(findings, FINDING_ERROR, STR(""), 0, at, CRD_UNREADABLE,
                  "Invalid value: %.*s: must be a string",
                  STR_ARG(crd_show(header, findings->arena)));
   else if (json_string(header).len == 0)

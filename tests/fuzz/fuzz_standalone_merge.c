@@ -8,7 +8,10 @@
 #include "operator/standalone/strategic.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void apply(const struct json *schema, struct json *live, const struct json *body,
                   struct arena *arena) {
