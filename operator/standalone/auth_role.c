@@ -67,7 +67,7 @@ static const struct auth_rule proxy_rules[] = {
 
 // What turns Deployments into processes.
 static const struct auth_rule runtime_rules[] = {
-    {"apps", "deployments", NULL, AUTH_READ},
+    {"apps", "deployments", NULL, AUTH_READ | AUTH_PATCH}, // the revision, an annotation
     {"apps", "deployments/status", NULL, STATUS},
     {"apps", "replicasets", NULL, AUTH_READ | WRITE},
     {"apps", "replicasets/status", NULL, STATUS},

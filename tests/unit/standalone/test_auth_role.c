@@ -49,7 +49,7 @@ static void the_table(void **state) {
       {"proxy", "get", "", "secrets", "", false},
       {"proxy", "patch", "", "pods", "status", false},
       {"runtime", "create", "", "pods", "", true},
-      {"runtime", "patch", "apps", "deployments", "", false},
+      {"runtime", "create", "apps", "deployments", "", false},
       {"runtime", "patch", "apps", "deployments", "status", true},
       {"runtime", "patch", "networking.istio.io", "virtualservices", "", false},
       {"nobody", "get", "", "pods", "", false},
