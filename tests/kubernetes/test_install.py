@@ -327,12 +327,14 @@ def test_monitoring(cluster):
 
 def test_a_namespace_goes_while_the_operator_runs(cluster):
     """Its objects are deleted in any order: the route that the finalizer wants to put back may be gone before it."""
-    for name, parts in (("going", ()), ("half-gone", ("virtualservices", "destinationrules"))):
-        service = Service(cluster, name, **PAIR)
+    services = {name: Service(cluster, name, **PAIR) for name in ("going", "half-gone")}
+    for service in services.values():
         service.wait("Paused")
-        for part in parts:
-            cluster.ok("DELETE", f"{ISTIO}/namespaces/{name}/{part}/agent")
+    for part in ("virtualservices", "destinationrules"):
+        cluster.ok("DELETE", f"{ISTIO}/namespaces/half-gone/{part}/agent")
+    for name in services:
         cluster.ok("DELETE", f"/api/v1/namespaces/{name}")
+    for service in services.values():
         service.wait_gone()
 
 

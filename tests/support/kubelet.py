@@ -261,7 +261,8 @@ class Kubelet:
 
     def address(self):
         self.given += 1
-        return f"10.244.{self.given // 250 % 250}.{self.given % 250 + 2}"
+        # Another cluster may run in the same network namespace: each kubelet has a range of its own.
+        return f"10.{128 + os.getpid() % 100}.{self.given // 250 % 250}.{self.given % 250 + 2}"
 
     def register(self):
         self.api.call("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": {"kubernetes.io/hostname": NODE}}})
