@@ -326,7 +326,7 @@ static void unlink_node(struct json *parent, struct json *before, struct json *n
 bool json_remove(struct json *object, struct str key) {
   bool found = false;
   struct json *before = NULL;
-  for (struct json *item = object->child, *next; item; item = next) {
+  for (struct json *item = object ? object->child : NULL, *next; item; item = next) {
     next = item->next;
     if (str_eq(item->key, key)) {
       unlink_node(object, before, item);

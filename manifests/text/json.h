@@ -89,7 +89,7 @@ void json_append(struct json *array, struct json *value);
 // Puts value before `index` (index == count appends).
 void json_insert(struct json *array, size_t index, struct json *value);
 bool json_remove(struct json *object,
-                 struct str key); // true when it was there (all of that name go)
+                 struct str key); // true when it was there (all of that name go); NULL has none
 bool json_remove_at(struct json *array, size_t index);
 // Puts `value` where `old` stands in `parent`, keeping old's key.
 void json_replace(struct json *parent, struct json *old, struct json *value);

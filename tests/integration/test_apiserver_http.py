@@ -585,6 +585,15 @@ def test_it_rests_when_nothing_happens(server):
         stream.close()
 
 
+def test_apply_takes_over_from_client_side_apply(server):
+    last = "kubectl.kubernetes.io/last-applied-configuration"
+    server.ok("POST", CM, {"metadata": {"name": "moved", "annotations": {last: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"moved"},"data":{"a":"1"}}'}},
+                           "data": {"a": "1"}})
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "moved"}, "data": {"a": "2"}}
+    moved = server.ok("PATCH", CM + "/moved?fieldManager=kubectl&force=true", body, content_type="application/apply-patch+yaml")
+    check('"a":"2"' in moved["metadata"]["annotations"][last], moved)
+
+
 def test_metadata_only_and_entity_tags(server):
     server.ok("POST", CM, {"metadata": {"name": "partial", "labels": {"only": "this"}}, "data": {"a": "1"}})
     kind = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io,application/json"
