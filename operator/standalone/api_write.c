@@ -104,11 +104,39 @@ static const struct json *schema_of(const struct job *job) {
   return api_kind_schema(job->api->kinds, job->request->kind);
 }
 
+static void put_replicas(struct arena *arena, struct json *object, const struct kind_desc *kind,
+                         const struct json *replicas) {
+  struct str path = str_of(kind->scale_spec + 1), step;
+  while (str_next(&path, '.', &step) && path.ptr) // all but the last are objects
+    object = json_need_object(arena, object, arena_str(arena, step).ptr);
+  json_set(arena, object, step, json_dup(arena, replicas));
+}
+
+// An applied Scale is an applied object that has nothing but its replicas.
+static int apply_scale(struct job *job) {
+  struct write_request request = *job->request;
+  struct arena *arena = job->call->arena;
+  const struct json *replicas = json_path(request.body, "spec.replicas");
+  struct json *body = json_new_object(arena);
+  if (!json_is(replicas, JSON_INT) || json_int(replicas, -1) < 0)
+    return api_invalid(job->call, request.kind, request.name, "spec.replicas", "FieldValueInvalid",
+                       "Invalid value: must be a whole number, 0 or more");
+  json_put_string(arena, body, "apiVersion",
+                  kind_api_version(request.kind, request.version, arena));
+  json_put_z(arena, body, "kind", request.kind->kind);
+  json_put_string(arena, json_need_object(arena, body, "metadata"), "name", request.name);
+  put_replicas(arena, body, request.kind, replicas);
+  request.body = body;
+  return fields_apply(job->call, &request, schema_of(job), old_as_seen(job), &job->object);
+}
+
 static int scale_candidate(struct job *job) {
   const struct write_request *request = job->request;
   struct arena *arena = job->call->arena;
   struct json *scale = write_scale_of(request->kind, job->old, arena);
-  if (!scale || request->verb == WRITE_CREATE || request->verb == WRITE_APPLY)
+  if (scale && request->verb == WRITE_APPLY)
+    return apply_scale(job);
+  if (!scale || request->verb == WRITE_CREATE)
     return api_fail(job->call, 405, "MethodNotAllowed", "this kind has no such scale subresource");
   int rc = is_patch(request->verb) ? apply_patch(job, scale, &scale) : RC_OK;
   if (rc)
@@ -126,11 +154,7 @@ static int scale_candidate(struct job *job) {
   job->object = old_as_seen(job);
   const struct json *had = at_path(job->object, request->kind->scale_spec);
   job->untracked = json_int(had, 0) == json_int(replicas, 0);
-  struct str path = str_of(request->kind->scale_spec + 1), step;
-  struct json *at = job->object;
-  while (str_next(&path, '.', &step) && path.ptr) // all but the last are objects
-    at = json_need_object(arena, at, arena_str(arena, step).ptr);
-  json_set(arena, at, step, json_dup(arena, replicas));
+  put_replicas(arena, job->object, request->kind, replicas);
   struct str revision = json_path_string(scale, "metadata.resourceVersion");
   if (revision.len) // the client's precondition
     json_put_string(arena, api_meta(job->object), "resourceVersion", revision);

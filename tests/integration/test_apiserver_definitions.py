@@ -114,8 +114,16 @@ def test_status_and_scale(server):
     scale = server.ok("GET", path + "/p/scale")
     equal((scale["kind"], scale["spec"], scale["status"]), ("Scale", {"replicas": 2}, {"replicas": 1, "selector": "a=b"}))
     server.ok("PATCH", path + "/p/scale", {"spec": {"replicas": 5}}, content_type=MERGE)
+    applied = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "p"}, "spec": {"replicas": 6}}
+    refused = server.request("PATCH", path + "/p/scale?fieldManager=hpa", applied, content_type=APPLY)
+    equal(refused.status, 409, refused.text)
+    server.ok("PATCH", path + "/p/scale?fieldManager=hpa&force=true", applied, content_type=APPLY)
+    owners = server.ok("GET", path + "/p")["metadata"]["managedFields"]
+    check(any(o["manager"] == "hpa" and o["subresource"] == "scale" and o["fieldsV1"] == {"f:spec": {"f:count": {}}} for o in owners if "subresource" in o),
+          owners)
+    server.ok("PATCH", path + "/p/scale", {"spec": {"replicas": 5}}, content_type=MERGE)
     after = server.ok("GET", path + "/p")
-    equal((after["spec"]["count"], after["status"]["count"], after["metadata"]["generation"]), (5, 1, 2))
+    equal((after["spec"]["count"], after["status"]["count"], after["metadata"]["generation"]), (5, 1, 4))
 
 
 def test_rules_in_cel_are_kept_and_said(server):
