@@ -9,6 +9,7 @@
 #include "manifests/source/kube_path.h"
 #include "manifests/source/watch_cache.h"
 #include "manifests/source/watch_lines.h"
+#include "manifests/text/time.h"
 
 #include <uv.h>
 
@@ -112,9 +113,30 @@ static void set_revision(struct kube_watch *watch, struct str revision) {
 
 // What every kept object has gone through: managedFields go (they are as large as the object), the
 // kind that lists leave out comes, and the user's trim.
+// Times have seconds: of two writes in one second the other's counts.
+static struct str last_writer(const struct json *fields, const char *own) {
+  struct str manager = STR_NULL;
+  int64_t newest = INT64_MIN, ours = INT64_MIN, at;
+  JSON_EACH(entry, fields) {
+    struct str name = json_get_string(entry, "manager");
+    if (!time_parse(json_get_string(entry, "time"), &at))
+      continue;
+    if (str_eq_z(name, own)) {
+      ours = at > ours ? at : ours;
+    } else if (at >= newest) {
+      newest = at;
+      manager = name;
+    }
+  }
+  return newest >= ours ? manager : STR_NULL;
+}
+
 static void prepare(struct kube_watch *watch, struct arena *arena, struct json *object) {
   const struct kube_resource *resource = watch->options.resource;
   struct json *metadata = json_get(object, "metadata");
+  if (metadata && watch->options.own_manager)
+    json_put_string(arena, metadata, "lastWriter",
+                    last_writer(json_get(metadata, "managedFields"), watch->options.own_manager));
   if (metadata)
     json_remove(metadata, STR("managedFields"));
   if (!json_get(object, "kind")) {

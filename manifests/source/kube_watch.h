@@ -28,6 +28,9 @@ struct kube_watch_options {
   struct str ns;                        // empty: all namespaces
   struct str label_selector, field_selector;
   kube_trim_fn trim; // may be NULL; managedFields are always dropped
+  // Our field manager: objects get a field metadata.lastWriter, the manager of the newest write
+  // that is not older than ours. Empty when that is ours; NULL: no such field.
+  const char *own_manager;
   // Objects are kept as text, which takes a fraction of a tree's memory. A tree is made when one is
   // asked for, and lives until the caller returns to the loop: copy what is kept longer.
   bool packed;

@@ -123,8 +123,8 @@ static void release_free(uv_handle_t *handle) {
 }
 
 void release_settle(struct release *release) {
-  if (!release->gone || release->running || release->asking || release->asking_manager ||
-      release->asking_sets || release->closed)
+  if (!release->gone || release->running || release->asking || release->asking_sets ||
+      release->closed)
     return;
   release->closed = true;
   uv_close((uv_handle_t *)&release->timer, release_free);
@@ -234,11 +234,17 @@ static void drop_unused(struct json *object, void *data) {
     json_remove(annotations, STR("kubectl.kubernetes.io/last-applied-configuration"));
 }
 
+static bool is_route(enum controller_watch which) {
+  return which == WATCH_VIRTUAL_SERVICES || which == WATCH_HTTP_ROUTES ||
+         which == WATCH_GRPC_ROUTES;
+}
+
 static int open_watch(struct controller *controller, enum controller_watch which, struct err *err) {
   struct kube_watch_options options = {.resource = &controller->resources[which],
                                        .ns = controller->options.ns,
                                        .event = handlers[which],
                                        .trim = drop_unused,
+                                       .own_manager = is_route(which) ? FIELD_MANAGER : NULL,
                                        .packed = true,
                                        .may_be_forbidden = which != WATCH_ROLLOUTS &&
                                                            which != WATCH_DEPLOYMENTS &&

@@ -112,6 +112,6 @@ void claims_rewritten(struct controller *controller, enum controller_watch which
       &controller->claims, claims_key(kube_namespace(object), controller->resources[which].kind,
                                       kube_name(object), &arena));
   for (size_t i = 0; claim && i < claim->count; i++)
-    foreign_writer_ask(claim->items[i], which, kube_name(object));
+    foreign_writer_note(claim->items[i], json_path_string(object, "metadata.lastWriter"));
   arena_dispose(&arena);
 }

@@ -95,8 +95,6 @@ struct release {
   const struct json *sets;              // a List; NULL: not read yet
   struct str sets_revision, sets_asked; // revisions of the Deployment: of `sets`, and as asked last
   // Who wrote our route last, when it was not us (foreign_writer.c).
-  struct kube_op manager_op;
-  bool asking_manager;
   struct str foreign_manager;
 };
 
@@ -229,7 +227,7 @@ void release_forget_judgement(struct release *release);
 // Begins or ends the questions about a release, as its status says.
 void metric_query_consider(struct release *release, const struct rollout *rollout);
 
-// Somebody changed a route: asks who, for each Rollout that names it and does not write just now.
+// A route was changed: notes by whom for each Rollout that names it.
 void claims_rewritten(struct controller *controller, enum controller_watch which,
                       const struct json *object);
 // replica_sets.c: workload form. Asks when the Deployment changed; what is known goes into a plan's
@@ -240,8 +238,8 @@ void replica_sets_add(const struct release *release, const struct json *rollout,
                       struct arena *arena, struct snapshot_input *input);
 void replica_sets_forget(struct release *release);
 
-// foreign_writer.c: asks who wrote the route, when it was changed while we wrote nothing.
-void foreign_writer_ask(struct release *release, enum controller_watch which, struct str name);
+// foreign_writer.c: somebody else wrote the route.
+void foreign_writer_note(struct release *release, struct str manager);
 
 // evidence_metrics.c: what the judge knows, as gauges.
 void evidence_metrics(const struct controller *controller, struct buf *out);
