@@ -81,7 +81,8 @@ static struct json *new_record(struct kube_election *election, struct arena *are
   struct json *spec = json_need_object(arena, lease, "spec");
   struct str now = time_format_micro(arena, clock_wall_ms());
   if (!election->lease || !is_ours(election)) {
-    int64_t transitions = json_int(json_get(spec, "leaseTransitions"), -1);
+    // A server may leave a 0 out.
+    int64_t transitions = json_int(json_get(spec, "leaseTransitions"), election->lease ? 0 : -1);
     json_put_int(arena, spec, "leaseTransitions", transitions + 1);
     json_put_string(arena, spec, "acquireTime", now);
   }
