@@ -83,16 +83,16 @@ topologySpreadConstraints:
   verbs: [list]
 - apiGroups: [networking.istio.io]
   resources: [virtualservices]
-  # list, watch: the weights as they are. patch: as they should be. get: whose write it was when somebody else changed them.
-  verbs: [get, list, watch, patch]
+  # list, watch: the weights as they are. patch: as they should be.
+  verbs: [list, watch, patch]
 - apiGroups: [networking.istio.io]
   resources: [destinationrules]
   # list, watch: host and subsets. patch: subsets of the template form.
   verbs: [list, watch, patch]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes, grpcroutes]
-  # list, watch: the weights as they are, and what the route's parents say. patch: as they should be. get: as above.
-  verbs: [get, list, watch, patch]
+  # list, watch: the weights as they are, and what the route's parents say. patch: as they should be.
+  verbs: [list, watch, patch]
 - apiGroups: [""]
   resources: [services]
   # list, watch: whether the versions' Services are there, and the ports of the user's. create, patch, delete: one Service
