@@ -2,6 +2,7 @@
 #include "operator/standalone/api_default.h"
 #include "manifests/kinds/deployment.h"
 #include "manifests/kinds/idle.h"
+#include "manifests/kinds/service.h"
 
 static void put_missing(struct arena *arena, struct json *object, const char *key,
                         const char *value) {
@@ -19,9 +20,19 @@ static void deployment(struct arena *arena, struct json *object) {
   put_missing(arena, rolling, "maxSurge", "25%");
 }
 
+static void service(struct arena *arena, struct json *object) {
+  JSON_EACH(port, json_path(object, "spec.ports")) {
+    const struct json *number = json_get(port, "port");
+    if (json_is(port, JSON_OBJECT) && number && !json_get(port, "targetPort"))
+      json_put(arena, port, "targetPort", json_dup(arena, number));
+  }
+}
+
 void api_default(struct arena *arena, const struct kind_desc *kind, struct json *object) {
   if (kind == &deployment_kind)
     deployment(arena, object);
+  else if (kind == &service_kind)
+    service(arena, object);
   else if (kind == &persistent_volume_claim_kind)
     put_missing(arena, json_need_object(arena, object, "status"), "phase", "Pending");
 }

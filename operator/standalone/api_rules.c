@@ -7,7 +7,6 @@
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout_action.h"
 #include "manifests/kinds/secret.h"
-#include "manifests/kinds/service.h"
 #include "manifests/source/base64.h"
 #include "manifests/text/time.h"
 
@@ -211,26 +210,6 @@ int rules_metadata(struct api_call *call, const struct kind_desc *kind, const st
   return rc ? rc : check_map(call, kind, object, "annotations", false);
 }
 
-static void default_deployment(struct arena *arena, struct json *object) {
-  struct json *strategy = json_path(object, "spec.strategy");
-  static const char *const members[] = {"maxUnavailable", "maxSurge"};
-  if (!json_is(strategy, JSON_OBJECT) ||
-      !str_eq_z(json_get_string(strategy, "type"), "RollingUpdate"))
-    return;
-  struct json *rolling = json_need_object(arena, strategy, "rollingUpdate");
-  for (size_t i = 0; i < ARRAY_LEN(members); i++)
-    if (!json_get(rolling, members[i]))
-      json_put_z(arena, rolling, members[i], "25%");
-}
-
-static void default_service(struct arena *arena, struct json *object) {
-  JSON_EACH(port, json_path(object, "spec.ports")) {
-    const struct json *number = json_get(port, "port");
-    if (json_is(port, JSON_OBJECT) && number && !json_get(port, "targetPort"))
-      json_put(arena, port, "targetPort", json_dup(arena, number));
-  }
-}
-
 static void default_namespace(struct arena *arena, struct json *object) {
   struct json *labels = json_need_object(arena, api_meta(object), "labels");
   json_put_string(arena, labels, "kubernetes.io/metadata.name", api_meta_string(object, "name"));
@@ -273,10 +252,6 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
                    const struct json *old, const struct api_call *call) {
   if (kind == &namespace_kind)
     default_namespace(arena, object);
-  else if (kind == &deployment_kind)
-    default_deployment(arena, object);
-  else if (kind == &service_kind)
-    default_service(arena, object);
   else if (kind == &secret_kind)
     default_secret(arena, object);
   else if (kind == &rollout_action_kind)
