@@ -28,6 +28,11 @@ def die_with_parent():
     LIBC.prctl(1, signal.SIGKILL)
 
 
+def mortal(command):
+    """The same for a process that a program with threads starts: nothing of Python may run between its fork and its exec."""
+    return ["setpriv", "--pdeathsig", "KILL", *map(str, command)]
+
+
 class Failure(Exception):
     """A check that did not hold."""
 

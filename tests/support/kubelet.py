@@ -22,7 +22,7 @@ import time
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from apiserver import Rest, die_with_parent  # noqa: E402
+from apiserver import Rest, mortal  # noqa: E402
 
 NODE = "machine"
 ACCOUNT = "run/secrets/kubernetes.io/serviceaccount"
@@ -91,15 +91,12 @@ class Container:
         path.mkdir(exist_ok=True)
         meta = self.pod.object["metadata"]
         with open(path / f"{meta['namespace']}_{meta['name']}_{self.name}.log", "ab") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
-                                            preexec_fn=self.prepare)
+            self.process = subprocess.Popen(mortal(self.command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
+                                            preexec_fn=self.mount_account if self.pod.account_files else None)
 
-    def prepare(self):
-        """In the child: dies with the kubelet; an account's files in a mount namespace of its own."""
-        die_with_parent()
+    def mount_account(self):
+        """In the child: the account's files, in a mount namespace of its own."""
         files = self.pod.account_files
-        if not files:
-            return
         libc = ctypes.CDLL(None, use_errno=True)
         new_mounts, rec_private = 0x20000, 0x4000 | 0x40000
         if libc.unshare(new_mounts) or libc.mount(None, b"/", None, rec_private, None) or libc.mount(b"none", b"/run", b"tmpfs", 0, None):

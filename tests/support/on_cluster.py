@@ -12,7 +12,7 @@ import tempfile
 import threading
 
 import cluster as clusters
-from apiserver import die_with_parent
+from apiserver import mortal
 from serin import BIN, NAMESPACE, Failure, World, check, environment_of, processes, wait_for
 
 KINDS = {"rollout": "/apis/serin.dev/v1alpha1", "deployment": "/apis/apps/v1", "virtualservice": "/apis/networking.istio.io/v1",
@@ -75,8 +75,7 @@ class OnCluster(World):
 
     def spawn(self, name):
         with open(self.data / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen([str(part) for part in self.commands[name]], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                                    cwd=self.data, preexec_fn=die_with_parent)
+            self.processes[name] = subprocess.Popen(mortal(self.commands[name]), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data)
 
     def supervise(self):
         while not self.stopping.wait(0.1):

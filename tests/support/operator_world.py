@@ -254,8 +254,7 @@ class Operator:
                    *self.options]
         self.file = open(self.log, "ab")
         self.begun = len(self.text())
-        self.process = subprocess.Popen(command, stdout=self.file, stderr=self.file, env={**os.environ, **(self.env or {})},
-                                        preexec_fn=apiserver.die_with_parent)
+        self.process = subprocess.Popen(apiserver.mortal(command), stdout=self.file, stderr=self.file, env={**os.environ, **(self.env or {})})
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
