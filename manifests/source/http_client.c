@@ -7,7 +7,7 @@
 #include "manifests/base/buf.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/limits.h"
-#include "manifests/source/http_text.h"
+#include "manifests/source/http_easy.h"
 
 #include <curl/curl.h>
 #include <uv.h>
@@ -20,8 +20,7 @@ struct http_transfer {
   struct http_client *client;
   struct http_op *op;
   enum transfer_state state;
-  CURL *easy;
-  struct curl_slist *headers, *connect_to;
+  struct http_easy curl;
   struct arena arena; // what the request brought
   struct str shown;   // "GET https://host/path", for messages
   struct buf head, body;
@@ -128,10 +127,10 @@ static void unlink_transfer(struct http_transfer *transfer) {
 // Calls `done` and gives everything back. Not from inside libcurl.
 static void finish(struct http_transfer *transfer) {
   struct http_client *client = transfer->client;
-  curl_multi_remove_handle(client->multi, transfer->easy); // harmless when it was never added
-  curl_easy_cleanup(transfer->easy);
-  curl_slist_free_all(transfer->headers);
-  curl_slist_free_all(transfer->connect_to);
+  curl_multi_remove_handle(client->multi, transfer->curl.easy); // harmless when it was never added
+  curl_easy_cleanup(transfer->curl.easy);
+  curl_slist_free_all(transfer->curl.headers);
+  curl_slist_free_all(transfer->curl.connect_to);
   unlink_transfer(transfer);
   struct http_op *op = transfer->op;
   op->transfer = NULL;
@@ -165,7 +164,7 @@ static void run_due(struct http_transfer *transfer) {
     return;
   }
   transfer->state = TRANSFER_RUNNING;
-  CURLMcode code = curl_multi_add_handle(transfer->client->multi, transfer->easy);
+  CURLMcode code = curl_multi_add_handle(transfer->client->multi, transfer->curl.easy);
   if (code == CURLM_OK)
     return;
   transfer->state = TRANSFER_ENDING;
@@ -317,7 +316,7 @@ static size_t on_head_line(char *ptr, size_t size, size_t count, void *data) {
   if (str_trim(line).len > 0)
     return line.len;
   long status = 0;
-  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(transfer->curl.easy, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && transfer->state == TRANSFER_RUNNING) {
     transfer->status = (int)status;
     if (is_streaming(transfer))
@@ -345,158 +344,15 @@ static size_t on_body(char *ptr, size_t size, size_t count, void *data) {
 
 // ---- starting ----
 
-static void add_line(struct curl_slist **list, const char *line) {
-  struct curl_slist *longer = curl_slist_append(*list, line);
-  BUG_ON(!longer);
-  *list = longer;
-}
-
-static void add_header(struct http_transfer *transfer, const char *line) {
-  add_line(&transfer->headers, line);
-}
-
-// libcurl names and checks the server by the URL's host: so the URL gets the name, and the
-// connection and the Host header go where the URL said.
-static void set_server_name(struct http_transfer *transfer, struct str name) {
-  char *url = NULL, *host = NULL, *port = NULL, *named = NULL;
-  CURLU *parts = curl_url();
-  curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
-  if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-      curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-      curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-      curl_url_set(parts, CURLUPART_HOST, arena_str(&transfer->arena, name).ptr, 0) == CURLUE_OK &&
-      curl_url_get(parts, CURLUPART_URL, &named, 0) == CURLUE_OK) {
-    add_line(&transfer->connect_to, arena_printf(&transfer->arena, "::%s:%s", host, port).ptr);
-    add_header(transfer, arena_printf(&transfer->arena, "Host: %s:%s", host, port).ptr);
-    curl_easy_setopt(transfer->easy, CURLOPT_URL, named); // copied
-    curl_easy_setopt(transfer->easy, CURLOPT_CONNECT_TO, transfer->connect_to);
-  }
-  curl_free(host);
-  curl_free(port);
-  curl_free(named);
-  curl_url_cleanup(parts);
-}
-
-static void set_headers(struct http_transfer *transfer, const struct http_request *request) {
-  struct arena *arena = &transfer->arena;
-  bool has_type = false;
-  for (size_t i = 0; i < request->header_count; i++) {
-    const struct http_header *header = &request->headers[i];
-    has_type |= str_eq_nocase(header->name, STR("Content-Type"));
-    // libcurl's form of a header without a value is "Name;".
-    add_header(transfer, arena_printf(arena, header->value.len ? "%.*s: %.*s" : "%.*s;%.*s",
-                                      STR_ARG(header->name), STR_ARG(header->value))
-                             .ptr);
-  }
-  if (request->bearer.len)
-    add_header(transfer,
-               arena_printf(arena, "Authorization: Bearer %.*s", STR_ARG(request->bearer)).ptr);
-  if (!has_type)
-    add_header(transfer, "Content-Type:"); // libcurl would say it is a form
-  add_header(transfer, "Expect:");         // and would wait for 100-continue
-  curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
-}
-
-static void set_blob(struct http_transfer *transfer, CURLoption option, struct str pem) {
-  if (pem.len == 0)
-    return;
-  struct str copy = arena_str(&transfer->arena, pem);
-  struct curl_blob blob = {(void *)(uintptr_t)copy.ptr, copy.len, CURL_BLOB_NOCOPY};
-  curl_easy_setopt(transfer->easy, option, &blob);
-}
-
-static void set_security(struct http_transfer *transfer, const struct http_request *request) {
-  CURL *easy = transfer->easy;
-  set_blob(transfer, CURLOPT_CAINFO_BLOB, request->tls.ca_pem);
-  set_blob(transfer, CURLOPT_SSLCERT_BLOB, request->tls.cert_pem);
-  set_blob(transfer, CURLOPT_SSLKEY_BLOB, request->tls.key_pem);
-  if (request->tls.insecure) {
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (request->tls.server_name.len)
-    set_server_name(transfer, request->tls.server_name);
-  if (request->user.len) {
-    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-    curl_easy_setopt(easy, CURLOPT_USERNAME, arena_str(&transfer->arena, request->user).ptr);
-    curl_easy_setopt(easy, CURLOPT_PASSWORD, arena_str(&transfer->arena, request->password).ptr);
-  }
-}
-
-static void set_options(struct http_transfer *transfer, const struct http_request *request,
-                        struct str url, bool is_loopback) {
-  CURL *easy = transfer->easy;
-  const char *method = request->method ? request->method : "GET";
+static void set_transfer(struct http_transfer *transfer) {
+  CURL *easy = transfer->curl.easy;
   curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_message);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_URL, url.ptr);
-  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head_line);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, transfer->chunk ? 1L : 0L);
-  if (request->proxy.len) {
-    curl_easy_setopt(easy, CURLOPT_PROXY, arena_str(&transfer->arena, request->proxy).ptr);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-  } else if (is_loopback) {
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); // $http_proxy is not meant for this machine
-  }
-  if (request->body.len || !str_eq_z(str_of(method), "GET")) {
-    struct str body = arena_str(&transfer->arena, request->body);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.ptr);
-  }
-  if (str_eq_z(str_of(method), "HEAD"))
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  else
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, arena_strz(&transfer->arena, method).ptr);
-}
-
-// Checks the URL, copies it, and finds what may be shown of it and whether it stays on this
-// machine.
-static int read_url(struct http_transfer *transfer, const struct http_request *request,
-                    struct str *ret_url, bool *ret_loopback, struct err *err) {
-  struct str url = arena_str(&transfer->arena, request->url);
-  char *host = NULL, *scheme = NULL;
-  CURLU *parts = curl_url();
-  BUG_ON(!parts);
-  int rc = RC_OK;
-  if (!http_text_is_clean(url) || curl_url_set(parts, CURLUPART_URL, url.ptr, 0) != CURLUE_OK ||
-      curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-      curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
-    rc = err_set(err, RC_USAGE, "\"%.*s\" is not a URL of the form http://host:port/path",
-                 STR_ARG(http_text_public_url(&transfer->arena, url)));
-  } else if (!str_eq_z(str_of(scheme), "http") && !str_eq_z(str_of(scheme), "https")) {
-    rc = err_set(err, RC_USAGE, "\"%s\" URLs are not supported, only http and https", scheme);
-  } else {
-    *ret_url = url;
-    *ret_loopback = http_text_is_loopback(str_of(host));
-    transfer->shown =
-        arena_printf(&transfer->arena, "%s %.*s", request->method ? request->method : "GET",
-                     STR_ARG(http_text_public_url(&transfer->arena, url)));
-  }
-  curl_free(host);
-  curl_free(scheme);
-  curl_url_cleanup(parts);
-  return rc;
-}
-
-static int check_request(const struct http_request *request, struct err *err) {
-  if (request->method && !http_text_is_token(str_of(request->method)))
-    return err_set(err, RC_USAGE, "the HTTP method \"%s\" is not one word", request->method);
-  for (size_t i = 0; i < request->header_count; i++)
-    if (!http_text_is_token(request->headers[i].name) ||
-        !http_text_is_clean(request->headers[i].value))
-      return err_set(err, RC_USAGE, "header %zu (\"%.*s\") has characters a header may not have", i,
-                     STR_ARG(request->headers[i].name));
-  if (!http_text_is_clean(request->bearer))
-    return err_set(err, RC_USAGE, "the token has characters a header may not have");
-  return RC_OK;
 }
 
 static int start(struct http_client *client, const struct http_request *request, struct http_op *op,
@@ -504,7 +360,7 @@ static int start(struct http_client *client, const struct http_request *request,
   BUG_ON(op->transfer); // one op, one request at a time
   if (client->closing)
     return err_set(err, RC_CANCELED, "the HTTP client is closing");
-  int rc = check_request(request, err);
+  int rc = http_easy_check(request, err);
   if (rc)
     return rc;
   struct http_transfer *transfer = XNEW(struct http_transfer);
@@ -513,7 +369,7 @@ static int start(struct http_client *client, const struct http_request *request,
   transfer->chunk = chunk;
   struct str url;
   bool is_loopback = false;
-  rc = read_url(transfer, request, &url, &is_loopback, err);
+  rc = http_easy_read_url(&transfer->arena, request, &url, &transfer->shown, &is_loopback, err);
   if (rc) {
     arena_dispose(&transfer->arena);
     xfree(transfer);
@@ -527,11 +383,8 @@ static int start(struct http_client *client, const struct http_request *request,
   buf_init(&transfer->body, chunk                ? HTTP_REFUSAL_MAX
                             : request->max_reply ? request->max_reply
                                                  : LIMIT_HTTP_REPLY_BYTES);
-  transfer->easy = curl_easy_init();
-  BUG_ON(!transfer->easy);
-  set_options(transfer, request, url, is_loopback);
-  set_security(transfer, request);
-  set_headers(transfer, request);
+  http_easy_init(&transfer->curl, &transfer->arena, request, url, is_loopback);
+  set_transfer(transfer);
   uv_timer_init(client->loop, &transfer->timer);
   client->handles++;
   uv_timer_start(&transfer->timer, on_transfer_timer, (uint64_t)transfer->deadline_ms, 0);

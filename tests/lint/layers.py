@@ -32,7 +32,7 @@ EFFECT_CALLS = re.compile(r"\b(clock_(wall|mono)_\w+|LOG|log_write|printf|fprint
 ONLY = {  # third-party header -> the files that may know it
     "cjson/": {f"{TEXT}/json.c"},
     "<yaml.h>": {f"{TEXT}/yaml.c"},
-    "<curl/": {f"{SOURCE}/http_client.c"},
+    "<curl/": {f"{SOURCE}/http_client.c", f"{SOURCE}/http_easy.c", f"{SOURCE}/http_easy.h"},
     "llhttp.h": None,  # proxy/http1*.c
     "<sqlite3.h>": None,  # operator/standalone/store*.c
     "<pcre2.h>": {"manifests/kinds/regex.c"},
