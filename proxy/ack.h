@@ -19,7 +19,8 @@ struct ack_options {
   void *data;
 };
 
-// {"VirtualService/team1/x": "123", ...}
+// {"VirtualService/team1/x": "123", "HTTPRoute/team1/y": "generation:7", ...}: resourceVersions, or
+// the generation of kinds whose status others write.
 int ack_text(struct buf *out, const struct proxy_table *table);
 
 // The client must outlive it. Nothing is written before the first confirmation.

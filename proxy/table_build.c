@@ -75,7 +75,12 @@ void table_add_source(struct builder *builder, const struct part_object *object)
       arena_push(builder->arena, (void **)&builder->sources, &builder->source_count,
                  &builder->source_capacity, sizeof *source);
   source->key = table_object_key(builder->arena, object);
-  source->revision = arena_str(builder->arena, object->meta->resource_version);
+  // Parents write into the status of a route, which makes revisions without a word on routing: of
+  // these kinds what is served is told by the generation of the spec.
+  bool by_generation = object->from->kind == &http_route_kind && object->meta->generation > 0;
+  source->revision = by_generation ? arena_printf(builder->arena, "generation:%lld",
+                                                  (long long)object->meta->generation)
+                                   : arena_str(builder->arena, object->meta->resource_version);
 }
 
 struct str table_lower(struct arena *arena, struct str text) {

@@ -120,9 +120,10 @@ static void take_table(struct worker *worker, struct proxy_table *table) {
   worker->took(worker->ctx, worker->index, table->version);
 }
 
+// The polls that are left are nobody's: worker_poll_free_all closes them.
 static void close_handle(uv_handle_t *handle, void *arg) {
   (void)arg;
-  if (!uv_is_closing(handle))
+  if (!uv_is_closing(handle) && handle->type != UV_POLL)
     uv_close(handle, NULL);
 }
 
@@ -198,7 +199,6 @@ static void ask_pools(void *ctx) {
 static void run(void *arg) {
   struct worker *worker = arg;
   (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
-  BUG_ON(uv_loop_close(&worker->loop) != 0);
   worker->done(worker->ctx, worker->index);
 }
 
@@ -216,6 +216,7 @@ int worker_open(struct worker *worker, worker_took_fn took, worker_done_fn done,
     worker_sweep_open(worker);
   if (rc != 0)
     return err_set(err, RC_IO, "cannot open a loop: %s", uv_strerror(rc));
+  worker->opened = true;
   breakers_attach(worker->settings.breakers, worker->index, worker->stats, ask_pools, worker);
   return 0;
 }
@@ -275,6 +276,8 @@ void worker_free(struct worker *worker) {
   stats_free(worker->stats);
   worker_spare_free_all(&worker->blocks);
   worker_poll_free_all(worker);
+  if (worker->opened)
+    BUG_ON(uv_loop_close(&worker->loop) != 0);
   for (uint32_t i = 0; i < worker->pick_count; i++)
     pick_state_dispose(&worker->picks[i]);
   xfree(worker->picks);

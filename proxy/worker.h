@@ -121,7 +121,7 @@ struct worker {
   char *request_text, *response_text; // heads of this turn, HTTP1_HEAD_ROOM each
   char date[32];
   int64_t date_s, date_turn_ms;
-  bool draining, stopping;
+  bool opened, draining, stopping;
 };
 
 // Starts nothing yet. `source` names this proxy in the metrics.
@@ -152,7 +152,8 @@ void worker_hand_over(struct worker *worker, const struct str *served);
 // From the main thread: ends now, whatever runs.
 void worker_stop(struct worker *worker);
 void worker_join(struct worker *worker);
-void worker_free(struct worker *worker); // after worker_join
+// After worker_join of all workers: descriptors are everybody's.
+void worker_free(struct worker *worker);
 
 // On the worker's thread.
 struct worker_table *worker_table_ref(struct worker *worker);

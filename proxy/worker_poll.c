@@ -50,6 +50,12 @@ void worker_poll_give(struct worker_poll *poll) {
 }
 
 void worker_poll_free_all(struct worker *worker) {
+  for (size_t i = 0; i < worker->poll_count; i++) {
+    if (worker->polls[i])
+      uv_close((uv_handle_t *)&worker->polls[i]->handle, NULL);
+  }
+  if (worker->poll_count > 0)
+    (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
   for (size_t i = 0; i < worker->poll_count; i++)
     xfree(worker->polls[i]);
   xfree(worker->polls);

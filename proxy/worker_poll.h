@@ -23,4 +23,6 @@ void worker_poll_set(struct worker_poll *poll, int events, uv_poll_cb ready);
 void *worker_poll_owner(uv_poll_t *handle, int status);
 // Before the descriptor is closed.
 void worker_poll_give(struct worker_poll *poll);
-void worker_poll_free_all(struct worker *worker); // after the loop has ended
+// After the loop has ended, and when no other thread opens or closes descriptors: libuv asks the
+// kernel about numbers that may be others' by now.
+void worker_poll_free_all(struct worker *worker);

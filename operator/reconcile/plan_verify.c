@@ -14,10 +14,17 @@ static struct str serving_key(const struct pass *pass, const char *kind,
                       STR_ARG(json_path_string(object, "metadata.name")));
 }
 
+#define BY_GENERATION STR("generation:")
+
+// `wanted`: the resourceVersion. Of kinds whose status is written by others a proxy tells the
+// generation it serves instead.
 static bool serves(const struct pass *pass, const struct proxy *proxy, const char *kind,
                    const struct json *object, struct str wanted) {
   struct str has = json_string(json_get_s(proxy->serving, serving_key(pass, kind, object)));
   int64_t a, b;
+  if (str_starts(has, BY_GENERATION))
+    return str_to_i64(str_slice(has, BY_GENERATION.len, has.len), &a) &&
+           a >= json_int(json_path(object, "metadata.generation"), INT64_MAX);
   if (str_to_i64(has, &a) && str_to_i64(wanted, &b))
     return a >= b;
   return !str_is_empty(has) && str_eq(has, wanted);

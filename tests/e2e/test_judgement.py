@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import TOOLS, Failure, Load, check, main, processes, rollout, service, start_service, version, wait_for, world  # noqa: E402
+from serin import HOST, TOOLS, Failure, Load, check, main, processes, rollout, service, start_service, version, wait_for, world  # noqa: E402
 
 WRITER = HOST.replace("research-agent", "writer-agent")
 

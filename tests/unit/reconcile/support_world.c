@@ -449,9 +449,13 @@ static struct proxy *proxies(struct world *world, struct arena *arena) {
     struct json *serving = json_new_object(arena);
     int64_t behind = world->proxies_lag ? 1000 : 0, revision = 0;
     (void)str_to_i64(json_path_string(world->service, "metadata.resourceVersion"), &revision);
-    json_put_string(arena, serving,
-                    world->gateway ? "HTTPRoute/team1/vs" : "VirtualService/team1/vs",
-                    arena_printf(arena, "%lld", (long long)(revision - behind)));
+    int64_t generation = json_int(json_path(world->service, "metadata.generation"), 0);
+    if (world->gateway)
+      json_put_string(arena, serving, "HTTPRoute/team1/vs",
+                      arena_printf(arena, "generation:%lld", (long long)(generation - behind)));
+    else
+      json_put_string(arena, serving, "VirtualService/team1/vs",
+                      arena_printf(arena, "%lld", (long long)(revision - behind)));
     if (world->rule)
       json_put_string(arena, serving, "DestinationRule/team1/dr",
                       json_path_string(world->rule, "metadata.resourceVersion"));
