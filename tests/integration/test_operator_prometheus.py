@@ -155,7 +155,7 @@ def test_tls_with_a_client_certificate_and_a_password(env):
 
 
 def add_rollouts(env, case, numbers):
-    """More Rollouts beside the case's: each with a route of its own over the same two Deployments."""
+    """More Rollouts beside the case's: each with a route and two Deployments of its own, of the same versions."""
     for number in numbers:
         name = f"agent-{number}"
         env.server.ok("POST", f"{support.NETWORKING}/namespaces/{case.ns}/virtualservices",
@@ -164,6 +164,9 @@ def add_rollouts(env, case, numbers):
                        "spec": {"hosts": [f"{name}.{case.ns}.svc.cluster.local"], "http": [{"timeout": "1s", "route": case.route}]}})
         rollout = json.loads(json.dumps(case.rollout))
         rollout["metadata"]["name"] = name
+        for role, version in (("stable", "v1"), ("canary", "v2")):
+            rollout["spec"][role]["deployment"] = f"{name}-{version}"
+            env.server.ok("POST", f"/apis/apps/v1/namespaces/{case.ns}/deployments", support.deployment(case.ns, f"{name}-{version}", version))
         rollout["spec"]["traffic"]["virtualService"]["name"] = name
         rollout["spec"]["analysis"]["interval"] = "2s"
         env.server.ok("POST", f"{support.SERIN}/namespaces/{case.ns}/rollouts", rollout)
@@ -172,6 +175,7 @@ def add_rollouts(env, case, numbers):
 def queries_a_look(env, counted, count, looks=2):
     """Queries per look, once so many Rollouts are judged at each look."""
     def all_judged():
+        env.world.ready_once()
         items = env.server.get(f"{support.SERIN}/rollouts").json["items"]
         mine = [item for item in items if item["metadata"]["namespace"].startswith("many")]
         return sum(1 for item in mine if item.get("status", {}).get("judge", {}).get("state")) >= count
