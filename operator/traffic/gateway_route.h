@@ -27,3 +27,12 @@ bool gateway_route_takes_first(const struct route_target *target, const struct j
                                struct arena *arena);
 // Lists of headers (or query parameters) that match the same: [{type, name, value}], any order.
 bool gateway_route_same_values(const struct json *a, const struct json *b, bool names_any_case);
+
+// What the rows of all of them have in common.
+#define GATEWAY_ROUTE_ROW                                                                          \
+  .sections = gateway_route_sections, .list = "backendRefs", .weight_max = GATEWAY_WEIGHT_MAX,     \
+  .lone_weight = 1, .weight = 1, .wants_names = true, .orders_by_namespace = true,                 \
+  .side_of = gateway_route_side_of, .is_named = gateway_route_is_named,                            \
+  .guards = gateway_route_guards, .make = gateway_route_make, .name_field = "name",                \
+  .side_text = gateway_route_side_text, .route_text = "rule", .refusal = gateway_route_refusal,    \
+  .word = gateway_route_word

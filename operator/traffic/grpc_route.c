@@ -27,22 +27,7 @@ static int64_t timeout_ms(const struct json *rule) {
 
 const struct router grpc_route_router = {
     .kind = &grpc_route_kind,
-    .sections = gateway_route_sections,
-    .list = "backendRefs",
-    .weight_max = GATEWAY_WEIGHT_MAX,
-    .lone_weight = 1,
-    .weight = 1,
-    .wants_names = true,
-    .orders_by_namespace = true,
-    .side_of = gateway_route_side_of,
-    .is_named = gateway_route_is_named,
-    .guards = gateway_route_guards,
-    .make = gateway_route_make,
-    .name_field = "name",
-    .side_text = gateway_route_side_text,
-    .route_text = "rule",
+    GATEWAY_ROUTE_ROW,
     .timeout_ms = timeout_ms,
     .takes_first = takes_first,
-    .refusal = gateway_route_refusal,
-    .word = gateway_route_word,
 };
