@@ -186,7 +186,7 @@ def test_configuration_is_waited_for_and_volumes_are_mounted():
     with Machine() as m:
         target = "/serin-test-" + str(os.getpid())
         script = (f"cat {target}/conf/greeting {target}/one; stat -L -c %a {target}/sec/pw; cat $SERIN_VOLUME_S/pw; echo; echo \"$FROM\"; "
-                  f"echo scratch > {target}/empty/x; cat {target}/empty/x; while sleep 0.1; do :; done")
+                  f"echo scratch > {target}/empty/x; cat {target}/empty/x; exec tail -f /dev/null")
         m.apply(m.pod("reader", container={
             "command": ["sh", "-c", script], "envFrom": [{"configMapRef": {"name": "conf"}, "prefix": "CM_"}],
             "env": [{"name": "FROM", "value": "$(CM_greeting)-$(POD_IP)-$$(X)"}],
