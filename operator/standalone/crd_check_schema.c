@@ -109,7 +109,7 @@ static void check_nested(struct checker *c, const struct json *nested, const str
 
 static bool is_int_or_string(const struct json *list) {
   const struct json *first = json_at(list, 0), *second = json_at(list, 1);
-  return list && list->count == 2 && first->count == 1 && second->count == 1 &&
+  return json_is(list, JSON_ARRAY) && list->count == 2 && first->count == 1 && second->count == 1 &&
          str_eq_z(json_get_string(first, "type"), "integer") &&
          str_eq_z(json_get_string(second, "type"), "string");
 }
