@@ -2,6 +2,7 @@
 // The API server without sockets: requests in, replies and watch events out, on a store in a
 // temporary folder.
 #include "operator/standalone/api.h"
+#include "operator/standalone/api_delete.h"
 #include "operator/standalone/auth_role.h"
 #include "operator/standalone/rest.h"
 
@@ -251,6 +252,31 @@ static void the_user_is_stamped_and_cannot_be_claimed(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+#define EVENTS "/api/v1/namespaces/default/events"
+#define MINUTE_MS (60 * 1000)
+
+static int sweep_and_get_event(struct fixture *f, int64_t now_ms) {
+  struct json *json;
+  assert_int_equal(delete_sweep(&f->api, now_ms, NULL), 0);
+  turn(f);
+  return send(f, "GET", EVENTS "/e", "", "", &json);
+}
+
+static void an_event_lives_an_hour_from_its_last_write(void **state) {
+  struct fixture *f = *state;
+  struct json *json;
+  const int64_t written_ms = 1700000000000; // as send() says
+  assert_int_equal(send(f, "POST", EVENTS, "application/json",
+                        "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"e\"},"
+                        "\"involvedObject\":{\"namespace\":\"default\"},\"lastTimestamp\":\"2001-"
+                        "01-01T00:00:00Z\"}",
+                        &json),
+                   201);
+  turn(f);
+  assert_int_equal(sweep_and_get_event(f, written_ms + 59 * MINUTE_MS), 200);
+  assert_int_equal(sweep_and_get_event(f, written_ms + 61 * MINUTE_MS), 404);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(nothing_is_told_before_the_commit),
@@ -260,6 +286,7 @@ int main(void) {
       TEST(bookmarks_only_for_those_who_asked),
       TEST(without_a_user_only_health_answers),
       TEST(the_user_is_stamped_and_cannot_be_claimed),
+      TEST(an_event_lives_an_hour_from_its_last_write),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
