@@ -95,6 +95,7 @@ const char *claims_problem(struct pass *pass, struct str *ret_message);
 // --- workloads (plan_workload.c)
 void workload_names(struct pass *pass, struct str hash, struct rollout_identity *identity);
 struct rollout_identity *identity_dup(struct pass *pass, const struct rollout_identity *identity);
+bool identity_equal(const struct rollout_identity *a, const struct rollout_identity *b);
 // The version the spec asks for; false when it cannot be told (the Deployment is not there).
 bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted);
 void workload_create(struct pass *pass, const struct rollout_identity *identity, int64_t replicas);
@@ -145,8 +146,11 @@ bool capacity_deployed(const struct pass *pass, int64_t *ret_ready, int64_t *ret
 bool capacity_allows(struct pass *pass, int64_t parts);
 void capacity_watch(struct pass *pass); // lowers the weight when the canary cannot carry it
 
-// --- releases (plan_release.c, plan_steps.c, plan_rollback.c, plan_first.c, plan_idle.c)
-void release_consider(struct pass *pass); // starts, supersedes or adopts
+// --- releases (plan_consider.c, plan_release.c, plan_steps.c, plan_rollback.c, plan_first.c,
+// plan_idle.c)
+void release_consider(struct pass *pass); // none runs: starts one, or adopts what serves
+// A version that comes back keeps its revision.
+int64_t release_revision(struct pass *pass, const struct rollout_identity *identity);
 void release_begin(struct pass *pass, const struct rollout_identity *stable,
                    const struct rollout_identity *canary);
 bool release_gives_way(

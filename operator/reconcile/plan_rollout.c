@@ -113,7 +113,8 @@ static void run_release(struct pass *pass) {
   if (pass->snap->form == ROLLOUT_FORM_TEMPLATE)
     workload_keep(pass);
   if (judge_stops(pass)) {
-    capacity_scale(pass);
+    if (!is_going_back(pass))
+      capacity_scale(pass);
     return;
   }
   if (pass->status->step.index < 0 || (size_t)pass->status->step.index >= pass->spec->steps_count) {

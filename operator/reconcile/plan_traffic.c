@@ -45,7 +45,9 @@ struct route_target traffic_target(const struct pass *pass, size_t index) {
   }
   for (size_t i = 0; i < pass->snap->workloads_count; i++) {
     struct str name = pass->snap->workloads[i].name;
-    if (!str_eq(name, target.stable) && !str_eq(name, target.canary))
+    bool is_original = pass->snap->form == ROLLOUT_FORM_WORKLOAD &&
+                       str_eq(name, pass->spec->workload_ref->name); // no version's name
+    if (!is_original && !str_eq(name, target.stable) && !str_eq(name, target.canary))
       old[target.old_count++] = name;
   }
   target.old = old;
@@ -328,7 +330,9 @@ static bool may_name_stable(struct pass *pass) {
     return true;
   if (!original_can_name(pass))
     return false;
-  if (pass->split.has_stable || pass->split.canary_max > 0)
+  const struct rollout_release *release = pass->status->release;
+  bool is_first = release && release->traffic_at == 0 && pass->status->step.index == 0;
+  if (!is_first || pass->split.has_stable || pass->split.canary_max > 0)
     return true;
   // A Service of its own is of use when its endpoints are known, too.
   int64_t known = pass->status->step.started_at + NAMED_MS;

@@ -9,16 +9,21 @@
 
 #define WORLD_MAX 32
 
-// How many random worlds a property is tried on: fewer where a sanitizer makes each ten times as
-// slow.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WORLD_ROUNDS(n) (((n) + 4) / 5)
-#endif
-#endif
-#ifndef WORLD_ROUNDS
-#define WORLD_ROUNDS(n) (n)
-#endif
+// The forms of a Rollout, with both kinds of routers.
+enum world_form {
+  WORLD_PAIR,
+  WORLD_TEMPLATE,
+  WORLD_WORKLOAD,
+  WORLD_PAIR_GATEWAY, // through an HTTPRoute
+  WORLD_TEMPLATE_GATEWAY,
+  WORLD_WORKLOAD_GATEWAY,
+  WORLD_FORMS
+};
+
+struct world_split {      // what our route says
+  int64_t stable, canary; // parts of 10,000
+  bool is_bare;           // it names what answers for all versions
+};
 
 struct world {
   struct arena *arena;
@@ -49,6 +54,7 @@ struct world {
   bool first_look, just_started;
   bool notify_default;
   struct notice_result notice; // what became of that notice; number 0: nothing
+  int64_t promoted;            // number of the last release that was
   size_t events, writes;       // created, and status writes
   struct str event_names[512];
   struct str last_event;
@@ -57,10 +63,17 @@ struct world {
   char broken[512];
 };
 
+// How many random worlds a property is tried on: fewer where a sanitizer makes each ten times as
+// slow, many more with SERIN_LONG=1.
+uint64_t world_rounds(uint64_t count);
+void world_init(struct world *world, struct arena *arena, uint64_t seed, const char *steps,
+                enum world_form form);
+bool world_names_versions(const struct world *world); // the operator does: not a pair
 void world_init_pair(struct world *world, struct arena *arena, uint64_t seed, const char *steps);
 void world_init_template(struct world *world, struct arena *arena, uint64_t seed,
                          const char *steps);
-// Turns what was just made into a release through an HTTPRoute: Services agent, v1 and v2.
+// Turns what was just made into a release through an HTTPRoute: Services agent, and a pair's v1 and
+// v2.
 void world_through_gateway(struct world *world);
 void world_init_workload(struct world *world, struct arena *arena, uint64_t seed,
                          const char *steps);
@@ -74,7 +87,8 @@ void world_unpause(struct world *world);                    // somebody takes sp
 void world_template(struct world *world, const char *image);
 struct str world_act(struct world *world, const char *verb); // a RolloutAction; its name
 void world_set_route(struct world *world, int64_t stable,
-                     int64_t canary); // somebody else writes v1 and v2
+                     int64_t canary);          // somebody else writes v1 and v2
+void world_foreign_write(struct world *world); // or whatever else somebody may write there
 struct plan *world_plan(struct world *world, struct arena *arena);
 // Applies at most `count` actions, checking after each what must never be; stops at the first that
 // fails. Returns how many were applied.
@@ -86,6 +100,8 @@ void world_run(struct world *world, const char *phase, int64_t limit_ms, bool cr
 void world_settle(struct world *world); // plans until no action is left, no time passes
 
 struct str world_phase(const struct world *world);
+struct str world_canary(const struct world *world); // what routes call it; empty: there is none
+struct world_split world_split(const struct world *world);
 struct str world_status(const struct world *world, const char *path); // below status
 int64_t world_share(const struct world *world,
                     const char *subset);                       // percent of our share times 100

@@ -195,7 +195,7 @@ static void only_the_events_that_are_wanted(void **state) {
 // forgotten, once.
 static void a_rollback_is_never_forgotten(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= WORLD_ROUNDS(50); seed++) {
+  for (uint64_t seed = 1; seed <= world_rounds(50); seed++) {
     struct story story;
     struct world *world = begin(&story, NULL);
     rng_init(&world->rng, seed);
