@@ -7,6 +7,7 @@
 #include "manifests/base/arena.h"
 #include "manifests/base/err.h"
 
+struct sockaddr;
 struct uv_loop_s;
 struct http_client;
 struct http_transfer; // one running request, inside http_client.c
@@ -27,6 +28,10 @@ struct http_tls {
   struct str server_name;       // what the certificate must say; empty: the URL's host
 };
 
+// Whether a connection to this address may be opened. Asked for each address that the URL's host
+// resolves to, at the moment of connecting: what the name means later, or elsewhere, is of no help.
+typedef bool (*http_may_connect_fn)(const struct sockaddr *address, void *data);
+
 struct http_request {
   const char *method; // NULL: GET
   struct str url;     // http:// or https://
@@ -41,6 +46,11 @@ struct http_request {
                        // HTTP_DEADLINE_MS
   int64_t idle_ms;     // streams: longest silence after the head; 0: no bound
   size_t max_reply;    // cap on the body of a whole reply; 0: LIMIT_HTTP_REPLY_BYTES
+  // When set, the request gets a connection of its own, and goes through no proxy of the
+  // environment's. A refused address counts as one that cannot be reached. Not beside `proxy`,
+  // which resolves names itself.
+  http_may_connect_fn may_connect;
+  void *may_connect_data; // valid until `done`
 };
 
 // Valid only inside the callback that gets it.
@@ -94,5 +104,8 @@ struct str http_reply_header(const struct http_reply *reply, const char *name);
 // Walks all values of one name: struct str rest = reply->head; while (http_next_header(&rest,
 // "Warning", &v))
 bool http_next_header(struct str *rest, const char *name, struct str *ret_value);
+// The host of a URL as the client reads it, in lower case and without a dot at its end; an IPv6
+// address in brackets. Empty: it has none.
+struct str http_url_host(struct arena *arena, struct str url);
 // %XX for everything that may not stand in one part of a path or a query.
 struct str http_escape(struct arena *arena, struct str text);

@@ -4,6 +4,8 @@
 #include "manifests/base/bug.h"
 #include "manifests/source/http_text.h"
 
+#include <sys/socket.h>
+
 static void add_line(struct curl_slist **list, const char *line) {
   struct curl_slist *longer = curl_slist_append(*list, line);
   BUG_ON(!longer);
@@ -82,6 +84,15 @@ static void set_security(struct http_easy *curl, const struct http_request *requ
   }
 }
 
+static curl_socket_t on_open_socket(void *data, curlsocktype purpose,
+                                    struct curl_sockaddr *address) {
+  const struct http_easy *curl = data;
+  (void)purpose;
+  if (!curl->may_connect(&address->addr, curl->may_connect_data))
+    return CURL_SOCKET_BAD;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void set_options(struct http_easy *curl, const struct http_request *request, struct str url,
                         bool is_loopback) {
   CURL *easy = curl->easy;
@@ -92,7 +103,14 @@ static void set_options(struct http_easy *curl, const struct http_request *reque
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (request->proxy.len) {
+  if (request->may_connect) {
+    BUG_ON(request->proxy.len);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L); // one that others opened was not asked about
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, curl);
+  } else if (request->proxy.len) {
     curl_easy_setopt(easy, CURLOPT_PROXY, arena_str(curl->arena, request->proxy).ptr);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   } else if (is_loopback) {
@@ -135,6 +153,25 @@ int http_easy_read_url(struct arena *arena, const struct http_request *request, 
   return rc;
 }
 
+struct str http_url_host(struct arena *arena, struct str url) {
+  char *text = NULL;
+  struct str host = STR_NULL;
+  CURLU *parts = curl_url();
+  BUG_ON(!parts);
+  if (http_text_is_clean(url) &&
+      curl_url_set(parts, CURLUPART_URL, arena_str(arena, url).ptr, 0) == CURLUE_OK &&
+      curl_url_get(parts, CURLUPART_HOST, &text, 0) == CURLUE_OK) {
+    for (char *at = text; *at; at++)
+      *at = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
+    host = arena_strz(arena, text);
+    while (host.len && host.ptr[host.len - 1] == '.')
+      host.len--;
+  }
+  curl_free(text);
+  curl_url_cleanup(parts);
+  return host;
+}
+
 int http_easy_check(const struct http_request *request, struct err *err) {
   if (request->method && !http_text_is_token(str_of(request->method)))
     return err_set(err, RC_USAGE, "the HTTP method \"%s\" is not one word", request->method);
@@ -150,7 +187,10 @@ int http_easy_check(const struct http_request *request, struct err *err) {
 
 void http_easy_init(struct http_easy *curl, struct arena *arena, const struct http_request *request,
                     struct str url, bool is_loopback) {
-  *curl = (struct http_easy){.easy = curl_easy_init(), .arena = arena};
+  *curl = (struct http_easy){.easy = curl_easy_init(),
+                             .arena = arena,
+                             .may_connect = request->may_connect,
+                             .may_connect_data = request->may_connect_data};
   BUG_ON(!curl->easy);
   set_options(curl, request, url, is_loopback);
   set_security(curl, request);

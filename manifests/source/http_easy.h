@@ -12,6 +12,8 @@ struct http_easy {
   CURL *easy;
   struct curl_slist *headers, *connect_to;
   struct arena *arena; // of what the options point to
+  http_may_connect_fn may_connect;
+  void *may_connect_data;
 };
 
 // Whether method, headers and token may be sent.

@@ -10,7 +10,8 @@ struct operator_command {
   struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
   struct str prometheus_secret, scrape_match, metrics_address;
   int64_t lease_ms, renew_deadline_ms, retry_ms;
-  struct str notify_secret, notify_form;
+  struct str notify_secret, notify_form, notify_proxy;
+  struct option_list notify_allow, notify_hosts;
   int64_t notify_give_up_ms;
   bool notify_allow_http;
   int64_t scrape_ms, metrics_fd, metrics_port, prometheus_timeout_ms;
@@ -54,6 +55,16 @@ static const struct option_row rows[] = {
      "What that webhook understands: generic, slack or teams.", 0, 0},
     {"notify-allow-http", 0, OPTION_FLAG, AT(notify_allow_http), NULL, NULL,
      "Its address may be http://.", 0, 0},
+    {"notify-allow", 0, OPTION_LIST, AT(notify_allow), "NETWORK", NULL,
+     "Rollouts may send notifications into this network, too (10.0.0.0/8), and not to the Internet "
+     "alone.",
+     0, 0},
+    {"notify-host", 0, OPTION_LIST, AT(notify_hosts), "HOST", NULL,
+     "Rollouts may send notifications to this host (hooks.slack.com, *.example.com) and others "
+     "named so, and to no other.",
+     0, 0},
+    {"notify-proxy", 0, OPTION_STRING, AT(notify_proxy), "URL", NULL,
+     "Notifications go through this proxy, which has to check where names lead.", 0, 0},
     {"notify-give-up", 0, OPTION_DURATION, AT(notify_give_up_ms), "DURATION", "1h",
      "A notification that nobody took for so long is dropped.", 0, 0},
     {"leader-elect", 0, OPTION_FLAG, AT(leader_elect), NULL, NULL,
@@ -118,6 +129,17 @@ static bool notify_of(const struct operator_command *given, struct notify_defaul
          secret_of("--notify-secret", given->notify_secret, &ret->secret_ns, &ret->secret_name);
 }
 
+static bool rules_of(const struct operator_command *given, struct arena *arena,
+                     struct notify_rules *ret) {
+  struct err err = {0};
+  if (notify_rules_read(given->notify_allow.items, given->notify_allow.count,
+                        given->notify_hosts.items, given->notify_hosts.count, given->notify_proxy,
+                        arena, ret, &err) == RC_OK)
+    return true;
+  fprintf(stderr, "serin operator: %s\n", err.msg);
+  return false;
+}
+
 static int run(const void *options, const struct str *arguments, size_t count) {
   (void)arguments, (void)count;
   const struct operator_command *given = options;
@@ -132,14 +154,21 @@ static int run(const void *options, const struct str *arguments, size_t count) {
   log_set_level(level);
   struct prometheus_default prometheus;
   struct notify_default notify;
-  if (!prometheus_of(given, &prometheus) || !notify_of(given, &notify))
+  struct notify_rules rules;
+  struct arena arena;
+  arena_init(&arena);
+  if (!prometheus_of(given, &prometheus) || !notify_of(given, &notify) ||
+      !rules_of(given, &arena, &rules)) {
+    arena_dispose(&arena);
     return EXIT_USAGE;
+  }
   struct operator_options run_options = {.lookup = {.kubeconfig = given->kubeconfig.ptr,
                                                     .context = given->context.ptr,
                                                     .kube_api = given->kube_api.ptr},
                                          .ns = given->ns,
                                          .prometheus = prometheus,
                                          .notify = notify,
+                                         .notify_rules = rules,
                                          .notify_give_up_ms = given->notify_give_up_ms,
                                          .scrape_match = given->scrape_match,
                                          .scrape_ms = given->scrape_ms,
@@ -153,7 +182,9 @@ static int run(const void *options, const struct str *arguments, size_t count) {
                                          .metrics_address = given->metrics_address,
                                          .metrics_port = (int)given->metrics_port};
   struct err err = {0};
-  if (operator_run(&run_options, &err) == RC_OK)
+  int rc = operator_run(&run_options, &err);
+  arena_dispose(&arena);
+  if (rc == RC_OK)
     return EXIT_DONE;
   fprintf(stderr, "serin operator: %s\n", err.msg);
   return err.rc == RC_NOT_FOUND || err.rc == RC_UNAVAILABLE ? EXIT_NOT_FOUND : EXIT_FAILED;

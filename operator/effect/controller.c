@@ -135,7 +135,7 @@ static void release_end(struct release *release) {
     return;
   map_del(&release->controller->releases, release->key);
   if (!release->controller->closing)
-    notifier_forget(release->controller->notifier, release->key);
+    notifier_let_go(release->controller->notifier, release->key);
   index_forget_rollout(release);
   queue_leave(release);
   queue_next(release->controller);
@@ -350,6 +350,7 @@ int controller_open(const struct controller_options *options, struct controller 
   controller->notifier =
       notifier_new(&(struct notifier_options){.kube = options->kube,
                                               .fallback = options->notify,
+                                              .rules = options->notify_rules,
                                               .give_up_ms = options->notify_give_up_ms,
                                               .settled = on_notices_settled,
                                               .data = controller});

@@ -17,6 +17,7 @@ struct controller_options {
   struct str scrape_match;              // matchers for `up`; empty: all targets
   int64_t scrape_ms; // the metrics' scrape interval: samples that new are left for the next look
   struct notify_default notify;
+  struct notify_rules notify_rules;
   int64_t notify_give_up_ms;
   bool leader_elect;
   bool trust_users;                     // the API server stamps RolloutActions with the true user

@@ -180,6 +180,8 @@ static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
   }
   if (reply->rc == RC_OK)
     await_write(release, requests[action->kind].target, reply->object);
+  if (action->kind == PLAN_RELEASE_FINALIZER && release->plan.leaves)
+    notifier_let_go(controller->notifier, release->key);
   if (action->kind != PLAN_STATUS && action->kind != PLAN_EVENT)
     LOG(LOG_INFO, plan_action_text(action->kind), LOG_S("rollout", release->key),
         LOG_S("object", action->name), LOG_S("why", action->why));
@@ -283,7 +285,10 @@ static void plan_and_act(struct release *release) {
   }
   metric_query_consider(release, snapshot.rollout);
   notifier_sync(controller->notifier, release->key, snapshot.rollout);
-  keep_plan(release, plan_rollout(&snapshot, &release->pass));
+  const struct plan *plan = plan_rollout(&snapshot, &release->pass);
+  if (plan->leaves)
+    notifier_hold(controller->notifier, release->key, snapshot.rollout, plan->status);
+  keep_plan(release, plan);
   if (must_wait(release)) {
     arena_dispose(&release->pass);
     release->plan = (struct plan){0};

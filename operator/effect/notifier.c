@@ -10,7 +10,8 @@
 
 #include <sys/random.h>
 
-#define FAILING_TRIES 3 // so many failures in a row are told as a condition
+#define ORPHAN_MS (10 * 60000) // so long is sent on what a deleted Rollout left
+#define FAILING_TRIES 3        // so many failures in a row are told as a condition
 
 static void on_timer(uv_timer_t *timer);
 
@@ -19,6 +20,7 @@ struct notifier *notifier_new(const struct notifier_options *options) {
   uint64_t seed = (uint64_t)clock_mono_us();
   (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
   notifier->options = *options;
+  map_init(&notifier->senders);
   rng_init(&notifier->rng, seed); // for jitter only
   uv_timer_init(http_client_loop(kube_client_http(options->kube)), &notifier->timer);
   return notifier;
@@ -35,6 +37,7 @@ static void finish_closing(struct notifier *notifier) {
     return;
   void (*closed)(void *) = notifier->closed;
   void *data = notifier->closed_data;
+  notifier_forget_senders(notifier);
   xfree(notifier);
   closed(data);
 }
@@ -46,11 +49,17 @@ void delivery_free(struct delivery *delivery) {
     at = &(*at)->next;
   *at = delivery->next;
   notifier->count--;
+  struct sender *ns = delivery->in_namespace;
+  ns->count--;
+  delivery->of_rollout->count--;
   arena_dispose(&delivery->arena);
   arena_dispose(&delivery->try_arena);
   xfree(delivery);
-  if (notifier->full && !notifier->closing && notifier->count < NOTIFIER_MAX / 2) {
-    notifier->full = false;
+  bool room = notifier->full && notifier->count < NOTIFIER_MAX / 2;
+  bool ns_room = ns->full && ns->count < NAMESPACE_MAX / 2;
+  if ((room || ns_room) && !notifier->closing) {
+    notifier->full &= !room;
+    ns->full &= !ns_room;
     notifier->options.settled(STR(""), notifier->options.data);
   }
   finish_closing(notifier);
@@ -67,17 +76,16 @@ static void drop(struct delivery *delivery) {
     delivery_free(delivery);
 }
 
-static struct delivery *find(const struct notifier *notifier, struct str key, int64_t number,
-                             struct str target) {
+static struct delivery *find(const struct notifier *notifier, struct str id, struct str target) {
   for (struct delivery *d = notifier->first; d; d = d->next)
-    if (!d->gone && d->number == number && str_eq(d->key, key) && str_eq(d->target, target))
+    if (!d->gone && str_eq(d->id, id) && str_eq(d->target, target))
       return d;
   return NULL;
 }
 
-static void add(struct notifier *notifier, struct str key, const struct rollout *rollout,
-                const struct rollout_notice *notice, const struct rollout_notification *to,
-                size_t targets) {
+static struct delivery *add(struct notifier *notifier, struct str key,
+                            const struct rollout *rollout, const struct rollout_notice *notice,
+                            const struct rollout_notification *to) {
   struct delivery *d = XNEW(struct delivery);
   struct arena *arena = &d->arena;
   const struct notice_about about = {.ns = rollout->metadata.namespace_,
@@ -90,12 +98,16 @@ static void add(struct notifier *notifier, struct str key, const struct rollout 
   d->key = arena_str(arena, key);
   d->number = notice->number;
   d->target = arena_str(arena, to->name);
-  d->targets = targets;
   d->url = arena_str(arena, to->url);
   d->secret_ns = arena_str(arena, own ? about.ns : notifier->options.fallback.secret_ns);
   d->secret_name = to->secret_ref ? arena_str(arena, to->secret_ref->name) : STR_NULL;
   d->form = to->form;
   d->allow_http = to->allow_http;
+  d->is_default = !own;
+  d->in_namespace = notifier_namespace(notifier, about.ns);
+  d->of_rollout = notifier_rollout(notifier, key);
+  d->in_namespace->count++;
+  d->of_rollout->count++;
   d->id = notice_id(&about, notice, arena);
   d->event = arena_strz(arena, rollout_event_name(notice->event));
   d->body = json_text(arena, notice_body(to->form, &about, notice, arena));
@@ -105,6 +117,14 @@ static void add(struct notifier *notifier, struct str key, const struct rollout 
   d->next = notifier->first;
   notifier->first = d;
   notifier->count++;
+  return d;
+}
+
+static bool has_room(struct notifier *notifier, struct str ns) {
+  struct sender *sender = notifier_namespace(notifier, ns);
+  notifier->full |= notifier->count >= NOTIFIER_MAX; // then it waits in status
+  sender->full |= sender->count >= NAMESPACE_MAX;
+  return notifier->count < NOTIFIER_MAX && sender->count < NAMESPACE_MAX;
 }
 
 // Whom this Rollout's notices go to: its own list, or the operator's default as a list of one.
@@ -124,57 +144,83 @@ static size_t targets_of(const struct notifier *notifier, const struct rollout *
   return 1;
 }
 
-void notifier_sync(struct notifier *notifier, struct str key, const struct rollout *rollout) {
+// Makes deliveries of the notices in `status`, as far as there are none.
+static void take_up(struct notifier *notifier, struct str key, const struct rollout *rollout,
+                    const struct rollout_status *status, bool held) {
   struct rollout_notification fallback;
   struct rollout_secret_ref ref;
   const struct rollout_notification *targets;
-  const struct rollout_status *status = &rollout->status;
-  if (notifier->closing || (!status->notices_count && !notifier->first))
-    return;
+  const struct notice_about about = {.uid = rollout->metadata.uid};
   size_t count = targets_of(notifier, rollout, &fallback, &ref, &targets);
-  notifier->round++;
+  struct arena arena;
+  arena_init(&arena);
   for (size_t i = 0; i < status->notices_count; i++) {
+    struct str id = notice_id(&about, &status->notices[i], &arena);
     size_t wanted = 0;
     for (size_t t = 0; t < count; t++)
       wanted += rollout_notification_wants(&targets[t], status->notices[i].event);
     for (size_t t = 0; t < count; t++) {
       if (!rollout_notification_wants(&targets[t], status->notices[i].event))
         continue;
-      struct delivery *d = find(notifier, key, status->notices[i].number, targets[t].name);
-      if (!d && notifier->count >= NOTIFIER_MAX) {
-        notifier->full = true; // it waits in status until there is room
+      struct delivery *d = find(notifier, id, targets[t].name);
+      if (!d && !has_room(notifier, rollout->metadata.namespace_))
         continue;
-      }
       if (!d) {
-        add(notifier, key, rollout, &status->notices[i], &targets[t], wanted);
-        d = notifier->first;
+        d = add(notifier, key, rollout, &status->notices[i], &targets[t]);
+        d->held = held;
       }
       d->targets = wanted;
       d->round = notifier->round;
     }
   }
+  arena_dispose(&arena);
+}
+
+void notifier_sync(struct notifier *notifier, struct str key, const struct rollout *rollout) {
+  if (notifier->closing || (!rollout->status.notices_count && !notifier->first))
+    return;
+  notifier->round++;
+  take_up(notifier, key, rollout, &rollout->status, false);
   for (struct delivery *d = notifier->first, *next; d; d = next) {
     next = d->next;
-    if (!d->gone && d->round != notifier->round && str_eq(d->key, key))
+    if (!d->gone && !d->orphan && d->round != notifier->round && str_eq(d->key, key))
       drop(d);
   }
   notifier_arm(notifier);
 }
 
-static void forget(struct notifier *notifier, const struct str *key) {
-  for (struct delivery *d = notifier->first, *next; d; d = next) {
-    next = d->next;
-    if (!d->gone && (!key || str_eq(d->key, *key)))
-      drop(d);
-  }
+void notifier_hold(struct notifier *notifier, struct str key, const struct rollout *rollout,
+                   const struct rollout_status *status) {
+  if (!notifier->closing)
+    take_up(notifier, key, rollout, status, true);
 }
 
-void notifier_forget(struct notifier *notifier, struct str key) {
-  forget(notifier, &key);
+void notifier_let_go(struct notifier *notifier, struct str key) {
+  int64_t end_ms = clock_mono_ms() + ORPHAN_MS;
+  for (struct delivery *d = notifier->first, *next; d; d = next) {
+    next = d->next;
+    if (d->gone || d->orphan || !str_eq(d->key, key))
+      continue;
+    if (d->state >= DELIVERY_TAKEN) {
+      drop(d);
+      continue;
+    }
+    d->orphan = true;
+    d->held = false;
+    d->end_ms = d->end_ms < end_ms ? d->end_ms : end_ms;
+  }
+  notifier_arm(notifier);
 }
 
 void notifier_forget_all(struct notifier *notifier) {
-  forget(notifier, NULL);
+  for (struct delivery *d = notifier->first, *next; d; d = next) {
+    next = d->next;
+    if (d->orphan && !d->gone && d->state < DELIVERY_TAKEN)
+      LOG(LOG_WARN, "notification lost: its Rollout is gone, and this operator stops",
+          LOG_S("rollout", d->key), LOG_S("event", d->event), LOG_S("receiver", d->target));
+    if (!d->gone)
+      drop(d);
+  }
 }
 
 // --- results ---
@@ -187,7 +233,7 @@ static struct notice_result result_of(const struct notifier *notifier, const str
   size_t ended = 0;
   bool failing = false;
   for (const struct delivery *d = notifier->first; d; d = d->next) {
-    if (d->gone || d->number != first->number || !str_eq(d->key, first->key))
+    if (d->gone || d->orphan || d->number != first->number || !str_eq(d->key, first->key))
       continue;
     bool dropped = d->state == DELIVERY_DROPPED, open = d->state != DELIVERY_TAKEN && !dropped;
     ended += !open;
@@ -211,7 +257,7 @@ const struct notice_result *notifier_results(const struct notifier *notifier, st
   struct notice_result *results = ARENA_ARRAY(arena, struct notice_result, notifier->count + 1);
   size_t count = 0;
   for (const struct delivery *d = notifier->first; d; d = d->next) {
-    bool seen = d->gone || !str_eq(d->key, key);
+    bool seen = d->gone || d->orphan || !str_eq(d->key, key);
     for (size_t i = 0; i < count && !seen; i++)
       seen = results[i].number == d->number;
     if (seen)
@@ -247,20 +293,33 @@ void notifier_metrics(const struct notifier *notifier, struct buf *out) {
 
 // --- the clock ---
 
+static bool may_start(const struct delivery *d) {
+  return !d->gone && !d->held && d->state == DELIVERY_WAITS &&
+         d->in_namespace->running < NAMESPACE_AT_ONCE;
+}
+
 // Starts what is due, as far as not too many run, and sets the timer to the next.
 static void on_timer(uv_timer_t *timer) {
   struct notifier *notifier = container_of(timer, struct notifier, timer);
   int64_t now_ms = clock_mono_ms();
-  for (struct delivery *d = notifier->first; d && notifier->running < NOTIFIER_AT_ONCE; d = d->next)
-    if (!d->gone && d->state == DELIVERY_WAITS && d->due_ms <= now_ms)
+  for (struct delivery *d = notifier->first, *next; d && notifier->running < NOTIFIER_AT_ONCE;
+       d = next) {
+    next = d->next; // one that cannot even begin may be freed
+    if (!may_start(d) || d->due_ms > now_ms)
+      continue;
+    int64_t wait_ms = d->paid ? 0 : delivery_pay(d, now_ms);
+    if (wait_ms)
+      d->due_ms = now_ms + wait_ms;
+    else
       delivery_start(d);
+  }
   notifier_arm(notifier);
 }
 
 void notifier_arm(struct notifier *notifier) {
   int64_t next_ms = INT64_MAX;
   for (const struct delivery *d = notifier->first; d; d = d->next)
-    if (!d->gone && d->state == DELIVERY_WAITS && d->due_ms < next_ms)
+    if (may_start(d) && d->due_ms < next_ms)
       next_ms = d->due_ms;
   if (notifier->closing || next_ms == INT64_MAX || notifier->running >= NOTIFIER_AT_ONCE) {
     uv_timer_stop(&notifier->timer); // the end of one that runs arms it again

@@ -23,6 +23,7 @@ struct from_secret {
 static void ended(struct delivery *d, enum delivery_state state, int64_t retry_after_ms) {
   struct notifier *notifier = d->notifier;
   notifier->running--;
+  d->in_namespace->running--;
   arena_dispose(&d->try_arena);
   arena_init(&d->try_arena);
   if (d->gone) {
@@ -50,7 +51,10 @@ static void ended(struct delivery *d, enum delivery_state state, int64_t retry_a
     LOG(LOG_WARN, d->state == DELIVERY_DROPPED ? "notification given up" : "notification failed",
         LOG_S("rollout", d->key), LOG_S("event", d->event), LOG_S("receiver", d->target),
         LOG_S("error", d->trouble), LOG_I("tries", d->tries));
-  notifier->options.settled(d->key, notifier->options.data);
+  if (!d->orphan)
+    notifier->options.settled(d->key, notifier->options.data);
+  else if (d->state >= DELIVERY_TAKEN)
+    delivery_free(d);
   notifier_arm(notifier);
 }
 
@@ -75,6 +79,10 @@ static const char *words_of(int rc) {
 
 static void on_posted(struct http_op *op, const struct http_reply *reply, const struct err *err) {
   struct delivery *d = container_of(op, struct delivery, http_op);
+  if (!reply && d->was_refused && !d->was_allowed && err->rc != RC_CANCELED) {
+    fails(d, DELIVERY_DROPPED, 0, str_of(notify_rules_refusal));
+    return;
+  }
   if (!reply) {
     fails(d, DELIVERY_WAITS, 0, str_of(words_of(err->rc)));
     return;
@@ -92,8 +100,17 @@ static void on_posted(struct http_op *op, const struct http_reply *reply, const 
 
 // --- sending ---
 
+static bool may_connect(const struct sockaddr *address, void *data) {
+  struct delivery *d = data;
+  bool may = notify_rules_may_connect(&d->notifier->options.rules, address);
+  d->was_allowed |= may;
+  d->was_refused |= !may;
+  return may;
+}
+
 static void post(struct delivery *d, const struct from_secret *secret) {
   struct arena *arena = &d->try_arena;
+  const struct notify_rules *rules = &d->notifier->options.rules;
   int64_t seconds = clock_wall_ms() / 1000;
   struct http_header headers[WEBHOOK_HEADERS_MAX] = {
       {STR("Content-Type"), STR("application/json")},
@@ -111,13 +128,22 @@ static void post(struct delivery *d, const struct from_secret *secret) {
                                  .headers = headers,
                                  .header_count = count,
                                  .body = d->body,
+                                 .proxy = rules->proxy,
                                  .tls = {.ca_pem = secret->ca_pem},
                                  .deadline_ms = TRY_MS,
                                  .max_reply = REPLY_MAX};
+  if (!d->is_default && !rules->proxy.len) {
+    request.may_connect = may_connect;
+    request.may_connect_data = d;
+  }
+  d->was_allowed = d->was_refused = false;
   const char *problem = rollout_notification_url_problem(request.url, d->allow_http);
+  const char *refused = d->is_default ? NULL : notify_rules_url_problem(rules, request.url, arena);
   struct err err = {0};
   if (problem)
     fails(d, DELIVERY_WAITS, 0, str_of(problem));
+  else if (refused)
+    fails(d, DELIVERY_DROPPED, 0, str_of(refused));
   else if (http_start(kube_client_http(d->notifier->options.kube), &request, &d->http_op, on_posted,
                       &err) != RC_OK)
     fails(d, DELIVERY_WAITS, 0, str_of(words_of(RC_USAGE)));
@@ -179,6 +205,7 @@ void delivery_start(struct delivery *d) {
   struct err err = {0};
   d->state = DELIVERY_RUNS;
   d->notifier->running++;
+  d->in_namespace->running++;
   if (!d->secret_name.len) {
     post(d, &(struct from_secret){0});
     return;

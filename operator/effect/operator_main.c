@@ -96,6 +96,7 @@ static int start(struct process *process, const struct operator_options *options
                                           .scrape_match = options->scrape_match,
                                           .scrape_ms = options->scrape_ms,
                                           .notify = options->notify,
+                                          .notify_rules = options->notify_rules,
                                           .notify_give_up_ms = options->notify_give_up_ms,
                                           .leader_elect = options->leader_elect,
                                           .trust_users = options->trust_users,

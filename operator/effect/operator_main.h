@@ -15,6 +15,7 @@ struct operator_options {
   struct str scrape_match;
   int64_t scrape_ms;
   struct notify_default notify;
+  struct notify_rules notify_rules;
   int64_t notify_give_up_ms;
   bool leader_elect, trust_users;
   struct str lease_namespace;

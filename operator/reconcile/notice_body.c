@@ -4,8 +4,13 @@
 #include "manifests/text/time.h"
 #include "operator/reconcile/notice.h"
 
-#define TEXT_MAX 1500 // of one text in a chat's message; Slack refuses 3,000
-#define FACT_MAX 400
+// Bytes. Slack refuses a section of more than 3,000 characters and a message of about 13,000; Teams
+// one of more than 28 KB as it is counted there, which is about 21 KB of JSON.
+#define TEXT_MAX 1500 // of one text in a chat's message
+#define LABEL_MAX 100
+#define FACT_MAX 250
+#define GENERIC_MAX 4096 // of one text in the generic form
+#define METRIC_MAX 512   // of one of a metric
 
 struct str notice_id(const struct notice_about *about, const struct rollout_notice *notice,
                      struct arena *arena) {
@@ -85,21 +90,35 @@ static size_t facts_of(const struct rollout_notice *notice, struct arena *arena,
 
 // --- generic ---
 
-static void put(struct arena *arena, struct json *json, const char *key, struct str value) {
+// At most `max` bytes, cut between characters.
+static struct str cut(struct str text, size_t max) {
+  if (text.len <= max)
+    return text;
+  while (max > 0 && ((unsigned char)text.ptr[max] & 0xc0) == 0x80)
+    max--;
+  return str_slice(text, 0, max);
+}
+
+static void put_cut(struct arena *arena, struct json *json, const char *key, struct str value,
+                    size_t max) {
   if (value.len)
-    json_put_string(arena, json, key, value);
+    json_put_string(arena, json, key, cut(value, max));
+}
+
+static void put(struct arena *arena, struct json *json, const char *key, struct str value) {
+  put_cut(arena, json, key, value, GENERIC_MAX);
 }
 
 static struct json *metric_json(const struct rollout_metric_status *metric, struct arena *arena) {
   struct json *json = json_new_object(arena);
-  json_put_string(arena, json, "name", metric->name);
-  put(arena, json, "canary", metric->canary);
-  put(arena, json, "stable", metric->stable);
-  put(arena, json, "limit", metric->limit);
+  put_cut(arena, json, "name", metric->name, METRIC_MAX);
+  put_cut(arena, json, "canary", metric->canary, METRIC_MAX);
+  put_cut(arena, json, "stable", metric->stable, METRIC_MAX);
+  put_cut(arena, json, "limit", metric->limit, METRIC_MAX);
   json_put_int(arena, json, "requests", metric->requests);
   json_put_int(arena, json, "bad", metric->bad);
   put(arena, json, "verdict", str_of(enum_name(rollout_verdict_values, (int)metric->verdict)));
-  put(arena, json, "reason", metric->reason);
+  put_cut(arena, json, "reason", metric->reason, METRIC_MAX);
   return json;
 }
 
@@ -140,6 +159,8 @@ static struct str escaped(struct str text, size_t max, bool slack, struct arena 
       break;
     }
     char c = text.ptr[i];
+    if ((unsigned char)c < 0x20 && c != '\n')
+      c = ' '; // no one draws it, and JSON needs six bytes
     if (slack && c == '&')
       (void)buf_add_z(&out, "&amp;");
     else if (slack && c == '<')
@@ -188,7 +209,7 @@ static struct json *slack(const struct notice_about *about, const struct rollout
   struct buf lines;
   buf_init(&lines, TEXT_MAX + 3 * FACT_MAX);
   for (size_t i = 0; i < count && lines.len < TEXT_MAX; i++) {
-    struct str name = escaped(str_of(facts[i].name), FACT_MAX, true, arena);
+    struct str name = escaped(str_of(facts[i].name), LABEL_MAX, true, arena);
     struct str value = escaped(facts[i].value, FACT_MAX, true, arena);
     (void)buf_addf(&lines, "%s*%.*s* %.*s", i ? "\n" : "", STR_ARG(name), STR_ARG(value));
   }
@@ -242,7 +263,7 @@ static struct json *teams(const struct notice_about *about, const struct rollout
   size_t count = facts_of(notice, arena, facts);
   for (size_t i = 0; i < count; i++) {
     struct json *fact = json_new_object(arena);
-    json_put_string(arena, fact, "title", escaped(str_of(facts[i].name), FACT_MAX, false, arena));
+    json_put_string(arena, fact, "title", escaped(str_of(facts[i].name), LABEL_MAX, false, arena));
     json_put_string(arena, fact, "value", escaped(facts[i].value, FACT_MAX, false, arena));
     json_append(list, fact);
   }

@@ -55,6 +55,8 @@ struct plan {
   size_t count, capacity;
   int64_t requeue_after_ms; // plan again then at the latest; PLAN_NEVER: only on a change
   struct str reason;        // what this pass did, or what it waits for
+  bool leaves; // the Rollout goes with this plan, and `status` is written nowhere: who is to be
+               // told of its notices is told when the finalizer is off
   const struct rollout_status *status; // as it will be
 };
 

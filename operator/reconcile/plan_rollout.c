@@ -61,8 +61,20 @@ static void leave(struct pass *pass) {
   }
   original_leave(pass);
   pass_events(pass);
+  pass->plan->leaves = true;
   pass_act(pass, PLAN_RELEASE_FINALIZER, rollout->metadata.name, finalizers_patch(pass, false),
            is_late ? STR("it took too long to leave in order") : STR("all is as it was found"));
+}
+
+// There will be no status to write it into: it is told from the plan's.
+static void tell_of_the_end(struct pass *pass) {
+  struct rollout_release *release = pass->status->release;
+  if (!str_is_empty(release->result))
+    return; // it was told when it went back
+  release->result = STR("Aborted");
+  release->reason = STR("DeletedInRelease");
+  release->message = STR("the Rollout was deleted: its traffic is back on stable");
+  notice_run(pass);
 }
 
 // The Rollout goes: traffic back first, then the finalizer, in one pass and in this order.
@@ -85,7 +97,9 @@ void delete_run(struct pass *pass) {
     // What routes call the canary goes with its Deployment.
     (void)traffic_version_remove(pass, pass->status->canary->subset);
     pass_events(pass);
+    tell_of_the_end(pass);
   }
+  pass->plan->leaves = true;
   pass_act(pass, PLAN_RELEASE_FINALIZER, pass->snap->rollout->metadata.name,
            finalizers_patch(pass, false), STR("the traffic is back"));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/crd_format.h"
+#include "manifests/source/net_range.h"
 #include "manifests/base/bug.h"
 #include "manifests/kinds/regex.h"
 #include "manifests/text/duration.h"
@@ -30,15 +31,8 @@ static bool is_ipv6(struct str text) {
 }
 
 static bool is_cidr(struct str text) {
-  uint64_t bits;
-  ptrdiff_t slash = str_find_char(text, '/');
-  if (slash < 0)
-    return false;
-  struct str address = str_slice(text, 0, (size_t)slash);
-  struct str length = str_slice(text, (size_t)slash + 1, text.len);
-  if (!str_to_u64(length, &bits) || (length.len > 1 && length.ptr[0] == '0'))
-    return false;
-  return (is_ipv4(address) && bits <= 32) || (is_ipv6(address) && bits <= 128);
+  struct net_range range;
+  return net_range_parse(text, &range);
 }
 
 // One pattern, compiled each time: formats are rare, and this keeps no state.

@@ -67,6 +67,9 @@ static void describe_ours(struct up *up) {
     struct component *op = begin_component(up, &words, "operator");
     add_pair(up, &words, "--kubeconfig", kubeconfig_of(up, "operator"));
     add_word(up, &words, "--trust-users"); // our API server stamps them
+    // Who may write a Rollout here may start programs on this machine as well.
+    add_pair(up, &words, "--notify-allow", "0.0.0.0/0");
+    add_pair(up, &words, "--notify-allow", "::/0");
     if (!str_is_empty(up->prometheus_url))
       add_pair(up, &words, "--prometheus", up->prometheus_url.ptr);
     if (up->prometheus_binary)

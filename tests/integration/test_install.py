@@ -64,12 +64,14 @@ def test_chart_and_kustomization_install_the_same():
 def test_the_chart_takes_its_values():
     tool = need_helm()
     text = install.template(tool, "--set", "operator.prometheus=http://p:9090,image.repository=r/serin,image.tag=x,notifications.secretName=chat",
+                            "--set", "notifications.allowNetworks={10.2.0.0/16,fd00::/8},notifications.hosts={*.example.com},notifications.proxy=http://q:3128",
                             "--set", "secrets[0].name=creds,secrets[0].namespace=team1,secrets[0].use=prometheus",
                             "--set", "crds.install=false,roles.create=false,networkPolicy.enabled=false,podDisruptionBudget.enabled=false")
     found = {(item["kind"], item["metadata"]["name"]): item for item in install.objects(KUBECTL, text)}
     container = found["Deployment", "serin-operator"]["spec"]["template"]["spec"]["containers"][0]
     equal(container["image"], "r/serin:x", "image")
-    for argument in ("--prometheus=http://p:9090", "--notify-secret=$(POD_NAMESPACE)/chat", "--notify-form=generic"):
+    for argument in ("--prometheus=http://p:9090", "--notify-secret=$(POD_NAMESPACE)/chat", "--notify-form=generic", "--notify-allow=10.2.0.0/16",
+                     "--notify-allow=fd00::/8", "--notify-host=*.example.com", "--notify-proxy=http://q:3128"):
         check(argument in container["args"], container["args"])
     rule = found["Role", "serin-operator-secret-creds"]["rules"][0]
     equal((rule["resourceNames"], rule["verbs"]), (["creds"], ["list", "watch"]), "rule of the Secret")

@@ -3,6 +3,8 @@
 """Notifications of `serin operator` to a real receiver that verifies signatures, is slow, away or refuses; docs/notifications.md."""
 import json
 import pathlib
+import re
+import subprocess
 import sys
 import urllib.request
 
@@ -19,6 +21,9 @@ RECEIVER = Receiver()
 CONDITION = "NotificationsDelivered"
 TEAM = {"name": "team", "secretRef": {"name": "hook"}, "allowHTTP": True}
 DEAD = {"name": "dead", "url": "http://127.0.0.1:1/x", "allowHTTP": True, "secretRef": {"name": "hook"}}
+INSIDE = [{"name": name, "url": url, "secretRef": {"name": "hook"}, "allowHTTP": True} for name, url in ( # not in 127.0.0.1/32
+    ("machine", "http://127.0.0.2:9/x"), ("metadata", "http://169.254.169.254/latest"), ("aws6", "https://[fd00:ec2::254]/latest"),
+    ("mapped", "http://[::ffff:127.0.0.2]:9/x"), ("cluster", "https://10.96.0.1/x"), ("number", "http://2130706434:9/x"))]
 CHAT = {"name": "chat", "form": "slack", "on": ["promoted"], "secretRef": {"name": "hook"}, "allowHTTP": True}
 
 
@@ -53,7 +58,10 @@ def case_of(env, name):
         for bad in ("numbers", "slow"):
             env.world.errors[bad, "v2"] = 1.0
             CASES[bad] = Case(env, bad, WATCHED, to=[TEAM, DEAD] if bad == "slow" else None, **FAST)
-        for other in ("again", "refused", "moved", "killed"):
+        RECEIVER.answers["deleted"] = [204, 503] # paused, then aborted twice
+        CASES["inside"] = Case(env, "inside", to=INSIDE)
+        CASES["named"] = Case(env, "named", to=[{**TEAM, "url": f"http://localhost:{RECEIVER.port}/named"}])
+        for other in ("again", "refused", "moved", "killed", "deleted"):
             CASES[other] = Case(env, other)
         CASES["wanted"] = Case(env, "wanted", to=[{**TEAM, "name": "all"}, CHAT])
         CASES["plain"] = Case(env, "plain", to=[{"name": "team", "secretRef": {"name": "hook"}}])
@@ -129,6 +137,55 @@ def test_redirects_are_not_followed(env):
     check(not [c for c in RECEIVER.calls if c["path"] == "/elsewhere"], "it went elsewhere")
 
 
+def test_addresses_inside_are_refused_and_said(env):
+    case = case_of(env, "inside")
+    wait_for("the condition", lambda: case.condition().get("reason") == "GivenUp")
+    check("inside the cluster" in case.condition()["message"] and "--notify-allow" in case.condition()["message"], case.condition())
+    check(any(reason == "NotificationFailed" for reason, _ in case.events()), case.events())
+    log = [line for line in env.operator.text().splitlines() if "rollout=inside/" in line and "given up" in line]
+    equal({name for target in INSIDE for name in [target["name"]] if any(f"receiver={name} " in line for line in log)},
+          {target["name"] for target in INSIDE}, "refused")
+    check(all("tries=1" in line and "inside the cluster" in line for line in log), log)
+    check(not re.search(r"127\.0\.0\.2|169\.254|fd00", json.dumps(case.status()["conditions"])), "an address is shown")
+
+
+def test_a_name_is_looked_at_when_it_is_resolved(env):
+    case_of(env, "named").told("paused") # localhost is 127.0.0.1, which the operator's option allows
+
+
+def test_a_deleted_rollouts_last_word_is_sent(env):
+    case = case_of(env, "deleted")
+    case.wait("Paused")
+    case.told("paused")
+    case.server.ok("DELETE", case.path)
+    calls = case.told("aborted")
+    equal([c["answer"] for c in calls], [503, 204], "answers") # tried again, with nobody left to wait for it
+    equal((calls[0]["body"]["reason"], calls[0]["body"]["weight"], len({c["id"] for c in calls})), ("DeletedInRelease", "20", 1), "the notice")
+    wait_for("the Rollout to be gone", lambda: case.server.request("GET", case.path).status == 404)
+    equal(case.share("v2"), 0, "share of v2")
+    equal(len(case.calls("paused")), 1, "paused")
+
+
+def test_the_verifier_of_the_docs(env):
+    """The lines in docs/notifications.md take what was sent, and nothing that was changed, or is old."""
+    case_of(env, "named").told("paused")
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "notifications.md").read_text()
+    code = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.S).group(1), code)
+    headers, body = next((h, b) for h, b in RECEIVER.raw if h.get("webhook-signature"))
+    now = int(headers["webhook-timestamp"])
+
+    def takes(secret_text=RECEIVER.key.decode(), now=now, body=body, **changed):
+        return code["is_genuine"](secret_text, {**headers, **{k.replace("_", "-"): v for k, v in changed.items()}}, body, now)
+    check(takes() and takes(now=now + 299), "what was sent is refused")
+    check(takes(secret_text="whsec_" + secret("", "", key=RECEIVER.key)["data"]["key"]), "the key in the other form is refused")
+    check(takes(webhook_signature="v1,AAAA " + headers["webhook-signature"]), "one of two signatures is refused")
+    for name, refused in (("body", takes(body=body + b" ")), ("id", takes(webhook_id="x")), ("replayed", takes(now=now + 301)), ("future", takes(now=now - 301)),
+                          ("time", takes(webhook_timestamp=str(now + 1))), ("key", takes(secret_text="f" * 32)), ("none", takes(webhook_signature="")),
+                          ("other version", takes(webhook_signature=headers["webhook-signature"].replace("v1,", "v2,")))):
+        check(not refused, f"taken: {name}")
+
+
 def test_http_only_where_it_is_allowed(env):
     case = case_of(env, "plain")
     wait_for("the condition", lambda: "not encrypted" in case.condition().get("message", ""), 30)
@@ -162,7 +219,7 @@ def test_a_killed_operator_tells_it_after_all(env):
 
 def test_an_operators_default(env):
     env.operator.stop()
-    env.operator.options = (*env.operator.options, "--notify-secret", "serin-system/default-hook", "--notify-allow-http")
+    env.operator.options = (*env.operator.options, "--notify-secret", "serin-system/default-hook", "--notify-allow-http", "--notify-give-up", "2s")
     env.server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "serin-system"}})
     env.server.ok("POST", "/api/v1/namespaces/serin-system/secrets", secret("serin-system", "default-hook", url=f"{RECEIVER.url}/fallback", key=RECEIVER.key))
     env.operator.start()
@@ -170,6 +227,23 @@ def test_an_operators_default(env):
     del case.rollout["spec"]["notifications"]
     case.begin()
     check(case.told("paused")[0]["signed"], "the signature does not verify")
+
+
+def test_it_is_given_up_in_the_end(env):
+    """The operator that test_an_operators_default started gives up after 2 s."""
+    RECEIVER.answers["hopeless"] = [500] * 50
+    case = Case(env, "hopeless")
+    case.begin()
+    wait_for("the condition", lambda: case.condition().get("reason") == "GivenUp")
+    check(re.search(r"team: HTTP 500, the receiver asks to be tried again, \d tries", case.condition()["message"]), case.condition())
+    wait_for("status to be free of it", lambda: not case.status().get("notices"))
+
+
+def test_bad_rules_are_refused_at_start(env):
+    for option, value, words in (("--notify-allow", "10.0.0.0", "expected a network"), ("--notify-host", "https://x", "expected a host"),
+                                 ("--notify-proxy", "nothing", "expected http://HOST:PORT")):
+        done = subprocess.run([support.BIN, "operator", option, value], capture_output=True, text=True, timeout=20)
+        check(done.returncode == 2 and words in done.stderr, done.stderr)
 
 
 def test_nothing_secret_is_written_anywhere(env):
@@ -185,4 +259,4 @@ def test_nothing_secret_is_written_anywhere(env):
 
 
 if __name__ == "__main__":
-    support.main(globals())
+    support.main(globals(), "--notify-allow", "127.0.0.1/32")

@@ -215,6 +215,15 @@ def test_releases_with_the_installed_accounts(cluster):
                   "pair", account="serin-system/serin-operator")
     pair.wait("Paused")
     equal(pair.weights(), {"v1": 80, "v2": 20}, "weights")
+    # As installed the operator sends nothing to this machine; its administrator may allow it.
+    wait_for("the refusal", lambda: any(c["type"] == "NotificationsDelivered" and c.get("reason") == "GivenUp" and "--notify-allow" in c["message"]
+                                        for c in pair.status().get("conditions", [])), 30, 0.2)
+    equal(receiver.of("pair"), [], "calls")
+    operators = f"{APPS}/namespaces/serin-system/deployments/serin-operator"
+    cluster.ok("PATCH", operators, [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--notify-allow=127.0.0.1/32"}],
+               content_type="application/json-patch+json")
+    wait_for("the operator to be replaced", lambda: (lambda o: o["status"].get("observedGeneration") == o["metadata"]["generation"] and all(
+        o["status"].get(f) == 2 for f in ("replicas", "updatedReplicas", "availableReplicas")))(cluster.get(operators).json), 60, 0.2)
     # Somebody else writes the route: whose write it was is asked with get.
     cluster.ok("PATCH", f"{ISTIO}/namespaces/pair/virtualservices/agent?fieldManager=somebody",
                [{"op": "replace", "path": "/spec/http/0/route/0/weight", "value": 70}, {"op": "replace", "path": "/spec/http/0/route/1/weight", "value": 30}],

@@ -399,11 +399,11 @@ class GatewayCase(Case):
 
 
 class Environment:
-    def __init__(self, server):
+    def __init__(self, server, *options):
         self.server = server
         self.prometheus = Prometheus()
         self.world = World(server, self.prometheus)
-        self.operator = Operator(server, self.prometheus)
+        self.operator = Operator(server, self.prometheus, *options)
 
     def close(self):
         self.operator.stop()
@@ -411,14 +411,15 @@ class Environment:
         self.prometheus.stop()
 
 
-def main(names):
-    """Runs the test_...(env) among `names` in one environment; with names as arguments only those. Its orderly end is a test, too."""
+def main(names, *options):
+    """Runs the test_...(env) among `names` in one environment, whose operator has these options; with names as arguments only those. Its
+    orderly end is a test, too."""
     environment = {}
 
     def with_environment(function):
         def run(server):
             if "env" not in environment:
-                environment["env"] = Environment(server)
+                environment["env"] = Environment(server, *options)
             function(environment["env"])
         return run
 

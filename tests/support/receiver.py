@@ -19,6 +19,7 @@ class Receiver:
 
     def __init__(self, key=b"0123456789abcdef0123456789abcdef", tls=None, port=0, location=None):
         self.key, self.calls, self.answers, self.lock = key, [], {}, threading.Lock()
+        self.raw = [] # (headers, body as it came)
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -29,6 +30,7 @@ class Receiver:
                 identity, timestamp = self.headers.get("webhook-id", ""), self.headers.get("webhook-timestamp", "0")
                 right = hmac.compare_digest(self.headers.get("webhook-signature", ""), signature(outer.key, identity, timestamp, body))
                 with outer.lock:
+                    outer.raw.append((dict(self.headers), body))
                     planned = outer.answers.get(self.path.split("/")[-1])
                     answer = planned.pop(0) if planned else 204
                     outer.calls.append({"path": self.path, "id": identity, "signed": right, "age": abs(time.time() - int(timestamp)),

@@ -380,6 +380,29 @@ static void test_deletion_puts_the_traffic_back(void **state) {
   end(&story);
 }
 
+// What is told of the end is in the plan's status, which is written nowhere.
+static void test_deletion_in_a_release_is_told(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = &story.world;
+  begin(&story, NULL);
+  world->notify_default = true;
+  run_to_share(world, 5000);
+  json_put_z(world->arena, json_get(world->rollout, "metadata"), "deletionTimestamp",
+             "2026-01-01T00:10:00Z");
+  world_touch(world, world->rollout);
+  const struct plan *plan = world_plan(world, world->arena);
+  assert_true(plan->leaves);
+  assert_int_equal(plan->status->notices_count, 1);
+  const struct rollout_notice *notice = &plan->status->notices[0];
+  assert_int_equal(notice->event, ROLLOUT_EVENT_ABORTED);
+  assert_string_equal(notice->reason.ptr, "DeletedInRelease");
+  assert_true(str_eq_z(notice->weight, "50"));
+  const struct plan *again = world_plan(world, world->arena); // the same notice has the same number
+  assert_int_equal(again->status->notices[0].number, notice->number);
+  end(&story);
+}
+
 static void test_a_stable_that_does_not_serve_stops_the_start(void **state) {
   (void)state;
   struct story story;
@@ -575,6 +598,7 @@ int main(void) {
       cmocka_unit_test(test_somebody_else_is_put_right_at_once),
       cmocka_unit_test(test_unverified_weights_go_on_after_a_while),
       cmocka_unit_test(test_deletion_puts_the_traffic_back),
+      cmocka_unit_test(test_deletion_in_a_release_is_told),
       cmocka_unit_test(test_a_stable_that_does_not_serve_stops_the_start),
       cmocka_unit_test(test_what_is_done_already_is_adopted),
       cmocka_unit_test(test_the_next_pair_and_undo),

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -491,6 +492,79 @@ static void test_texts(void **state) {
   arena_dispose(&arena);
 }
 
+struct guarded {
+  struct call call;
+  int asked, refused;
+  bool allows;
+};
+
+static bool may_connect(const struct sockaddr *address, void *data) {
+  struct guarded *guarded = data;
+  assert_true(address->sa_family == AF_INET || address->sa_family == AF_INET6);
+  guarded->asked++;
+  guarded->refused += !guarded->allows;
+  return guarded->allows;
+}
+
+// The address is asked about when the connection is made: for a name, too, beside a connection that
+// others left open, and without the proxy that the environment names.
+static void test_an_address_may_be_refused(void **state) {
+  (void)state;
+  struct fixture fixture;
+  struct arena arena = {0};
+  fixture_open(&fixture, echo, NULL);
+  struct call other;
+  call_init(&other);
+  start(&fixture, &other, "/others", 0);
+  fixture_run_until(&fixture, &other.finished);
+  struct str urls[] = {fixture_url(&fixture, &arena, "/x"),
+                       arena_printf(&arena, "http://localhost:%d/x", fixture.server.port)};
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  setenv("all_proxy", "http://127.0.0.1:1", 1);
+  for (int i = 0; i < 4; i++) {
+    struct guarded guarded = {.allows = i % 2};
+    int before = fixture.server.requests;
+    call_init(&guarded.call);
+    launch(&fixture, &guarded.call,
+           &(struct http_request){
+               .url = urls[i / 2], .may_connect = may_connect, .may_connect_data = &guarded},
+           false);
+    fixture_run_until(&fixture, &guarded.call.finished);
+    assert_in_range(guarded.asked, 1, 4);
+    assert_int_equal(guarded.call.rc, guarded.allows ? RC_OK : RC_UNAVAILABLE);
+    assert_int_equal(fixture.server.requests - before, guarded.allows ? 1 : 0);
+    buf_dispose(&guarded.call.body);
+  }
+  unsetenv("http_proxy");
+  unsetenv("all_proxy");
+  buf_dispose(&other.body);
+  arena_dispose(&arena);
+  fixture_close(&fixture);
+}
+
+static void test_the_host_of_a_url(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {
+      {"https://Hooks.Slack.com/x", "hooks.slack.com"},
+      {"https://example.com./", "example.com"},
+      {"https://user@evil.com:1/", "evil.com"},
+      {"https://good.com\\@evil.com/", "good.com\\@evil.com"},
+      {"https://[FD00:EC2::254]/x", "[fd00:ec2::254]"},
+      {"http://2130706433/", "127.0.0.1"},
+      {"http://0x7f.1/", "127.0.0.1"},
+      {"https://", ""},
+      {"no url", ""},
+  };
+  struct arena arena = {0};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct str host = http_url_host(&arena, str_of(rows[i][0]));
+    if (i != 3) // libcurl's versions differ in refusing it
+      assert_true(str_eq_z(host, rows[i][1]));
+    assert_false(str_eq_z(host, "good.com"));
+  }
+  arena_dispose(&arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_requests_reuse_one_connection),
@@ -505,6 +579,8 @@ int main(void) {
       cmocka_unit_test(test_streams),
       cmocka_unit_test(test_a_stream_may_be_canceled_in_its_chunk),
       cmocka_unit_test(test_each_request_ends_exactly_once),
+      cmocka_unit_test(test_an_address_may_be_refused),
+      cmocka_unit_test(test_the_host_of_a_url),
       cmocka_unit_test(test_texts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
