@@ -15,6 +15,7 @@ from machine import cpu_seconds, memory_kb, result, skip
 
 import cluster
 from apiserver import Server
+from waiting import measured
 
 ROLLOUTS = "/apis/serin.dev/v1alpha1/namespaces/default/rollouts"
 COUNT = 1000
@@ -167,7 +168,7 @@ class Real:
             self.server.start_server()
             self.ready = time.perf_counter() - began
             self.server.install_crds(pathlib.Path(__file__).resolve().parents[2] / "manifests" / "install" / "crds")
-            time.sleep(2)  # a real server publishes a new definition a moment after it says so
+            measured(2)  # a real server publishes a new definition a moment after it says so
         except BaseException:
             self.server.__exit__(True, None, None)
             raise
@@ -188,7 +189,7 @@ def idle(contender):
     pids = contender.pids()
     facts = {"ready": contender.ready, "idle": memory_mb(contender)}
     before, began = sum(cpu_seconds(pids)), time.monotonic()
-    time.sleep(10)
+    measured(10)
     facts["idle_cpu"] = 1000 * (sum(cpu_seconds(pids)) - before) / (time.monotonic() - began)
     return facts
 
@@ -198,7 +199,7 @@ def run_all(contenders, rounds):
     done = {}
     for contender in contenders:
         contender.start()
-    time.sleep(3)
+    measured(3)
     for contender in contenders:
         done[contender.name] = idle(contender), {}
     for _ in range(rounds):
@@ -208,7 +209,7 @@ def run_all(contenders, rounds):
             for what, values in measure(contender.server).items():
                 times.setdefault(what, []).append(values)
             facts["cpu"] = facts.get("cpu", 0) + sum(cpu_seconds(contender.pids())) - before
-    time.sleep(35)
+    measured(35)
     for contender in contenders:
         done[contender.name][0]["loaded"] = memory_mb(contender)
     return done

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory, idle CPU and start-up time of `serin up` with one Rollout, without Prometheus and workloads."""
 import os
-import time
 
 from machine import Up, cpu_seconds, memory_kb, now, processes, result, rollout, service, tree, version, wait_for
+from waiting import measured
 
 
 def footprint(_options):
     with Up(prometheus="off") as up:
         up.apply(*service(), version("v1", 0), version("v2", 0), rollout())
         wait_for("the operator to look at the Rollout", lambda: up.rollout().get("status", {}).get("phase"), 20)
-        time.sleep(3)  # what was started has settled; the clock below measures being idle
+        measured(3)  # what was started has settled; the clock below measures being idle
         pids = sorted(tree(up.process.pid))
         before, began = sum(cpu_seconds(pids)), now()
-        time.sleep(15)
+        measured(15)
         idle = 100 * (sum(cpu_seconds(pids)) - before) / (now() - began)
         rows = []
         for pid in pids:

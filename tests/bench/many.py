@@ -8,6 +8,7 @@ import time
 import apiserver
 import scale as world
 from machine import BIN, memory_kb, result, skip
+from waiting import measured
 
 SAMPLES = 100
 LIMITS_MB = {1000: 20, 10000: 100}
@@ -28,7 +29,7 @@ def real():
 
 
 def settled_memory(operator):
-    time.sleep(5)  # freed memory is given back by then
+    measured(5)  # freed memory is given back by then
     return memory_kb(operator.process.pid, "Rss") / 1024
 
 

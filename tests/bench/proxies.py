@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 import contenders
 from contenders import HOST, LOAD_CORE, PROXY_CORE, Workload
 from machine import TESTS, check, cpu_seconds, have, memory_kb, middle, pin, result, skip
 from idle import busy_connections, idle_connections
 from instructions import instructions
+from waiting import measured
 
 WORKLOADS = [
     Workload("small GET, 64 connections"),
@@ -106,7 +106,7 @@ def syscalls(started, work, dir):
     out = dir / "strace.out"
     tracer = subprocess.Popen(["strace", "-f", "-c", "-o", out, *[f"-p{pid}" for pid in started.pids()]], stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(0.5)
+        measured(0.5)
         if tracer.poll() is not None:
             return None
         requests = wrk(started.port, work, 2, dir)["requests"]

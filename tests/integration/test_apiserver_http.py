@@ -7,10 +7,10 @@ import pathlib
 import socket
 import stat
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from apiserver import check, equal, main, wait_for  # noqa: E402
+from waiting import measured, settled  # noqa: E402
 
 CM = "/api/v1/namespaces/default/configmaps"
 RO = "/apis/serin.dev/v1alpha1/namespaces/default/rollouts"
@@ -577,9 +577,9 @@ def test_it_rests_when_nothing_happens(server):
     def ticks():
         fields_ = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return int(fields_[11]) + int(fields_[12])
-    time.sleep(0.3)  # what the requests above left to do
+    settled("the end of what the requests above left to do", ticks)
     before = ticks()
-    time.sleep(2)
+    measured(2)
     check(ticks() - before <= 1, f"{ticks() - before} ticks of 10 ms in two idle seconds")
     for stream in streams:
         stream.close()

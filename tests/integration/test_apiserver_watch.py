@@ -14,6 +14,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from apiserver import Failure, check, equal, main  # noqa: E402
+from waiting import dawdles  # noqa: E402
 
 CM = "/api/v1/namespaces/default/configmaps"
 ALL = "/api/v1/configmaps"
@@ -183,7 +184,7 @@ class Watcher:
             wire.close()
 
     async def run(self, stop):
-        await asyncio.sleep(self.rng.uniform(0, WATCHERS / 500))
+        await dawdles(self.rng.uniform(0, WATCHERS / 500))
         while not stop.is_set():
             try:
                 await asyncio.wait_for(self.piece(True), self.rng.uniform(0.1, 2) * PATIENCE)
@@ -257,7 +258,7 @@ async def page(server, rng, lists, stop):
             items.update({i["metadata"]["name"]: int(i["metadata"]["resourceVersion"]) for i in body["items"]})
             token = body["metadata"].get("continue")
             path = token and f"{CM}?{query}&limit={rng.randrange(1, 5)}&continue={urllib.parse.quote(token)}"
-            await asyncio.sleep(0.01)
+            await dawdles(0.01)
         lists.append((int(revision), sees, items))
         status, body = await wire.ask("GET", f"{CM}?{query}&resourceVersion={revision}&resourceVersionMatch=Exact")
         equal((status, {i["metadata"]["name"]: int(i["metadata"]["resourceVersion"]) for i in body["items"]}), (200, items), "the same again")

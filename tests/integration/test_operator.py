@@ -13,6 +13,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import operator_world as support  # noqa: E402
+from waiting import takes  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -134,7 +135,7 @@ def test_kill_at_every_step(env):
             seen.add(at)
             env.operator.kill()
             env.operator.start()
-        time.sleep(0.01)
+        takes(0.01)
     check(len(seen) >= 8, f"killed only at {seen}")
     equal(case.share("v2"), 100, "share of v2")
     equal(len(case.status()["history"]), 1, "history")

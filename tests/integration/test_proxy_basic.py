@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import *
+from waiting import takes
 
 
 def test_a_request_and_its_answer_pass():
@@ -60,7 +60,7 @@ def test_connections_are_kept_on_both_sides():
 
 
 def test_pipelined_requests_are_answered_in_order():
-    slow_first = lambda r, s: (time.sleep(0.2) if r.target == "/0" else None, reply(body=r.target.encode()))[1]
+    slow_first = lambda r, s: (takes(0.2) if r.target == "/0" else None, reply(body=r.target.encode()))[1]
     with Backend(answer=slow_first) as b, Proxy(simple(b)) as p:
         with connect(p.port) as s:
             s.sendall(b"".join(request_bytes("POST", f"/{i}", body=b"x" * i) for i in range(40)))
@@ -260,7 +260,7 @@ def test_an_upload_after_the_answer_has_an_end():
 
 
 def test_a_half_closed_client_gets_its_answer():
-    with Backend(answer=lambda r, s: (time.sleep(0.1), reply())[1]) as b, Proxy(simple(b)) as p:
+    with Backend(answer=lambda r, s: (takes(0.1), reply())[1]) as b, Proxy(simple(b)) as p:
         with connect(p.port) as s:
             s.sendall(request_bytes())
             s.shutdown(socket.SHUT_WR)
@@ -288,7 +288,7 @@ def test_a_client_that_leaves_in_its_body_ends_the_exchange():
 
 
 def test_timeouts_answer_504():
-    with Backend(answer=lambda r, s: (time.sleep(1), reply())[1]) as b, Proxy(simple(b, timeout="150ms")) as p:
+    with Backend(answer=lambda r, s: (takes(1), reply())[1]) as b, Proxy(simple(b, timeout="150ms")) as p:
         got = fetch(p.port)
         equal((got.status, got.body, got.get("content-type")), (504, b"upstream request timeout", "text/plain"), "answer")
         equal(b.requests[0].get("x-envoy-expected-rq-timeout-ms"), "150", "expected timeout")
@@ -301,7 +301,7 @@ def test_timeouts_answer_504():
 def test_a_timeout_in_the_answer_is_noticed():
     def answer(r, s):
         s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
-        time.sleep(1)
+        takes(1)
         return b"defghij"
     with Backend(answer=answer) as b, Proxy(simple(b, timeout="150ms")) as p:
         with connect(p.port) as s:
@@ -381,7 +381,7 @@ def test_slow_tries_are_retried_when_asked():
     def answer(r, s):
         slow[0] -= 1
         if slow[0] >= 0:
-            time.sleep(0.6)
+            takes(0.6)
         return reply()
     with Backend(answer=answer) as b, Proxy(simple(b, timeout="5s", retries={"attempts": 1, "perTryTimeout": "200ms", "retryOn": "reset"})) as p:
         equal(fetch(p.port).status, 200, "the second try")
@@ -438,7 +438,7 @@ def test_websockets_are_tunnels():
                 writer.start()
                 equal(reader.exactly(len(data)), data.upper(), f"{len(data)} bytes")
                 writer.join()
-            time.sleep(0.4)  # longer than the route's timeout, which does not mean tunnels
+            takes(0.4)  # longer than the route's timeout, which does not mean tunnels
             s.sendall(b"bye")
             equal(reader.rest(), b"bye", "the end")
         p.wait_sum(1, "istio_requests_total", response_code="101", response_flags="-")
@@ -638,7 +638,7 @@ def test_drained_listeners_leave_the_admin():
 
 
 def test_every_wait_has_an_end():
-    with Backend(answer=lambda r, s: (time.sleep(2), reply())[1]) as b, \
+    with Backend(answer=lambda r, s: (takes(2), reply())[1]) as b, \
             Proxy(simple(b), options=["--header-timeout", "200ms", "--idle-timeout", "300ms", "--stream-idle-timeout", "400ms"]) as p:
         with connect(p.port) as s:  # a head byte by byte
             def dribble(s=s):
@@ -647,7 +647,7 @@ def test_every_wait_has_an_end():
                         s.sendall(bytes([byte]))
                     except OSError:
                         return
-                    time.sleep(0.01)
+                    takes(0.01)
             writer = threading.Thread(target=dribble, daemon=True)
             writer.start()
             equal(read_response(Reader(s)).status, 408, "a slow head")

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Peers that fail in every way they can: the proxy stays up, serves the others, counts, and its memory has a bound."""
-import ctypes
 import mmap
 import pathlib
 import resource
@@ -11,6 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import *
+from waiting import takes
 
 LONG = bool(os.environ.get("SERIN_LONG"))
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset
@@ -78,7 +78,7 @@ def stall(sock):
 def drip(sock):
     for byte in b"HTTP/1.1 200 OK\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n2;z\r\nok\r\n0\r\n\r\n":
         sock.sendall(bytes([byte]))
-        time.sleep(0.002)
+        takes(0.002)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -151,7 +151,7 @@ def test_backends_that_fail_in_every_phase():
                         s.sendall(request_bytes())
                         equal(read_response(reader).status, 200, "status")
                         count += 1
-                        time.sleep(0.001)
+                        takes(0.001)
             except Exception as error:
                 problems.append(repr(error))
             if count < 50:
@@ -350,7 +350,7 @@ def test_steps_of_the_wall_clock_change_nothing():
                 for step in (400 * 86400, -800 * 86400, 0):
                     offset[:] = struct.pack("q", step)
                     for _ in range(3):
-                        time.sleep(0.01)  # a further turn of the loop reads the clock again
+                        takes(0.01)  # a further turn of the loop reads the clock again
                         kept.sendall(request_bytes())
                         got = read_response(reader)
                         equal(got.status, 200, f"after a step of {step} s")
@@ -382,7 +382,7 @@ def test_huge_bodies_pass_through_little_memory():
             left -= got
             slow += got
             if slow > 16 << 20:  # a backend that pauses now and then
-                time.sleep(0.005)
+                takes(0.005)
                 slow = 0
         sock.sendall(reply(body=str(length).encode()))
         return True
@@ -403,7 +403,7 @@ def test_huge_bodies_pass_through_little_memory():
                 left -= got
                 slow += got
                 if slow > 16 << 20:  # and a client that does
-                    time.sleep(0.005)
+                    takes(0.005)
                     slow = 0
                     peak[0] = max(peak[0], p.memory_kb())
         with connect(p.port) as s:

@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import *
+from waiting import takes
 
 CHUNKED = ("Transfer-Encoding", "chunked")
 
@@ -125,7 +126,7 @@ def test_connections_grow_old_when_asked():
                     answers += 1
                     if got.get("connection") == "close":
                         break
-                    time.sleep(0.02)
+                    takes(0.02)
             except (EOFError, ConnectionError):
                 pass
             check(answers > 1, f"{answers} answers on a young connection")

@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import *
+from waiting import measured, settled, takes
 
 
 class Load:
@@ -175,7 +176,7 @@ def test_new_tables_lose_nothing():
 
 
 def test_a_request_keeps_the_table_it_started_with():
-    with Backend("v1", answer=lambda r, s: (time.sleep(0.5), reply(body=b"v1"))[1]) as a, Backend("v2") as b, \
+    with Backend("v1", answer=lambda r, s: (takes(0.5), reply(body=b"v1"))[1]) as a, Backend("v2") as b, \
             Proxy(two_versions(a, b, {"v1": 100, "v2": 0})) as p:
         with connect(p.port) as s:
             s.sendall(request_bytes())
@@ -234,7 +235,7 @@ def test_a_drain_lets_requests_end():
 
 
 def test_a_drain_has_an_end():
-    with Backend(answer=lambda r, s: (time.sleep(30), reply())[1]) as b, Proxy(simple(b), options=["--drain-time", "300ms"]) as p:
+    with Backend(answer=lambda r, s: (takes(30), reply())[1]) as b, Proxy(simple(b), options=["--drain-time", "300ms"]) as p:
         with connect(p.port) as s:
             s.sendall(request_bytes())
             wait_for("the request to arrive", lambda: b.requests)
@@ -258,11 +259,7 @@ def test_slow_readers_cost_bounded_memory():
         socks = [connect(p.port) for _ in range(8)]
         for i, s in enumerate(socks):
             s.sendall(request_bytes(path=f"/{i}"))
-        def stuck():
-            now = sum(sent.values())
-            time.sleep(0.3)
-            return now > 0 and sum(sent.values()) == now
-        wait_for("the backend to be held back", stuck)
+        settled("the backend to be held back", lambda: sum(sent.values()))
         grown = p.memory_kb() - before
         check(sum(sent.values()) < 8 * (32 << 20), "the backend was not held back")
         check(grown < 8 * 1024, f"memory grew by {grown} KiB for 8 slow readers")
@@ -298,11 +295,7 @@ def test_slow_backends_hold_uploads_back():
                     sent[0] += len(piece)
             writer = threading.Thread(target=send, daemon=True)
             writer.start()
-            def stuck():
-                now = sent[0]
-                time.sleep(0.3)
-                return now > 0 and sent[0] == now
-            wait_for("the upload to be held back", stuck)
+            settled("the upload to be held back", lambda: sent[0])
             check(sent[0] < size, "the upload was not held back")
             grown = p.memory_kb() - before
             check(grown < 4 * 1024, f"memory grew by {grown} KiB")
@@ -327,7 +320,7 @@ def test_wrk_through_new_tables_and_restarts():
                 p.terminate()
                 equal(p.wait_ended(), 0, "exit code")
                 p.start()
-            time.sleep(0.03)
+            takes(0.03)
         check(swaps > 40, f"only {swaps} tables")
         for client in clients:
             said = client.communicate(timeout=DEADLINE)[0]
@@ -353,7 +346,7 @@ def test_without_descriptors_it_waits():
         wait_for("a good answer again", lambda: fetch(p.port).status == 200)
         cpu = lambda: sum(int(x) for x in open(f"/proc/{p.process.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])
         before = cpu()
-        time.sleep(0.5)
+        measured(0.5)
         check(cpu() - before < 25, "the loop spins")
 
 

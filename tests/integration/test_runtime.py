@@ -7,10 +7,10 @@ import random
 import signal
 import sys
 import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from machine import Machine, alive, check, main, wait_for  # noqa: E402
+from waiting import takes  # noqa: E402
 
 
 def rolled_out(m, name):
@@ -290,7 +290,7 @@ def test_killing_anything_at_any_moment_never_makes_two_copies():
                 m.kubectl("scale", "deployment/web", f"--replicas={dice.randint(1, 5)}", ok=False)
             if turn % 5 == 0:
                 m.kubectl("set", "env", "deployment/web", f"VERSION=v{turn}", ok=False)
-            time.sleep(dice.random() * 0.15)  # any moment is as good as any other
+            takes(dice.random() * 0.15)  # any moment is as good as any other
             victim = dice.choice(["runtime", "runtime", "apiserver", "shim"])
             if victim == "shim":
                 shims = sorted(m.shims())

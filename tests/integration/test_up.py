@@ -11,11 +11,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from machine import BIN, Cluster, alive, check, command_of, main, pids, wait_for  # noqa: E402
+from waiting import measured  # noqa: E402
 
 
 class Up(Cluster):
@@ -325,7 +325,7 @@ def test_idle_costs_nothing():
             return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
         shims = {pid: switches(pid) for pid in up.shims()}
         before = ticks()
-        time.sleep(3)  # nothing is waited for: this is the time that is measured
+        measured(3)
         spent = {watched[pid]: after - before[pid] for pid, after in ticks().items()}
         check(all(value <= 3 for value in spent.values()), f"ticks of 10 ms in 3 s: {spent}")
         woken = {pid: switches(pid) - count for pid, count in shims.items()}

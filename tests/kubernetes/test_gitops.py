@@ -6,7 +6,6 @@ import copy
 import pathlib
 import sys
 import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cluster as support  # noqa: E402
@@ -138,13 +137,13 @@ def release(cluster, ns, client, kept, contended):
         rollout = (f"{SERIN}/namespaces/{ns}/rollouts", copy.deepcopy(case.rollout))
         phases = []
         with client(case, [*manifests(ns, kept), rollout]) as applying:
-            deadline = time.monotonic() + 90
-            while case.phase() != "Healthy":
-                check(time.monotonic() < deadline, f"no end: {case.status()}")
-                status = case.status()
-                if status.get("phase") and (not phases or phases[-1] != status["phase"]):
-                    phases.append(status["phase"])
-                time.sleep(0.05)
+
+            def healthy():
+                phase = case.phase()
+                if phase and (not phases or phases[-1] != phase):
+                    phases.append(phase)
+                return phase == "Healthy"
+            wait_for("the end", healthy, 90)
             before = applying.rounds
             wait_for("three more rounds", lambda: applying.rounds >= before + 3 or applying.trouble)
             wait_for("the share to stand after them", lambda: case.share("v2") == 100)

@@ -4,7 +4,6 @@
 import json
 import pathlib
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import both  # noqa: E402
@@ -78,7 +77,8 @@ RICH = {
 def test_objects_are_pruned_defaulted_and_judged(servers):
     crd = definition("things", RICH)
     path = install(servers, crd)
-    time.sleep(0.5)
+    probe = item(crd, "probe", {"target": "abc", "bogus": 1})
+    wait_for("a server that prunes", lambda: "bogus" not in servers.real.request("POST", path + "?dryRun=All", probe).json["spec"])
     good = [
         {"target": "abc"},
         {"target": "abc", "bogus": 1, "nested": {}, "free": {"x": {"y": [1, 2]}, "known": "k"}},

@@ -25,6 +25,8 @@ import threading
 import time
 import urllib.parse
 
+from waiting import takes
+
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "te", "upgrade", "proxy-connection"}
 
 
@@ -303,7 +305,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if owner.accepts is not None and token not in owner.accepts:
             fault = status(401, reason="Unauthorized")
         fault = fault or Fault("none")
-        time.sleep(fault.before)
+        takes(fault.before)
         if fault.cut == "before":
             raise _Cut
         if fault.status:
@@ -313,7 +315,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault.cut == "after":
             response.read()
             raise _Cut
-        time.sleep(fault.after)
+        takes(fault.after)
         if "watch=" in self.path and response.status == 200:
             self.stream(response, fault)
             return

@@ -12,8 +12,10 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
+
+import waiting
+from waiting import Failure, check, equal  # noqa: F401  (for the tests)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("SERIN_BIN") or str(ROOT / "build" / "dev" / "serin")
@@ -33,29 +35,8 @@ def mortal(command):
     return ["setpriv", "--pdeathsig", "KILL", *map(str, command)]
 
 
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(condition, why):
-    if not condition:
-        raise Failure(why)
-
-
-def equal(have, want, what=""):
-    if have != want:
-        raise Failure(f"{what}: {have!r}, not {want!r}")
-
-
-def wait_for(what, condition, seconds=20, every=0.02):
-    end = time.monotonic() + seconds
-    while True:
-        got = condition()
-        if got:
-            return got
-        if time.monotonic() > end:
-            raise Failure(f"waited {seconds} s for {what}")
-        time.sleep(every)
+def wait_for(what, condition, seconds=60, every=0.02):
+    return waiting.wait_for(what, condition, seconds, every, not_yet=())
 
 
 class Reply:

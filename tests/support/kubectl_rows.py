@@ -2,12 +2,10 @@
 """What a person does with kubectl, verb by verb: the rows of the table in docs/api-server.md. tests/integration/test_apiserver_verbs.py runs
 them against `serin apiserver` with every kubectl that is installed; tests/kubernetes/test_differential.py runs them against a real API server,
 too, and compares all that was printed. A row gets a `Kubectl` with a namespace of its own, makes what it needs, and asserts what comes out."""
-import base64
 import json
 import os
 import pathlib
 import re
-import shutil
 import struct
 import subprocess
 import urllib.request

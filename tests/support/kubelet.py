@@ -23,6 +23,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from apiserver import Rest, mortal  # noqa: E402
+from waiting import takes  # noqa: E402
 
 NODE = "machine"
 ACCOUNT = "run/secrets/kubernetes.io/serviceaccount"
@@ -53,7 +54,7 @@ class Api(Rest):
             except (OSError, http.client.HTTPException):
                 connection.close()
                 self.local.connection = None
-            time.sleep(0.2)
+            takes(0.2)
 
 
 class Container:
@@ -180,7 +181,7 @@ class Pod(threading.Thread):
     def wait(self, seconds):
         end = time.monotonic() + seconds
         while not self.gone and time.monotonic() < end:
-            time.sleep(0.05)
+            takes(0.05)
 
     def run(self):
         try:
@@ -236,7 +237,7 @@ class Pod(threading.Thread):
             if container.process and container.process.poll() is None:
                 container.process.send_signal(signal.SIGTERM)
         while not self.gone and time.monotonic() < deadline and any(c.process and c.process.poll() is None for c in self.containers):
-            time.sleep(0.05)
+            takes(0.05)
         self.kill()
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}}
         self.kubelet.api.call("DELETE", self.path, body)
@@ -316,7 +317,7 @@ class Kubelet:
                 self.watch()
             except (OSError, ValueError, http.client.HTTPException) as error:
                 self.say(f"watch: {error}")
-                time.sleep(0.2)
+                takes(0.2)
 
 
 def main(arguments):

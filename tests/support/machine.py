@@ -10,9 +10,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import traceback
+
+from waiting import Failure, check, wait_for  # noqa: F401  (for the tests)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = str(pathlib.Path(os.environ.get("SERIN_BIN") or ROOT / "build" / "dev" / "serin").resolve())
@@ -41,30 +41,6 @@ signal.signal(signal.SIGTERM, lambda *rest: os._exit(0))
 print("listening as", os.environ.get("VERSION", ""), flush=True)
 server.serve_forever()
 """
-
-
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(condition, why):
-    if not condition:
-        raise Failure(why() if callable(why) else why)
-
-
-def wait_for(what, condition, seconds=20, every=0.05):
-    end = time.monotonic() + seconds
-    last = None
-    while True:
-        try:
-            last = condition()
-            if last:
-                return last
-        except (Failure, OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            last = error
-        if time.monotonic() > end:
-            raise Failure(f"waited {seconds} s for {what}; last: {last}")
-        time.sleep(every)
 
 
 def alive(pid):

@@ -2,7 +2,6 @@
 """The end-to-end tests' home on a real Kubernetes API server: what serin.Up is on one machine. The cluster is that of
 tests/kubernetes/run (or one of its own, which a test may then break); in it a namespace, and `serin operator` and `serin proxy` as the
 service accounts of manifests/install, with a real Prometheus."""
-import json
 import os
 import pathlib
 import shutil

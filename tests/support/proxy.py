@@ -13,36 +13,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
+
+import waiting
+from waiting import Failure, check, equal  # noqa: F401  (for the tests)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("SERIN_BIN") or str(ROOT / "build" / "dev" / "serin")
 HOST = "research-agent.team1.svc.cluster.local"
-DEADLINE = 20
-
-
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(condition, why):
-    if not condition:
-        raise Failure(why)
-
-
-def equal(got, expected, what):
-    check(got == expected, f"{what}: expected {expected!r}, got {got!r}")
+DEADLINE = 40
 
 
 def wait_for(what, condition, seconds=DEADLINE):
-    end = time.monotonic() + seconds
-    while True:
-        got = condition()
-        if got:
-            return got
-        check(time.monotonic() < end, f"waited {seconds} s for {what}")
-        time.sleep(0.01)
+    return waiting.wait_for(what, condition, seconds, 0.01, not_yet=())
 
 
 def main(names):

@@ -15,6 +15,9 @@ import time
 import traceback
 import urllib.request
 
+import waiting
+from waiting import Failure, check
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SERIN_BIN") or ROOT / "build" / "dev" / "serin").resolve()
 TOOLS = BIN.parent  # research-agent and serin-load are built beside it
@@ -24,30 +27,8 @@ HOST = f"research-agent.{NAMESPACE}.svc.cluster.local"
 ON_CLUSTER = os.environ.get("SERIN_WORLD") == "cluster"
 
 
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(condition, why):
-    if not condition:
-        raise Failure(why() if callable(why) else why)
-
-
-def wait_for(what, condition, seconds=30, every=0.1):
-    """Calls `condition` until it gives something true, and returns that. An exception counts as "not yet"."""
-    end = time.monotonic() + seconds
-    last = None
-    while True:
-        try:
-            got = condition()
-            if got:
-                return got
-            last = got
-        except (Failure, OSError, ValueError, KeyError, IndexError, TypeError, subprocess.SubprocessError) as error:
-            last = error
-        if time.monotonic() > end:
-            raise Failure(f"waited {seconds} s for {what}; last: {last}")
-        time.sleep(every)
+def wait_for(what, condition, seconds=60, every=0.1):
+    return waiting.wait_for(what, condition, seconds, every)
 
 
 def processes():

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server that takes one token only, and the ways to come by it.
 #include "manifests/base/bug.h"
+#include "tests/unit/source/support_clock.h"
 #include "tests/unit/source/support_server.h"
 
 #include <setjmp.h>
@@ -131,7 +132,7 @@ static void test_a_token_file_is_read_again_when_it_is_refused(void **state) {
   assert_int_equal(run(&world, message), RC_OK);
   world.good = "newer";
   put(&world, "newer\n");
-  usleep(1100000); // the file is read at most once a second
+  clock_advance(1100); // the file is read at most once a second
   assert_int_equal(run(&world, message), RC_OK);
   assert_int_equal(world.refused, 1);
   unlink(world.file); // what we have stays
@@ -163,11 +164,11 @@ static void test_a_refused_credential_is_fetched_anew(void **state) {
   use_plugin(&world, "test $n = 1 && t=good || t=newer; " PRINT("$t"));
   assert_int_equal(run(&world, message), RC_OK);
   world.good = "newer";
-  usleep(1100000); // a plugin is run again at most once a second
+  clock_advance(1100); // a plugin is run again at most once a second
   assert_int_equal(run(&world, message), RC_OK);
   assert_int_equal(runs_of_plugin(&world), 2);
   world.good = "none";
-  usleep(1100000);
+  clock_advance(1100);
   assert_int_equal(run(&world, message), RC_UNAUTHORIZED); // and not again and again
   assert_int_equal(runs_of_plugin(&world), 3);
   close_world(&world);
