@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a route does beside choosing a destination: time-out, retries, headers, rewrite, redirect,
 // direct response.
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "proxy/header_format.h"
 #include "manifests/kinds/regex.h"
 #include "proxy/table_parts.h"

@@ -171,6 +171,20 @@ enum regex_result regex_match(const struct regex *regex, struct str subject,
   return pairs[0] == 0 && pairs[1] == subject.len ? REGEX_YES : REGEX_NO;
 }
 
+enum regex_result regex_find(const struct regex *regex, struct str subject, size_t from,
+                             uint32_t steps, struct regex_worker *worker, size_t *ret_start,
+                             size_t *ret_end) {
+  BUG_ON(!regex->ascii);
+  const struct run run = {regex->ascii, subject, steps, PCRE2_NO_UTF_CHECK};
+  enum regex_result result = regex_run(&run, from, worker);
+  if (result == REGEX_YES) {
+    const size_t *pairs = pcre2_get_ovector_pointer(worker->data);
+    *ret_start = pairs[0];
+    *ret_end = pairs[1];
+  }
+  return result;
+}
+
 static void regex_expand(const size_t *pairs, uint32_t pair_count, struct str subject,
                          struct str substitution, struct buf *out) {
   for (size_t i = 0; i < substitution.len; i++) {

@@ -40,6 +40,11 @@ void regex_worker_begin(struct regex_worker *worker);
 
 enum regex_result regex_match(const struct regex *regex, struct str subject,
                               struct regex_worker *worker);
+// The first match from byte `from` on: [*ret_start, *ret_end). For patterns that need not match the
+// whole, and subjects that are valid UTF-8. `steps`: of backtracking, at most.
+enum regex_result regex_find(const struct regex *regex, struct str subject, size_t from,
+                             uint32_t steps, struct regex_worker *worker, size_t *ret_start,
+                             size_t *ret_end);
 // Appends `subject` with every match replaced; \0 to \9 in `substitution` are groups. REGEX_NO:
 // nothing matched (subject is appended as it is). REGEX_LIMIT: `out` is to be thrown away.
 enum regex_result regex_replace(const struct regex *regex, struct str subject,

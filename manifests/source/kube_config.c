@@ -2,7 +2,7 @@
 // Kubeconfig texts. Where to look for them is in kube_config_load.c.
 #include "manifests/source/kube_config.h"
 #include "manifests/base/limits.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/source/file.h"
 #include "manifests/source/kube_config_files.h"
 #include "manifests/text/yaml.h"

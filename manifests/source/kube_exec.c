@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/source/kube_exec.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/source/file.h"
 #include "manifests/source/http_text.h"
 #include "manifests/text/json.h"

@@ -3,7 +3,7 @@
 
 // Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-compatible low-level
 // date algorithms").
-static int64_t days_of(int64_t y, int64_t m, int64_t d) {
+int64_t time_days_of(int64_t y, int64_t m, int64_t d) {
   y -= m <= 2;
   int64_t era = (y >= 0 ? y : y - 399) / 400;
   int64_t yoe = y - era * 400;
@@ -12,7 +12,7 @@ static int64_t days_of(int64_t y, int64_t m, int64_t d) {
   return era * 146097 + doe - 719468;
 }
 
-static void date_of(int64_t days, int64_t *y, int64_t *m, int64_t *d) {
+void time_date_of(int64_t days, int64_t *y, int64_t *m, int64_t *d) {
   days += 719468;
   int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   int64_t doe = days - era * 146097;
@@ -76,7 +76,7 @@ bool time_parse(struct str text, int64_t *ret_ms) {
       !take_number(&text, 2, 0, 59, &mi) || !take_char(&text, ':', ':') ||
       !take_number(&text, 2, 0, 60, &s) || !take_fraction(&text, &ms) || !take_zone(&text, &zone))
     return false;
-  *ret_ms = ((days_of(y, mo, d) * 24 + h) * 60 + mi - zone) * 60000 + s * 1000 + ms;
+  *ret_ms = ((time_days_of(y, mo, d) * 24 + h) * 60 + mi - zone) * 60000 + s * 1000 + ms;
   return true;
 }
 
@@ -87,7 +87,7 @@ static struct str format(struct arena *arena, int64_t ms, const char *tail, int6
     days--;
   }
   int64_t y, m, d;
-  date_of(days, &y, &m, &d);
+  time_date_of(days, &y, &m, &d);
   struct str seconds =
       arena_printf(arena, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)y, (long long)m,
                    (long long)d, (long long)(in_day / 3600000), (long long)(in_day / 60000 % 60),

@@ -5,7 +5,7 @@
 #include "manifests/base/clock.h"
 #include "manifests/base/log.h"
 #include "manifests/kinds/secret.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/source/kube_resource.h"
 #include "operator/effect/notifier_parts.h"
 #include "operator/effect/webhook.h"

@@ -4,7 +4,7 @@
 #include "manifests/base/clock.h"
 #include "manifests/base/map.h"
 #include "manifests/kinds/secret.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/source/kube_resource.h"
 #include "manifests/source/kube_watch.h"
 

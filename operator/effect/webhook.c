@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/effect/webhook.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/api_read.h"
 #include "manifests/kinds/event.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 
 int read_revision(struct api_call *call, struct str text, int64_t *ret_revision) {
   *ret_revision = 0;

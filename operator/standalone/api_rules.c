@@ -7,7 +7,7 @@
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout_action.h"
 #include "manifests/kinds/secret.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/text/time.h"
 
 #include <ctype.h>

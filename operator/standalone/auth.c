@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/auth.h"
 #include "manifests/base/bug.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "operator/standalone/auth_files.h"
 #include "operator/standalone/private_file.h"
 

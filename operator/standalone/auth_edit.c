@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `serin token`: changes the files of DATA/access while the server runs or not.
 #include "manifests/base/bug.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/source/kube_config.h"
 #include "operator/standalone/auth_files.h"
 #include "operator/standalone/private_file.h"

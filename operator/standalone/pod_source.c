@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/pod_source.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/text/quantity.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "operator/standalone/rest_protobuf.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/limits.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "operator/standalone/rest_protobuf_messages.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 import pathlib, re, sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BASE, TEXT, SCHEMA, KINDS, SOURCE = (f"manifests/{r}" for r in ("base", "text", "schema", "kinds", "source"))
+BASE, TEXT, SCHEMA, KINDS, CEL, SOURCE = (f"manifests/{r}" for r in ("base", "text", "schema", "kinds", "cel", "source"))
 PROXY_PURE = ("table", "route", "match", "host", "cluster", "endpoint", "pick", "retry_policy", "exchange",
               "outlier", "http1", "head", "path", "dump", "header")
 PROXY_EFFECT = ("exchange_run", "exchange_filters", "mirror", "exchange_send", "outlier_set")  # perform what the pure file beside them decides
@@ -15,17 +15,18 @@ MAY = {
     TEXT: {BASE, TEXT},
     SCHEMA: {BASE, TEXT, SCHEMA},
     KINDS: {BASE, TEXT, SCHEMA, KINDS},
+    CEL: {BASE, TEXT, KINDS, CEL},  # of kinds, the regular expressions
     SOURCE: {BASE, TEXT, SCHEMA, KINDS, SOURCE},
     "analysis": {BASE, TEXT, "analysis"},
     "operator/traffic": {BASE, TEXT, SCHEMA, KINDS, "operator/traffic"},
     "operator/reconcile": {BASE, TEXT, SCHEMA, KINDS, "analysis", "operator/traffic", "operator/reconcile"},
     "operator/effect": {BASE, TEXT, SCHEMA, KINDS, SOURCE, "analysis", "operator/traffic", "operator/reconcile",
                         "operator/effect"},
-    "operator/standalone": {BASE, TEXT, SCHEMA, KINDS, SOURCE, "operator/standalone"},
+    "operator/standalone": {BASE, TEXT, SCHEMA, KINDS, CEL, SOURCE, "operator/standalone"},
     "proxy": {BASE, TEXT, SCHEMA, KINDS, SOURCE, "proxy"},
     "operator/cli": None,  # sees everything
 }
-PURE_ROOMS = {TEXT, SCHEMA, KINDS, "analysis", "operator/traffic", "operator/reconcile"}
+PURE_ROOMS = {TEXT, SCHEMA, KINDS, CEL, "analysis", "operator/traffic", "operator/reconcile"}
 EFFECT_HEADERS = re.compile(r"<(uv\.h|curl/|microhttpd\.h|sqlite3\.h|time\.h|sys/time\.h|"
                             r"unistd\.h|fcntl\.h)")
 EFFECT_CALLS = re.compile(r"\b(clock_(wall|mono)_\w+|LOG|log_write|printf|fprintf|fopen|getenv|getrandom)\s*\(")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
-#include "manifests/source/base64.h"
+#include "manifests/text/base64.h"
 #include "manifests/source/file.h"
 #include "manifests/source/kube_config.h"
 
