@@ -81,7 +81,7 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   struct head head;
   bool overloaded = status == 503;
   struct str body = overloaded ? STR("envoy overloaded") : str_of(http1_reason(status));
-  head_reset(&head);
+  head_init(&head);
   head.status = status;
   head.length = (int64_t)body.len;
   head_add(&head, HEAD_CONTENT_TYPE, STR("text/plain"));
@@ -92,6 +92,7 @@ void connection_end_refuse(struct connection *c, int status, struct str details)
   struct http1_write_options options = {.framing = HTTP1_LENGTH, .close = true};
   char *text = worker->response_text;
   size_t len = http1_write_response(text, HTTP1_HEAD_ROOM, &head, &options);
+  head_dispose(&head);
   pump_add(&c->work->out, text, len);
   pump_add(&c->work->out, body.ptr, body.len);
   (void)pump_flush(&c->work->out);

@@ -9,6 +9,7 @@
 static void free_work(void *item) {
   struct connection_work *work = item;
   http1_decoder_dispose(&work->decoder);
+  head_dispose(&work->run.request);
   xfree(work);
 }
 
@@ -21,6 +22,7 @@ void connection_work_take(struct connection *c) {
   struct connection_work *work = worker_spare_take(&worker->works);
   if (!work) {
     work = XNEW(struct connection_work);
+    head_init(&work->run.request);
     http1_decoder_init(&work->decoder, false, &worker->settings.limits->http1);
   }
   c->work = work;

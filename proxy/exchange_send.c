@@ -326,7 +326,7 @@ void exchange_send_reply(struct exchange_run *run) {
   struct head head;
   struct buf location;
   exchange_send_identify(run); // those that fail are looked for by their id
-  head_reset(&head);
+  head_init(&head);
   head.status = reply->status;
   head.length = (int64_t)reply->body.len;
   buf_init(&location, HEAD_BYTES_MAX);
@@ -354,4 +354,5 @@ void exchange_send_reply(struct exchange_run *run) {
     pump_add(&run->connection->work->out, body.ptr, body.len);
   }
   buf_dispose(&location);
+  head_dispose(&head);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/head.h"
 
+#include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 
 #include <string.h>
@@ -31,9 +32,32 @@ static const unsigned char token_lower[256] = {
     ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
 };
 
-void head_reset(struct head *head) {
+void head_init(struct head *head) {
   // The fields need no clearing: count says which are there.
-  memset(head, 0, offsetof(struct head, fields));
+  memset(head, 0, offsetof(struct head, first));
+  head->fields = head->first;
+  head->room = HEAD_FIELDS_FIRST;
+}
+
+static bool has_grown(const struct head *head) {
+  return head->fields != head->first;
+}
+
+void head_dispose(struct head *head) {
+  if (has_grown(head))
+    xfree(head->fields);
+}
+
+void head_reset(struct head *head) {
+  memset(head, 0, offsetof(struct head, room));
+}
+
+__attribute__((cold, noinline)) static void grow(struct head *head) {
+  BUG_ON(has_grown(head));
+  struct head_field *fields = xmalloc(HEAD_FIELDS_ROOM * sizeof(*fields));
+  memcpy(fields, head->first, sizeof(head->first));
+  head->fields = fields;
+  head->room = HEAD_FIELDS_ROOM;
 }
 
 #define NAME_LENGTH_MAX 40u
@@ -85,6 +109,8 @@ static bool may_have(const struct head *head, enum head_name id) {
 }
 
 static void append(struct head *head, struct str name, struct str value, enum head_name id) {
+  if (head->count == head->room)
+    grow(head);
   head->present |= bit_of(id);
   head->fields[head->count++] = (struct head_field){name, value, id};
 }
@@ -97,12 +123,10 @@ size_t head_lower_token(char *text, size_t len) {
 }
 
 void head_add_lower(struct head *head, struct str lower_name, struct str value) {
-  BUG_ON(head->count >= HEAD_FIELDS_ROOM);
   append(head, lower_name, value, name_find(lower_name));
 }
 
 void head_add(struct head *head, enum head_name id, struct str value) {
-  BUG_ON(head->count >= HEAD_FIELDS_ROOM);
   append(head, known[id].text, value, id);
 }
 

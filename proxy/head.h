@@ -10,6 +10,7 @@
 #define HEAD_BYTES_MAX (60u * 1024) // of one head on the wire, as Envoy's default
 #define HEAD_FIELDS_MAX 100u        // that a peer may send, as Envoy's default
 #define HEAD_FIELDS_ROOM 160u       // with those we add ourselves
+#define HEAD_FIELDS_FIRST 24u       // as many as most heads have
 
 #define HEAD_FIELDS_OWN 8u // of these, what no configuration can use up
 
@@ -77,6 +78,7 @@ struct head_field {
   enum head_name id;
 };
 
+// Not to be copied: it may point into itself.
 struct head {
   struct str method;    // requests
   struct str authority; // requests: Host or :authority, as sent
@@ -94,9 +96,14 @@ struct head {
   bool names_fields;  // Connection names fields: they belong to this hop, too
   uint64_t present;   // 1 << enum head_name of every field; a removed one may still be in it
   unsigned count;
-  struct head_field fields[HEAD_FIELDS_ROOM];
+  unsigned room;
+  struct head_field *fields; // `first`, or for more an array of HEAD_FIELDS_ROOM, which it keeps
+  struct head_field first[HEAD_FIELDS_FIRST];
 };
 
+void head_init(struct head *head);
+void head_dispose(struct head *head);
+// As after head_init, without giving back memory.
 void head_reset(struct head *head);
 // How many of the first bytes are a token of RFC 9110 5.6.2; they are lowered in place.
 size_t head_lower_token(char *text, size_t len);

@@ -24,6 +24,7 @@ static void on_timer_closed(uv_handle_t *handle) {
   struct worker *worker = u->worker;
   if (worker->free_upstream_count >= FREE_KEPT) {
     http1_decoder_dispose(&u->decoder);
+    head_dispose(&u->head);
     xfree(u);
     return;
   }
@@ -294,6 +295,7 @@ static struct upstream *alloc(struct worker *worker) {
   struct upstream *u = worker->free_upstreams;
   if (!u) {
     u = XNEW(struct upstream);
+    head_init(&u->head);
     http1_decoder_init(&u->decoder, true, NULL);
     return u;
   }
@@ -419,6 +421,7 @@ void upstream_free_all(struct worker *worker) {
     struct upstream *u = worker->free_upstreams;
     worker->free_upstreams = u->next;
     http1_decoder_dispose(&u->decoder);
+    head_dispose(&u->head);
     xfree(u);
   }
 }

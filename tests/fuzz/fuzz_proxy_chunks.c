@@ -40,6 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size_t head_len = sizeof(start) - 1;
+  if (!head.fields) // kept over the runs
+    head_init(&head);
   if (size < 1 || size + head_len > sizeof(bytes))
     return 0;
   memcpy(bytes, start, head_len);

@@ -280,6 +280,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   int pair[2];
   struct sockaddr_in peer = {.sin_family = AF_INET};
+  if (!head.fields) // kept over the runs
+    head_init(&head);
   if (!worker) {
     worker = support_worker(&listener);
     for (int i = 0; i < BACKENDS; i++)

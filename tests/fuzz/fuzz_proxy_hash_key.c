@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const struct sockaddr *any;
   } address = {&peer};
   struct str text = {(const char *)data, size}, first, rest = text;
-  head_reset(&head);
+  head_init(&head);
   (void)str_next(&rest, '\n', &first);
   (void)head_add_name(&head, STR("cookie"), first);
   (void)head_add_name(&head, STR("cookie"), rest);

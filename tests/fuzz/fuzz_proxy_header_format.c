@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static struct head request, response;
   char out[200];
   arena_init(&arena);
-  head_reset(&request);
-  head_reset(&response);
+  head_init(&request);
+  head_init(&response);
   request.path = STR("/path");
   request.query = STR("a=b");
   (void)head_add_name(&request, STR("a"), STR("one"));

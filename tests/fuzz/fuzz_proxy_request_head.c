@@ -28,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct http1_decoder decoder;
+  if (!head.fields) { // kept over the runs
+    head_init(&head);
+    head_init(&second);
+  }
   if (size < 2 || size > sizeof(bytes))
     return 0;
   http1_decoder_init(&decoder, false, NULL);

@@ -14,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct http1_decoder decoder;
+  if (!head.fields) // kept over the runs
+    head_init(&head);
   if (size < 1 || size > sizeof(bytes))
     return 0;
   memcpy(bytes, data, size);

@@ -26,7 +26,7 @@ static enum cors_kind ask(const struct table_cors *cors, const char *method, con
                           const char *asked, struct head *response) {
   struct head head;
   struct cors_request request;
-  head_reset(&head);
+  head_init(&head);
   head.method = str_of(method);
   if (origin)
     (void)head_add_name(&head, STR("origin"), str_of(origin));
@@ -34,7 +34,7 @@ static enum cors_kind ask(const struct table_cors *cors, const char *method, con
     (void)head_add_name(&head, STR("access-control-request-method"), str_of(asked));
   (void)head_add_name(&head, STR("access-control-request-headers"), STR("x-wanted"));
   enum cors_kind kind = cors_check(cors, &head, &regexes, &request);
-  head_reset(response);
+  head_init(response);
   (void)head_add_name(response, STR("access-control-allow-origin"), STR("of-the-backend"));
   cors_respond(cors, kind, &request, response);
   return kind;

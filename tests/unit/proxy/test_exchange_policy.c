@@ -18,7 +18,7 @@ static void read(struct retry_policy *route, int64_t timeout_ms, bool is_interna
   struct head head;
   struct str rest, line;
   struct route_decision decision = {.retry = route, .timeout_ms = timeout_ms};
-  head_reset(&head);
+  head_init(&head);
   (void)strncpy(lines, text, sizeof lines - 1);
   lines[sizeof lines - 1] = '\0';
   rest = str_of(lines);
@@ -106,7 +106,7 @@ static void named_headers_ask_for_a_retry(void **state) {
   (void)state;
   struct retry_policy route = retry_policy_default();
   struct head response;
-  head_reset(&response);
+  head_init(&response);
   assert_true(head_add_name(&response, STR("x-again"), STR("")));
   read(&route, 0, true, false, "x-envoy-retriable-header-names: a, X-Again ,b");
   assert_true(exchange_policy_is_retriable(&wishes, &response));

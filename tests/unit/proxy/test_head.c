@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -31,7 +32,7 @@ static const char *value_of(const char *name) {
 static void names_are_lowered_and_known(void **state) {
   char bad[] = "a b", empty[] = "";
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   add("HoSt", "x");
   add("X-Other", "1");
   add("TE", "trailers");
@@ -46,7 +47,7 @@ static void names_are_lowered_and_known(void **state) {
 static void every_known_name_is_found(void **state) {
   (void)state;
   for (int id = HEAD_OTHER + 1; id < HEAD_NAME_COUNT; id++) {
-    head_reset(&head);
+    head_init(&head);
     assert_true(head_add_name(&head, head_name_text((enum head_name)id), STR("v")));
     assert_int_equal(head.fields[0].id, id);
   }
@@ -54,7 +55,7 @@ static void every_known_name_is_found(void **state) {
 
 static void fields_are_set_and_removed(void **state) {
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   add("date", "1");
   add("server", "2");
   add("date", "3");
@@ -101,7 +102,7 @@ static void methods_are_classified(void **state) {
 static void a_mesh_request_keeps_what_it_says(void **state) {
   struct head_rules_request rules = {.new_id = STR("fresh")};
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   add("X-Request-Id", "mine");
   add("X-Forwarded-Proto", "https");
   add("X-Envoy-Retry-On", "5xx");
@@ -112,7 +113,7 @@ static void a_mesh_request_keeps_what_it_says(void **state) {
   assert_string_equal(value_of("x-forwarded-proto"), "https");
   assert_null(value_of("x-envoy-retry-on"));
   assert_int_equal(head_rules_number(&head, HEAD_X_ENVOY_TIMEOUT, 7), 7);
-  head_reset(&head);
+  head_init(&head);
   head_rules_request(&head, &rules);
   assert_string_equal(value_of("x-request-id"), "fresh");
   assert_string_equal(value_of("x-forwarded-proto"), "http");
@@ -122,7 +123,7 @@ static void a_gateway_believes_nothing(void **state) {
   struct head_rules_request rules = {
       .is_gateway = true, .new_id = STR("fresh"), .peer = STR("10.0.0.1")};
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   add("X-Request-Id", "mine");
   add("X-Forwarded-Proto", "https");
   head_rules_request(&head, &rules);
@@ -135,13 +136,13 @@ static void tries_and_responses_are_marked(void **state) {
   struct head_rules_response rules = {
       .server = STR("envoy"), .date = STR("today"), .service_time = STR("12")};
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   head_rules_try(&head, STR("1"), STR("500"));
   head_rules_try(&head, STR("2"), STR("400"));
   assert_string_equal(value_of("x-envoy-attempt-count"), "2");
   assert_string_equal(value_of("x-envoy-expected-rq-timeout-ms"), "400");
   assert_int_equal(head.count, 2);
-  head_reset(&head);
+  head_init(&head);
   add("Server", "theirs");
   add("Date", "theirs");
   head_rules_response(&head, &rules);
@@ -157,7 +158,7 @@ static void operations_come_in_order(void **state) {
   const struct table_header_ops ops = {
       .remove = remove, .remove_count = 2, .set = set, .set_count = 1, .add = more, .add_count = 1};
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   add("a", "1");
   add("b", "2");
   add("c", "3");
@@ -170,7 +171,7 @@ static void operations_come_in_order(void **state) {
 
 static void configured_fields_leave_room_for_our_own(void **state) {
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   for (unsigned i = 0; i < HEAD_FIELDS_MAX; i++)
     add("x", "1");
   while (head_add_name(&head, STR("more"), STR("2")))
@@ -180,6 +181,25 @@ static void configured_fields_leave_room_for_our_own(void **state) {
   head_rules_try(&head, STR("1"), STR("2"));
   assert_true(head.count < HEAD_FIELDS_ROOM);
   assert_string_equal(value_of("x-envoy-attempt-count"), "1");
+  head_dispose(&head);
+}
+
+static void more_fields_than_most_heads_have(void **state) {
+  char texts[HEAD_FIELDS_ROOM][8];
+  (void)state;
+  head_init(&head);
+  for (int round = 0; round < 2; round++) { // what has grown once serves again
+    for (unsigned i = 0; i < HEAD_FIELDS_ROOM; i++) {
+      snprintf(texts[i], sizeof(texts[i]), "%u", i);
+      head_add_lower(&head, STR("x"), str_of(texts[i]));
+    }
+    for (unsigned i = 0; i < HEAD_FIELDS_ROOM; i++)
+      assert_ptr_equal(head.fields[i].value.ptr, texts[i]);
+    assert_ptr_not_equal(head.fields, head.first);
+    head_reset(&head);
+    assert_int_equal(head.count, 0);
+  }
+  head_dispose(&head);
 }
 
 static void paths_have_one_form(void **state) {
@@ -271,6 +291,7 @@ int main(void) {
       cmocka_unit_test(tries_and_responses_are_marked),
       cmocka_unit_test(operations_come_in_order),
       cmocka_unit_test(configured_fields_leave_room_for_our_own),
+      cmocka_unit_test(more_fields_than_most_heads_have),
       cmocka_unit_test(paths_have_one_form),
       cmocka_unit_test(paths_have_other_modes),
   };

@@ -52,8 +52,8 @@ static const char *expand(const char *format) {
 
 static void setup(void) {
   arena_init(&arena);
-  head_reset(&request);
-  head_reset(&response);
+  head_init(&request);
+  head_init(&response);
   request.method = STR("GET");
   request.authority = STR("shop:8080");
   request.path = STR("/a");

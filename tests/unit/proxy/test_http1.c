@@ -38,6 +38,7 @@ static void decode(struct buf *out, const char *text, size_t len, size_t first, 
   bool in_body = false;
   memcpy(bytes, text, len);
   buf_reset(out);
+  head_init(&head);
   http1_decoder_init(&decoder, is_response, rules);
   http1_decoder_start(&decoder, &head, no_body);
   for (;;) {
@@ -83,6 +84,7 @@ static void decode(struct buf *out, const char *text, size_t len, size_t first, 
   if (in_body)
     (void)buf_add_char(out, ')');
   http1_decoder_dispose(&decoder);
+  head_dispose(&head);
 }
 
 static void check(const char *text, const char *expected, bool is_response, bool no_body,
@@ -408,6 +410,7 @@ static void heads_are_written_anew(void **state) {
   const char *text = "POST /a?b HTTP/1.1\r\nHost: x\r\nCoNNection: x-hop, close\r\nX-Hop: 1\r\n"
                      "Keep-Alive: 5\r\nTE: trailers\r\nX-Keep: 2\r\nContent-Length: 3\r\n\r\n";
   memcpy(bytes, text, strlen(text));
+  head_init(&head);
   http1_decoder_init(&decoder, false, NULL);
   http1_decoder_start(&decoder, &head, false);
   assert_int_equal(http1_decode(&decoder, bytes, strlen(text), &used, &piece), HTTP1_HEAD);

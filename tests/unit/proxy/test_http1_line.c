@@ -71,7 +71,7 @@ static void values_lose_the_spaces_around_them(void **state) {
 
 static int status_of(const char *text) {
   struct head head;
-  head_reset(&head);
+  head_init(&head);
   return http1_line_status(text, strlen(text), &head).status ? 0 : head.status;
 }
 

@@ -38,16 +38,16 @@ static void a_trace_that_came_is_one(void **state) {
       {"traceparent", GOOD}, {"b3", "0"}, {"x-b3-traceid", "80f198ee56343ba864fe8b2a57d3eff7"}};
   struct head head;
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   (void)head_add_name(&head, STR("tracestate"), STR("a=b"));
   (void)head_add_name(&head, STR("x-b3-sampled"), STR("1"));
   assert_false(trace_context_is_there(&head));
   for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-    head_reset(&head);
+    head_init(&head);
     (void)head_add_name(&head, str_of(names[i][0]), str_of(names[i][1]));
     assert_true(trace_context_is_there(&head));
   }
-  head_reset(&head);
+  head_init(&head);
   (void)head_add_name(&head, STR("traceparent"), STR(GOOD));
   (void)head_add_name(&head, STR("traceparent"), STR(GOOD));
   assert_false(trace_context_is_there(&head)); // two are none
@@ -57,7 +57,7 @@ static void a_trace_begins_in_the_form_asked_for(void **state) {
   struct head head;
   char text[TRACE_TEXT];
   (void)state;
-  head_reset(&head);
+  head_init(&head);
   (void)head_add_name(&head, STR("traceparent"), STR("broken"));
   (void)head_add_name(&head, STR("tracestate"), STR("of=the broken one"));
   trace_context_start(&head, TRACE_W3C, numbers, text);
@@ -65,13 +65,13 @@ static void a_trace_begins_in_the_form_asked_for(void **state) {
   assert_true(
       str_eq(head.fields[0].value, STR("00-112233445566778999aabbccddeeff00-0000000000000011-01")));
   assert_true(trace_context_is_there(&head));
-  head_reset(&head);
+  head_init(&head);
   trace_context_start(&head, TRACE_B3, numbers, text);
   assert_int_equal(head.count, 2);
   assert_true(str_eq(head.fields[0].value, STR("112233445566778999aabbccddeeff00")));
   assert_true(str_eq(head.fields[1].value, STR("0000000000000011")));
   assert_true(trace_context_is_there(&head));
-  head_reset(&head);
+  head_init(&head);
   trace_context_start(&head, TRACE_OFF, numbers, text);
   assert_int_equal(head.count, 0);
 }
