@@ -11,7 +11,7 @@ static const struct schema source_schema =
 static const struct field event_fields[] = {
     F_OBJECT(struct event, metadata, "metadata", &object_meta_schema),
     F_OBJECT(struct event, involved_object, "involvedObject", &object_reference_schema,
-             .required = true, .doc = "What it happened to."),
+             .doc = "What it happened to."),
     F_STRING(struct event, reason, "reason", .doc = "One word for programs."),
     F_STRING(struct event, message, "message", .doc = "A sentence for people."),
     F_OBJECT(struct event, source, "source", &source_schema, .doc = "Who says so."),

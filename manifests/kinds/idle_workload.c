@@ -140,7 +140,7 @@ static const struct field job_spec_fields[] = {
               .doc = "Pods that must end well."),
     F_INT_OPT(struct job_spec, backoff_limit, "backoffLimit", F_AT_LEAST(0), .fallback = "6",
               .doc = "Failures before the Job is called failed."),
-    F_INT_OPT(struct job_spec, active_deadline_s, "activeDeadlineSeconds", F_AT_LEAST(1),
+    F_INT_OPT(struct job_spec, active_deadline_s, "activeDeadlineSeconds", F_AT_LEAST(0),
               .doc = "Seconds it may take in all."),
     F_INT_OPT(struct job_spec, ttl_s, "ttlSecondsAfterFinished", F_AT_LEAST(0),
               .doc = "Seconds it is kept once it ended."),

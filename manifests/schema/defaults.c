@@ -49,7 +49,8 @@ void schema_undefault(const struct schema *schema, struct json *json, struct are
 }
 
 static bool is_zero(const struct field *row, const struct json *value) {
-  if (row->required || row->fallback || row->presence != FIELD_NO_PRESENCE)
+  if (row->required || row->fallback || row->presence != FIELD_NO_PRESENCE ||
+      row->type == FIELD_INT_OR_STRING) // 0 is a value of it
     return false;
   switch (value->type) {
   case JSON_BOOL: return !value->boolean;

@@ -183,7 +183,7 @@ bool scalar_read(const struct field *row, const struct json *json, struct arena 
   BUG_ON(row->type != FIELD_TIME && row->type != FIELD_MICRO_TIME);
   if (json_is(json, JSON_STRING) && time_parse(json->string, member))
     return true;
-  *ret_id = json_is(json, JSON_STRING) ? "bad-value" : "wrong-type";
+  *ret_id = json_is(json, JSON_STRING) ? "bad-time" : "wrong-type";
   return refuse(arena, ret_why, json, "a time such as \"2026-01-29T12:00:00Z\"");
 }
 

@@ -196,7 +196,7 @@ int api_invalid(struct api_call *call, const struct kind_desc *kind, struct str 
   return invalid(call, kind, name, &list);
 }
 
-// The ids of findings are the schema's; kubectl knows five reasons.
+// The ids of findings are the schema's; these are the reasons of causes.
 static const char *cause_reason(struct str id) {
   static const struct {
     const char *part, *reason;
@@ -204,7 +204,8 @@ static const char *cause_reason(struct str id) {
                {"type", "FieldValueTypeInvalid"},           {"enum", "FieldValueNotSupported"},
                {"unknown-value", "FieldValueNotSupported"}, {"duplicate", "FieldValueDuplicate"},
                {"immutable", "FieldValueForbidden"},        {"forbidden", "FieldValueForbidden"},
-               {"too-long", "FieldValueTooLong"},           {"too-many", "FieldValueTooMany"}};
+               {"too-long", "FieldValueTooLong"},           {"too-many", "FieldValueTooMany"},
+               {"not-found", "FieldValueNotFound"}};
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
     if (str_contains(id, str_of(table[i].part)))
       return table[i].reason;
@@ -233,6 +234,18 @@ int api_bad_option(struct api_call *call, const char *options, const char *field
   json_put_z(arena, cause, "reason", reason);
   json_put_string(arena, cause, "message", why);
   json_put_z(arena, cause, "field", field);
+  json_append(json_need_array(arena, details, "causes"), cause);
+  call->fault.details = details;
+  return rc;
+}
+
+int api_bad_patch(struct api_call *call, struct str why) {
+  struct arena *arena = call->arena;
+  struct json *details = json_new_object(arena), *cause = json_new_object(arena);
+  int rc = api_fail(call, 422, "Invalid", " \"\" is invalid: patch: %.*s", STR_ARG(why));
+  json_put_z(arena, cause, "reason", "FieldValueInvalid");
+  json_put_string(arena, cause, "message", why);
+  json_put_z(arena, cause, "field", "patch");
   json_append(json_need_array(arena, details, "causes"), cause);
   call->fault.details = details;
   return rc;

@@ -74,6 +74,8 @@ int api_invalid_findings(struct api_call *call, const struct kind_desc *kind, st
 // 422 of an option of the request itself: options is "CreateOptions" and the like.
 int api_bad_option(struct api_call *call, const char *options, const char *field,
                    const char *reason, struct str why);
+// 422 with one cause at "patch": what came out of a patch cannot be read.
+int api_bad_patch(struct api_call *call, struct str why);
 
 // The Status object of call->fault.
 struct json *api_status(const struct api_call *call);

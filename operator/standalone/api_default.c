@@ -23,12 +23,22 @@ static void deployment(struct arena *arena, struct json *object) {
 static void service(struct arena *arena, struct json *object) {
   JSON_EACH(port, json_path(object, "spec.ports")) {
     const struct json *number = json_get(port, "port");
-    if (json_is(port, JSON_OBJECT) && number && !json_get(port, "targetPort"))
+    if (json_is(port, JSON_OBJECT) && number && json_int(json_get(port, "targetPort"), 0) == 0 &&
+        !json_is(json_get(port, "targetPort"), JSON_STRING))
       json_put(arena, port, "targetPort", json_dup(arena, number));
   }
 }
 
+// A volume of which nothing is said is an empty folder.
+static void volumes(struct arena *arena, struct json *spec) {
+  JSON_EACH(volume, json_get(spec, "volumes"))
+  if (json_is(volume, JSON_OBJECT) && volume->count == 1 && json_get(volume, "name"))
+    json_need_object(arena, volume, "emptyDir");
+}
+
 void api_default(struct arena *arena, const struct kind_desc *kind, struct json *object) {
+  volumes(arena, json_get(object, "spec"));
+  volumes(arena, json_path(object, "spec.template.spec"));
   if (kind == &deployment_kind)
     deployment(arena, object);
   else if (kind == &service_kind)

@@ -215,7 +215,15 @@ static bool is_lower_alnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+// Names of roles may have what a path can have.
+static bool is_path_segment(struct str name) {
+  return name.len && !str_eq_z(name, ".") && !str_eq_z(name, "..") &&
+         str_find_char(name, '/') < 0 && str_find_char(name, '%') < 0;
+}
+
 bool api_name_is_valid(const struct kind_desc *kind, struct str name) {
+  if (strcmp(kind->group, "rbac.authorization.k8s.io") == 0)
+    return is_path_segment(name);
   bool is_namespace = strcmp(kind->kind, "Namespace") == 0;
   bool label = is_namespace || strcmp(kind->kind, "Service") == 0;
   if (name.len == 0 || name.len > (label ? 63u : 253u))

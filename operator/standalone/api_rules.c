@@ -10,8 +10,6 @@
 #include "manifests/text/base64.h"
 #include "manifests/text/time.h"
 
-#include <ctype.h>
-
 int rules_identity(struct api_call *call, const struct kind_desc *kind, struct str version,
                    struct str ns, struct str name, struct json *object) {
   if (!json_is(object, JSON_OBJECT))
@@ -167,49 +165,6 @@ void rules_generation(struct arena *arena, const struct kind_desc *kind, struct 
   json_put_int(arena, api_meta(object), "generation", same ? generation : generation + 1);
 }
 
-static bool is_qualified_name(struct str key) {
-  ptrdiff_t slash = str_find_char(key, '/');
-  struct str name = slash < 0 ? key : str_slice(key, (size_t)slash + 1, key.len);
-  if (slash == 0 || slash > 253 || name.len == 0 || name.len > 63)
-    return false;
-  for (size_t i = 0; i < name.len; i++) {
-    bool edge = i == 0 || i + 1 == name.len;
-    bool alnum = isalnum((unsigned char)name.ptr[i]) != 0;
-    if (!alnum && (edge || (name.ptr[i] != '-' && name.ptr[i] != '_' && name.ptr[i] != '.')))
-      return false;
-  }
-  return true;
-}
-
-static int check_map(struct api_call *call, const struct kind_desc *kind, const struct json *object,
-                     const char *member, bool labels) {
-  struct str name = api_meta_string(object, "name");
-  struct str field = arena_printf(call->arena, "metadata.%s", member);
-  const struct json *map = json_get(api_meta(object), member);
-  JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL) {
-    if (!is_qualified_name(item->key))
-      return api_invalid(
-          call, kind, name, field.ptr, "FieldValueInvalid",
-          "Invalid value: \"%.*s\": name part must consist of alphanumeric characters, "
-          "'-', '_' or '.', and must start and end with an alphanumeric character",
-          STR_ARG(item->key));
-    struct str value = json_string(item);
-    if (labels && value.len && !is_qualified_name(value))
-      return api_invalid(
-          call, kind, name, field.ptr, "FieldValueInvalid",
-          "Invalid value: \"%.*s\": a valid label must be an empty string or consist of "
-          "alphanumeric characters, '-', '_' or '.', and must start and end with an "
-          "alphanumeric character",
-          STR_ARG(value));
-  }
-  return RC_OK;
-}
-
-int rules_metadata(struct api_call *call, const struct kind_desc *kind, const struct json *object) {
-  int rc = check_map(call, kind, object, "labels", true);
-  return rc ? rc : check_map(call, kind, object, "annotations", false);
-}
-
 static void default_namespace(struct arena *arena, struct json *object) {
   struct json *labels = json_need_object(arena, api_meta(object), "labels");
   json_put_string(arena, labels, "kubernetes.io/metadata.name", api_meta_string(object, "name"));
@@ -232,7 +187,11 @@ static void default_secret(struct arena *arena, struct json *object) {
         json_set(arena, data, item->key,
                  json_new_string(arena, base64_encode(arena, json_string(item))));
     }
-    json_remove(object, STR("stringData"));
+    bool texts = true; // what else stands there is left for the verdict
+    JSON_EACH(item, plain)
+    texts = texts && json_is(item, JSON_STRING);
+    if (texts)
+      json_remove(object, STR("stringData"));
   }
   if (json_get_string(object, "type").len == 0)
     json_put_z(arena, object, "type", "Opaque");
@@ -258,8 +217,7 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
     stamp_user(arena, object, old, call);
   else if (kind == &pod_kind && !json_get(object, "status"))
     json_put_z(arena, json_need_object(arena, object, "status"), "phase", "Pending");
-  else
-    api_default(arena, kind, object);
+  api_default(arena, kind, object);
 }
 
 static struct json *without_times(struct arena *arena, const struct json *object) {

@@ -19,8 +19,6 @@ int rules_update(struct api_call *call, const struct kind_desc *kind, struct jso
 // generation: one more when something outside metadata and status differs.
 void rules_generation(struct arena *arena, const struct kind_desc *kind, struct json *object,
                       const struct json *old);
-// Labels, annotations, finalizers and owners are well formed. 422 otherwise.
-int rules_metadata(struct api_call *call, const struct kind_desc *kind, const struct json *object);
 // Defaults that depend on the kind and are no plain value of a field table.
 void rules_default(struct arena *arena, const struct kind_desc *kind, struct json *object,
                    const struct json *old, const struct api_call *call);

@@ -57,6 +57,13 @@ int rest_bad_method(struct exchange *x) {
 
 // --- Options of writes
 
+static const char *options_of(const struct exchange *x) {
+  return rest_is_method(x, "PATCH")    ? "PatchOptions"
+         : rest_is_method(x, "PUT")    ? "UpdateOptions"
+         : rest_is_method(x, "DELETE") ? "DeleteOptions"
+                                       : "CreateOptions";
+}
+
 static int read_validation(struct exchange *x, enum field_validation *ret_validation) {
   static const char *const names[] = {
       [VALIDATE_WARN] = "Warn", [VALIDATE_STRICT] = "Strict", [VALIDATE_IGNORE] = "Ignore"};
@@ -70,10 +77,10 @@ static int read_validation(struct exchange *x, enum field_validation *ret_valida
   }
   if (text.len == 0)
     return RC_OK;
-  return api_bad_option(x->call, "CreateOptions", "fieldValidation", "FieldValueNotSupported",
+  return api_bad_option(x->call, options_of(x), "fieldValidation", "FieldValueNotSupported",
                         arena_printf(x->call->arena,
-                                     "Unsupported value: \"%.*s\": supported values: \"Ignore\", "
-                                     "\"Strict\", \"Warn\"",
+                                     "Unsupported value: \"%.*s\": supported values: \"\", "
+                                     "\"Ignore\", \"Strict\", \"Warn\"",
                                      STR_ARG(text)));
 }
 
@@ -81,7 +88,7 @@ int rest_dry_run(struct exchange *x, struct str text, bool *ret_dry_run) {
   *ret_dry_run = str_eq_z(text, "All");
   if (*ret_dry_run || text.len == 0)
     return RC_OK;
-  return api_bad_option(x->call, "CreateOptions", "dryRun", "FieldValueNotSupported",
+  return api_bad_option(x->call, options_of(x), "dryRun", "FieldValueNotSupported",
                         arena_printf(x->call->arena,
                                      "Unsupported value: [\"%.*s\"]: supported values: \"All\"",
                                      STR_ARG(text)));
@@ -269,6 +276,27 @@ static int serve_scale_read(struct exchange *x) {
   return rc ? rc : rest_put_json(x, 200, write_scale_of(x->kind, object, x->call->arena));
 }
 
+// What a kubelet would do.
+static int serve_pod_stream(struct exchange *x, struct str part) {
+  static const char *const streams[] = {"exec", "attach", "portforward", "eviction",
+                                        "ephemeralcontainers"};
+  struct json *pod;
+  bool known = false;
+  for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+    known |= str_eq_z(part, streams[i]);
+  if (!known)
+    return no_such_resource(x);
+  int rc = api_load(x->api, x->call, api_key(x->call->arena, x->kind, x->path.ns, x->path.name),
+                    &pod, NULL);
+  if (rc == RC_NOT_FOUND && !x->call->fault.code)
+    return api_not_found(x->call, x->kind, x->path.name);
+  return rc ? rc
+            : api_fail(x->call, 501, "NotImplemented",
+                       "this embedded API server does not serve pods/%.*s: a pod is a plain "
+                       "process of this machine, reach it there",
+                       STR_ARG(part));
+}
+
 static int serve_subresource(struct exchange *x) {
   struct str part = x->path.subresource;
   if (str_eq_z(part, "status") && x->kind->has_status)
@@ -277,15 +305,8 @@ static int serve_subresource(struct exchange *x) {
     return rest_is_read(x) ? serve_scale_read(x) : serve_write(x, WRITE_SCALE);
   if (str_eq_z(part, "log") && str_eq_z(str_of(x->kind->kind), "Pod"))
     return serve_log(x);
-  static const char *const streams[] = {"exec", "attach", "portforward", "eviction",
-                                        "ephemeralcontainers"};
-  for (size_t i = 0; i < ARRAY_LEN(streams); i++)
-    if (str_eq_z(part, streams[i]) && str_eq_z(str_of(x->kind->kind), "Pod"))
-      return api_fail(
-          x->call, 501, "NotImplemented",
-          "this embedded API server does not serve pods/%s: a pod is a plain process of this "
-          "machine, reach it there",
-          streams[i]);
+  if (str_eq_z(str_of(x->kind->kind), "Pod"))
+    return serve_pod_stream(x, part);
   return no_such_resource(x);
 }
 

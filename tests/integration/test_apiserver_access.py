@@ -317,8 +317,8 @@ def test_a_crowd_without_credentials_keeps_nobody_out(server):
 def test_heads_and_objects_have_limits(server):
     reply = server.get("/api", headers={"X-Large": "x" * 40000})
     equal(reply.status, 431, reply.text[:200])
-    huge = {"metadata": {"name": "huge"}, "data": {"a": "x" * (1600 << 10)}}
-    reply = server.request("POST", CM, huge)
+    container = {"name": "c", "image": "i", "args": ["x" * (1600 << 10)]}
+    reply = server.request("POST", "/api/v1/namespaces/default/pods", {"metadata": {"name": "huge"}, "spec": {"containers": [container]}})
     equal((reply.status, reply.json["reason"]), (413, "RequestEntityTooLarge"))
     equal(server.request("POST", CM, {"metadata": {"name": "large"}, "data": {"a": "x" * (1000 << 10)}}).status, 201)
     server.ok("DELETE", f"{CM}/large")

@@ -99,7 +99,9 @@ def test_bodies(server):
     refused(server.request("POST", CM, ""), 400, "BadRequest", "no body")
     refused(server.request("POST", CM, "[]"), 400, "BadRequest", "object")
     refused(server.request("POST", CM, "x" * (4 << 20)), 413, "RequestEntityTooLarge", "limit is 3145728")
-    refused(server.request("POST", CM, cm("big", {"a": "x" * (2 << 20)})), 413, "RequestEntityTooLarge", "bytes")
+    refused(server.request("POST", CM, cm("big", {"a": "x" * (2 << 20)})), 422, "Invalid", "1048576 bytes")
+    pod = {"metadata": {"name": "big"}, "spec": {"containers": [{"name": "c", "args": ["x" * (2 << 20)]}]}}
+    refused(server.request("POST", CM.replace("configmaps", "pods"), pod), 413, "RequestEntityTooLarge", "bytes")
     refused(server.request("POST", CM, cm("wide", {f"k{i}": "" for i in range(10001)})), 413, "RequestEntityTooLarge", "more than 10000 entries")
     server.ok("POST", CM, cm("nearly", {f"k{i}": "" for i in range(5000)}))
     server.ok("DELETE", CM + "/nearly")

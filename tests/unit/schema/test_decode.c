@@ -165,7 +165,7 @@ static void reports_all_faults_with_place(void **state) {
        "thing.yaml:12: error: spec.gep: expected a duration such as \"10s\" or \"1m30s\" (whole h, "
        "m, s, ms), found the string \"1.5s\" [bad-value]\n"
        "thing.yaml:13: error: spec.at: expected a time such as \"2026-01-29T12:00:00Z\", found the "
-       "string \"noon\" [bad-value]\n"
+       "string \"noon\" [bad-time]\n"
        "thing.yaml:14: error: spec.port: expected a whole number or a string, found a list "
        "[wrong-type]\n"
        "thing.yaml:15: error: spec.main.name: is required [required]\n"
