@@ -222,6 +222,7 @@ static int config_open_source(struct proxy_config *config, const struct config_o
       .lookup = {.kubeconfig = options->kubeconfig,
                  .context = options->context,
                  .kube_api = options->kube_api},
+      .ns = options->one_namespace ? config->settings.namespace_ : STR(""),
       .set = &config->set,
       .changed = config_changed,
       .failed = config_failed,

@@ -19,6 +19,7 @@ struct config_options {
   const char *kubeconfig;          // path, or NULL
   const char *context;             // of the kubeconfig, or NULL
   const char *kube_api;            // --kube-api URL without credentials, or NULL
+  bool one_namespace;              // read settings.namespace_ only (API source)
   struct table_settings settings;  // copied
   int64_t dns_interval_ms;         // between two questions for one name
   bool lease;                      // keep a Lease that names what is served (API source only)

@@ -153,6 +153,7 @@ static int config_kube_watch_open(struct config_kube_watch *watch, struct err *e
   watch->resource = kube_resource_of(watch->kind, watch->kind->versions[watch->version]);
   const struct kube_watch_options options = {
       .resource = &watch->resource,
+      .ns = watch->kube->options.ns,
       .trim = config_kube_trim_pod,
       .event = config_kube_event,
       .synced = config_kube_synced,
@@ -172,6 +173,9 @@ static int config_kube_watch_all(struct config_kube *kube, struct err *err) {
     watch->kube = kube;
     watch->kind = config_kube_kinds[i].kind;
     watch->is_needed = config_kube_kinds[i].is_needed;
+    watch->is_settled = kube->options.ns.len && !config_kube_kinds[i].kind->namespaced;
+    if (watch->is_settled)
+      continue;
     int rc = config_kube_watch_open(watch, err);
     if (rc)
       return rc;

@@ -11,6 +11,7 @@ struct uv_loop_s;
 
 struct config_kube_options {
   struct kube_config_lookup lookup;
+  struct str ns; // empty: all namespaces; else kinds that are in none are not read. Outlives it
   struct config_set *set;                            // filled and emptied by the watches
   void (*changed)(void *data);                       // the set is another, or became complete
   void (*failed)(const struct err *err, void *data); // tried again by itself

@@ -130,26 +130,6 @@ static void on_async(uv_async_t *async) {
   check_ended(proxy);
 }
 
-void proxy_drain(struct proxy *proxy) {
-  if (proxy->draining)
-    return;
-  proxy->draining = true;
-  LOG(LOG_INFO, "draining", LOG_I("ms", proxy->options->drain_ms));
-  for (unsigned i = 0; i < proxy->worker_count; i++)
-    worker_drain(proxy->workers[i], proxy->options->drain_ms);
-}
-
-static void on_slow_drain(uv_timer_t *timer) {
-  proxy_drain(container_of(timer, struct proxy, slow_drain));
-}
-
-void proxy_drain_slowly(struct proxy *proxy, bool then_drain) {
-  atomic_store(&proxy->unhealthy, true);
-  LOG(LOG_INFO, "draining gracefully", LOG_I("ms", proxy->options->drain_ms));
-  if (then_drain && !proxy->closed)
-    (void)uv_timer_start(&proxy->slow_drain, on_slow_drain, (uint64_t)proxy->options->drain_ms, 0);
-}
-
 void proxy_quit(struct proxy *proxy) {
   if (proxy->quitting)
     return;
@@ -159,18 +139,6 @@ void proxy_quit(struct proxy *proxy) {
   if (proxy->config)
     config_close(proxy->config, on_config_closed, proxy);
   check_ended(proxy);
-}
-
-static void on_signal(uv_signal_t *handle, int number) {
-  struct proxy *proxy = handle->data;
-  if (number == SIGHUP || number == SIGUSR1) { // log rotation
-    access_log_reopen(proxy->access_log);
-    return;
-  }
-  if (proxy->quitting && number == SIGINT) // a second Ctrl-C: no more patience
-    for (unsigned i = 0; i < proxy->worker_count; i++)
-      worker_stop(proxy->workers[i]);
-  proxy_quit(proxy);
 }
 
 static uint64_t random_seed(void) {
@@ -234,6 +202,7 @@ static int open_config(struct proxy *proxy, struct err *err) {
                    .consecutive_errors_5xx = o->consecutive_errors_5xx,
                    .listeners = proxy->sockets.listeners,
                    .listener_count = proxy->sockets.listener_count},
+      .one_namespace = o->one_namespace,
       .dns_interval_ms = o->dns_interval_ms,
       .lease = o->manifests.len == 0,
       .listening = proxy_listeners_listening(proxy),
@@ -281,7 +250,7 @@ static void open_loop(struct proxy *proxy) {
   for (size_t i = 0; i < ARRAY_LEN(proxy->signals); i++) {
     (void)uv_signal_init(&proxy->loop, &proxy->signals[i]);
     proxy->signals[i].data = proxy;
-    (void)uv_signal_start(&proxy->signals[i], on_signal, numbers[i]);
+    (void)uv_signal_start(&proxy->signals[i], proxy_on_signal, numbers[i]);
   }
 }
 

@@ -19,6 +19,7 @@ struct proxy_options {
   int64_t workers;       // 0: one for each processor
   struct str manifests, kubeconfig, context, kube_api;
   struct str name, namespace_;
+  bool one_namespace;      // nothing but namespace_ is read from the API
   struct str hand_over;    // path of a local socket; "" for none
   struct str locality;     // of this proxy: "region/zone/subzone"
   int64_t dns_interval_ms; // between two questions for one name
@@ -26,6 +27,7 @@ struct proxy_options {
   int64_t header_timeout_ms;     // for the head of a request
   int64_t request_timeout_ms;    // for the rest of it; 0: none
   int64_t idle_timeout_ms;       // of a client connection between requests
+  int64_t lame_duck_ms;          // after SIGTERM, before the drain
   int64_t stream_drain_ms;       // of a stream whose version has lost its traffic
   int64_t stream_idle_ms;        // of an exchange without a byte
   int64_t connection_ms;         // how long a client connection may be used; 0: for ever

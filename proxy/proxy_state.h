@@ -52,7 +52,7 @@ struct proxy {
   struct map zero;                  // of POST /reset_counters: see stats_plain.h
   int64_t started_ms;
   atomic_bool unhealthy; // POST /healthcheck/fail
-  bool draining, quitting, closed;
+  bool leaving, draining, quitting, closed;
 };
 
 void proxy_drain(struct proxy *proxy); // accept no more, answer what runs
@@ -61,4 +61,5 @@ void proxy_drain(struct proxy *proxy); // accept no more, answer what runs
 void proxy_drain_slowly(struct proxy *proxy, bool then_drain);
 // On the socket of the process before, else as the options say.
 int proxy_open_admin(struct proxy *proxy, struct err *err);
-void proxy_quit(struct proxy *proxy); // the same, then end
+void proxy_quit(struct proxy *proxy);                  // the same, then end
+void proxy_on_signal(uv_signal_t *handle, int number); // `data` of the handle: the proxy

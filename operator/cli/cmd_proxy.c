@@ -15,13 +15,13 @@ struct proxy_command {
   int64_t dns_interval_ms;
   struct str locality;
   int64_t drain_ms, header_timeout_ms, request_timeout_ms, idle_timeout_ms, stream_idle_ms;
-  int64_t stream_drain_ms;
+  int64_t stream_drain_ms, lame_duck_ms;
   int64_t connection_ms, connections_max, body_max, buffers_max;
   struct str path_normalization, underscores;
   struct str reporter, access_log, access_log_format;
   struct str tracing;
   bool consecutive_errors_5xx;
-  bool no_tcp_metrics, literal_uuid, shadow_hosts;
+  bool no_tcp_metrics, literal_uuid, shadow_hosts, one_namespace;
 };
 
 #define ROW(field) offsetof(struct proxy_command, field)
@@ -107,6 +107,12 @@ static const struct option_row rows[] = {
      .value = "NAMESPACE",
      .fallback = "serin-system",
      .help = "This proxy's namespace."},
+    {.name = "one-namespace",
+     .type = OPTION_FLAG,
+     .offset = ROW(one_namespace),
+     .help = "Read nothing but this proxy's namespace, so that rights there are enough. "
+             "GatewayClasses belong to no namespace: only Gateways of the class \"serin\" are "
+             "served then."},
     {.name = "hand-over",
      .type = OPTION_STRING,
      .offset = ROW(hand_over),
@@ -151,6 +157,14 @@ static const struct option_row rows[] = {
      .value = "DURATION",
      .fallback = "30s",
      .help = "How long running requests may take after SIGTERM."},
+    {.name = "lame-duck",
+     .type = OPTION_DURATION,
+     .offset = ROW(lame_duck_ms),
+     .value = "DURATION",
+     .fallback = "0s",
+     .help =
+         "After SIGTERM serve on for so long, no longer ready and with \"connection: close\" in "
+         "the answers: until those who send connections here have heard of it."},
     {.name = "header-timeout",
      .type = OPTION_DURATION,
      .offset = ROW(header_timeout_ms),
@@ -273,6 +287,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .kube_api = c->kube_api,
       .name = c->name,
       .namespace_ = c->ns,
+      .one_namespace = c->one_namespace,
       .hand_over = c->hand_over,
       .locality = c->locality,
       .dns_interval_ms = c->dns_interval_ms,
@@ -281,6 +296,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
       .request_timeout_ms = c->request_timeout_ms,
       .idle_timeout_ms = c->idle_timeout_ms,
       .stream_drain_ms = c->stream_drain_ms,
+      .lame_duck_ms = c->lame_duck_ms,
       .stream_idle_ms = c->stream_idle_ms,
       .connection_ms = c->connection_ms,
       .connections_max = c->connections_max,

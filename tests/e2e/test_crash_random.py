@@ -28,7 +28,7 @@ def test_kill_at_random_through_three_releases():
 
         def killer():
             while not done.wait(dice.uniform(2, 7)):
-                name = dice.choice(["operator", "operator", "apiserver", "runtime", "proxy"])
+                name = dice.choice(up.KILLABLE)
                 pid = up.component(name)
                 if pid:
                     os.kill(pid, signal.SIGKILL)

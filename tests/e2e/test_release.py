@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A whole release under load: promoted, and put back. No request is lost that a backend answered."""
+import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from serin import NAMESPACE, Load, check, main, rollout, start_service, version, wait_for, world  # noqa: E402
+
+LONG = bool(os.environ.get("SERIN_LONG"))
 
 
 def promote(keep_alive):
@@ -35,7 +38,36 @@ def test_promoted_under_load_with_keep_alive():
 
 
 def test_promoted_under_load_with_new_connections():
-    promote(False)
+    if not LONG:
+        return print("# new connections under load: SERIN_LONG=1; test_abort_promote_and_restarts_of_the_proxy_lose_nothing has some")
+    return promote(False)
+
+
+def test_abort_promote_and_restarts_of_the_proxy_lose_nothing():
+    steps = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"monitor": {"duration": "5s", "min": "5s"}},
+             {"decommission": {"action": "scaleDown"}}]
+    with world() as up:
+        start_service(up)
+        with Load(up) as load, Load(up, rate=50, keep_alive=False, threads=2) as fresh:
+            load.wait_version("v1")
+            up.apply(version("v2"), rollout(steps=steps))
+            up.wait_phase("Paused")
+            load.wait_version("v2")
+            up.restart("proxy")
+            load.wait_version("v2", load.answers("v2") + 50)
+            up.serin("abort", "research-agent", "-n", NAMESPACE)
+            up.restart("proxy")
+            up.wait_phase("Aborted")
+            up.serin("retry", "research-agent", "-n", NAMESPACE)
+            up.wait_phase("Paused")
+            up.serin("promote", "research-agent", "-n", NAMESPACE)
+            wait_for("all of the traffic", lambda: up.weights().get("v2") == 100)
+            up.restart("proxy")
+            up.wait_phase("Healthy")
+            load.wait_version("v2", load.answers("v2") + 200)
+            fresh.wait_version("v2", fresh.answers("v2") + 50)
+        for one in (load, fresh):
+            check(not one.lost() and set(one.report["statuses"]) == {"200"}, f"requests were lost: {one.lost()} {one.report['statuses']}")
 
 
 def put_back(keep_alive):

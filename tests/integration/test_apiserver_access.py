@@ -56,6 +56,19 @@ def test_roles(server):
         equal(status(server, token, method, path, body), want, f"{method} {path}")
 
 
+def test_nobody_acts_in_the_name_of_another(server):
+    """Whoever makes a RolloutAction is written into it, whatever it says itself, and stays there."""
+    token = made(server, "ann", "--role", "promote")
+    forged = {"metadata": {"name": "forged", "annotations": {"serin.dev/user": "eve"}}, "spec": {"rollout": "r", "verb": "abort"}}
+    equal(status(server, token, "POST", ACTIONS, forged), 201)
+    by = lambda: server.get(f"{ACTIONS}/forged").json["metadata"]["annotations"]["serin.dev/user"]  # noqa: E731
+    equal(by(), "ann", "who aborted")
+    again = {"metadata": {"annotations": {"serin.dev/user": "eve"}}}
+    equal(status(server, token, "PATCH", f"{ACTIONS}/forged", again, content_type="application/merge-patch+json"), 403, "ann rewrites it")
+    server.request("PATCH", f"{ACTIONS}/forged", again, content_type="application/merge-patch+json")
+    equal(by(), "ann", "who aborted, after its owner rewrote it")
+
+
 def test_refusals_are_in_kubernetes_words(server):
     token = made(server, "walter")
 

@@ -30,6 +30,7 @@ CHAT = {"name": "chat", "form": "slack", "on": ["promoted"], "secretRef": {"name
 class Case(support.Case):
     def __init__(self, env, ns, steps=PAUSED, to=None, has_secret=True, **analysis):
         super().__init__(env, ns, steps, **analysis)
+        env.server.let_read_secret(ns, "hook", "get")
         if has_secret:
             self.make_secret()
         self.rollout["spec"]["notifications"] = to or [TEAM]
@@ -221,6 +222,7 @@ def test_an_operators_default(env):
     env.operator.stop()
     env.operator.options = (*env.operator.options, "--notify-secret", "serin-system/default-hook", "--notify-allow-http", "--notify-give-up", "2s")
     env.server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "serin-system"}})
+    env.server.let_read_secret("serin-system", "default-hook", "get")
     env.server.ok("POST", "/api/v1/namespaces/serin-system/secrets", secret("serin-system", "default-hook", url=f"{RECEIVER.url}/fallback", key=RECEIVER.key))
     env.operator.start()
     case = Case(env, "fallback")

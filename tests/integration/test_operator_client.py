@@ -122,5 +122,23 @@ def test_one_namespace_only(server):
         equal(outside, set(), "paths outside of its namespace")
 
 
+def test_a_proxy_of_one_namespace_only(server):
+    faults = api_faults.Faults(f"https://127.0.0.1:{server.port}", server.data / "pki" / "ca.crt", server.token)
+    server.lease_namespace("one")
+    process = subprocess.Popen([BIN, "proxy", "--kubeconfig", str(faults.kubeconfig(server.data / "proxy.kubeconfig")), "--listen", "127.0.0.1:0",
+                                "--admin", "off", "--workers", "1", "--namespace", "one", "--one-namespace"], stderr=subprocess.DEVNULL,
+                               preexec_fn=apiserver.die_with_parent)
+    try:
+        leases = "/apis/coordination.k8s.io/v1/namespaces/one/leases"
+        wait_for("its Lease", lambda: [item for item in server.get(leases).json["items"] if item["metadata"]["name"] != "serin-operator"])
+        paths = {path.split("?")[0] for _, _, path in faults.log}
+        equal({path for path in paths if "/namespaces/one/" not in path}, set(), "paths outside of its namespace")
+        check({"virtualservices", "endpointslices", "pods", "httproutes"} <= {path.rsplit("/", 1)[1] for path in paths}, paths)
+    finally:
+        process.terminate()
+        equal(process.wait(30), 0, "exit code")
+        faults.close()
+
+
 if __name__ == "__main__":
     apiserver.main(globals())

@@ -48,6 +48,7 @@ def test_a_token_from_a_secret_that_changes(env):
     env.world.prometheus.add("unused", 1)
     guarded = support.Prometheus(token="first-s3cret")
     guarded.counters, guarded.samples, guarded.lock = (env.prometheus.counters, env.prometheus.samples, env.prometheus.lock)
+    env.server.let_read_secret("token", "prom", "list", "watch")
     try:
         case = Case(env, "token", HELD, prometheus={"address": guarded.url, "secretRef": {"name": "prom"},
                                                     "headers": [{"name": "X-Scope-OrgID", "value": "team1"}]})
@@ -140,6 +141,7 @@ def test_tls_with_a_client_certificate_and_a_password(env):
     guarded = support.Prometheus(user="reader", password="pa55word", tls=context)
     guarded.counters, guarded.samples, guarded.lock = (env.prometheus.counters, env.prometheus.samples, env.prometheus.lock)
     read = {name: (certificates / name).read_text() for name in ("ca.crt", "client.crt", "client.key")}
+    env.server.let_read_secret("tls", "prom", "list", "watch")
     try:
         case = Case(env, "tls", HELD, prometheus={"address": guarded.url, "secretRef": {"name": "prom"}})
         secret(env, "tls", "prom", username="reader", password="pa55word", tls__crt=read["client.crt"],

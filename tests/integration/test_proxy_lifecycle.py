@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import (BIN, HOST, Backend, Proxy, Reader, check, connect, destination_rule, endpoint, equal, fetch, flatten,  # noqa: E402
                    main, read_response, reply, request_bytes, service, virtual_service, wait_for)
+from streams import Events, WebSocket  # noqa: E402
 
 LONG = os.environ.get("SERIN_LONG") == "1"
 TOOLS = pathlib.Path(BIN).parent
@@ -399,39 +400,6 @@ def streaming(name):
     return backend
 
 
-class WebSocket:
-    def __init__(self, port):
-        self.sock = connect(port)
-        self.sock.sendall(request_bytes(path="/ws", fields=[("Connection", "Upgrade"), ("Upgrade", "websocket"),
-                                                            ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "x")]))
-        self.reader = Reader(self.sock)
-        line, _ = self.reader.head()
-        check(" 101 " in line, line)
-
-    def say(self, text):
-        self.sock.sendall(text)
-        return self.reader.exactly(len(text) + 3)
-
-    def ended(self):
-        """In an orderly way: the end, not a reset."""
-        equal(self.sock.recv(100), b"", "the stream's end")
-        self.sock.close()
-
-
-class Events:
-    def __init__(self, port):
-        self.sock = connect(port)
-        self.sock.sendall(request_bytes(path="/events"))
-        self.reader = Reader(self.sock)
-        line, fields = self.reader.head()
-        check(" 200 " in line and dict(fields)["transfer-encoding"] == "chunked", line)
-
-    def ended(self):
-        body = self.reader.chunked()  # up to the last chunk: the response is whole
-        self.sock.close()
-        return body
-
-
 def shifted(a, b, weights):
     return [service(), endpoint("a", "v1", a.address, a.port), endpoint("b", "v2", b.address, b.port), destination_rule(),
             virtual_service(weights)]
@@ -561,6 +529,18 @@ def test_the_end_waits_for_requests():
             equal((got.status, got.body, got.get("connection")), (200, b"late", "close"), "the running request")
             got = read_response(Reader(idle))
             equal((got.status, got.get("connection")), (200, "close"), "the last request")
+        equal(p.wait_ended(), 0, "exit code")
+
+
+def test_a_lame_duck_serves_on():
+    """Told to end it is not ready any more, but whoever has not heard of that is served; a second signal ends it."""
+    with Backend() as b, Proxy(one(b), workers=2, options=["--lame-duck", "10m"]) as p:
+        p.terminate()
+        wait_for("readiness to fail", lambda: p.admin("/ready").status == 503)
+        for _ in range(20):
+            got = fetch(p.port)
+            equal((got.status, got.get("connection")), (200, "close"), "a new connection")
+        p.terminate()
         equal(p.wait_ended(), 0, "exit code")
 
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What people change while a release runs and after it: several versions quickly, back to the one that serves, a canary changed in place, a
-restart of what serves, a spec that is wrong and then right."""
+"""What people change while a release runs and after it: several versions quickly or one after the other, back to the one that serves, the next
+pair and undo, a canary changed in place, a restart of what serves, a spec that is wrong and then right; promoting at once."""
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cluster as support  # noqa: E402
-from operator_world import FAST, PAUSED, Case  # noqa: E402
+from operator_world import FAST, NETWORKING, PAUSED, Case, deployment  # noqa: E402
 from stage import Shares, Stage, check, equal, promoted_once, wait_for  # noqa: E402
 
 JSON = "application/json-patch+json"
@@ -42,6 +42,68 @@ def test_three_versions_quickly(cluster):
         found = cluster.get("/apis/apps/v1/namespaces/quickly/deployments").json["items"]
         wait_for("the others to be scaled down", lambda: all(case.replicas(item["metadata"]["name"]) == 0 for item in found
                                                              if item["metadata"]["name"] != last), 60)
+
+
+def test_a_new_version_waits_for_the_running_release(cluster):
+    with Stage(cluster, "queued") as env:
+        case = Case(env, "queued", PAUSED, template=True)
+        case.rollout["spec"]["onNewRevision"] = "queue"
+        del case.rollout["spec"]["selector"]["matchLabels"]["version"]
+        case.rollout["spec"]["template"]["metadata"]["labels"].pop("version", None)
+        case.begin().wait("Healthy")
+        canary = lambda: (case.status().get("canary") or {}).get("version")  # noqa: E731
+        for number in (2, 3):
+            image(case, f"agent:{number}")
+            wait_for("the generation to be seen", lambda: case.status()["observedGeneration"] == cluster.get(case.path).json["metadata"]["generation"])
+            wait_for("version 2 at its pause", lambda: case.phase() == "Paused" and canary() == "2")
+        equal(case.act("promote"), "Done", "promote")
+        wait_for("version 3 at its pause", lambda: case.phase() == "Paused" and canary() == "3")
+        equal(results(case), ["Promoted"] * 2, "history")
+        equal(case.act("promote"), "Done", "promote")
+        wait_for("version 3 to serve", lambda: serves(case, "3"))
+        equal(results(case), ["Promoted"] * 3, "history")
+
+
+def test_the_next_pair_and_undo(cluster):
+    steps = [{"deploy": {}}, {"setWeight": 50}, {"setWeight": 100}, {"decommission": {}}]
+    with Stage(cluster, "next-pair") as env:
+        case = Case(env, "next-pair", steps).begin()
+        wait_for("v2 to serve", lambda: serves(case, "v2"))
+        case.post("/apis/apps/v1/namespaces/next-pair/deployments", deployment("next-pair", "agent-v3", "v3"))
+        rule = f"{NETWORKING}/namespaces/next-pair/destinationrules/agent"
+        case.server.ok("PATCH", rule, [{"op": "add", "path": "/spec/subsets/-", "value": {"name": "v3", "labels": {"version": "v3"}}}], content_type=JSON)
+        pair = {"stable": {"deployment": "agent-v2", "subset": "v2"}, "canary": {"deployment": "agent-v3", "subset": "v3"}}
+        case.server.ok("PATCH", case.path, {"spec": pair}, content_type="application/merge-patch+json")
+        wait_for("v3 to serve", lambda: serves(case, "v3"))
+        promoted(case, "v3", 2)
+        wait_for("v2 to be scaled down", lambda: case.replicas("agent-v2") == 0)
+        equal(case.act("undo"), "Done", "undo")
+        wait_for("v2 to serve again", lambda: serves(case, "v2"))
+        promoted(case, "v2", 3)
+        equal(case.server.get(case.path).json["spec"]["canary"]["deployment"], "agent-v2", "the canary of the undo")
+        equal(case.replicas("agent-v2"), 2, "replicas of v2")
+
+
+def promoted(case, version, releases):
+    equal(case.share(version), 100, f"share of {version}")
+    equal(results(case), ["Promoted"] * releases, "history")
+
+
+def test_promoted_at_once_it_bakes_first(cluster):
+    """--full goes to all of the traffic, not to the end: what fails in the bake is put back to a stable that is still there."""
+    steps = [{"deploy": {}}, {"setWeight": 10}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}, {"setWeight": 100},
+             {"monitor": {"duration": "5m", "min": "5m"}}, {"decommission": {}}]
+    with Stage(cluster, "full") as env:
+        case = Case(env, "full", steps).begin()
+        case.wait("Paused")
+        equal(case.act("promoteFull"), "Done", "promote --full")
+        wait_for("all of the traffic", lambda: case.share("v2") == 100)
+        wait_for("the bake", lambda: case.status()["step"]["name"] == "monitor")
+        equal(case.replicas("agent-v1"), 2, "replicas of v1 in the bake")
+        env.world.errors["full", "v2"] = 1.0
+        case.wait("RolledBack")
+        equal((case.share("v1"), case.share("v2")), (100, 0), "shares")
+        equal(results(case), ["RolledBack"], "history")
 
 
 def test_back_to_what_serves_is_no_release(cluster):
@@ -102,4 +164,6 @@ def test_a_wrong_spec_moves_nothing_and_a_right_one_goes_on(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_back_to_what_serves_is_no_release", "test_a_canary_changed_in_place_begins_again"})
+    support.main(globals(), long={
+        "test_back_to_what_serves_is_no_release", "test_a_canary_changed_in_place_begins_again", "test_a_new_version_waits_for_the_running_release",
+        "test_promoted_at_once_it_bakes_first"})

@@ -155,4 +155,4 @@ def test_nobody_acts_in_the_name_of_another(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals())
+    support.main(globals(), long={"test_tls_and_tcp_routes_by_what_they_match", "test_two_virtual_services_move_together"})

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """An upgrade starts no release and ends none: a newer operator, a status without what it would have written, newer CRDs with more
-defaults. On a cluster of its own, since the CRDs belong to all."""
+defaults. On a cluster that no other script uses meanwhile, since the CRDs belong to all. SERIN_OLDER: a folder with an older version, built in build/dev, whose
+operator, CRDs and roles really come before ours."""
 import json
+import os
 import pathlib
 import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cluster as support  # noqa: E402
-from operator_world import FAST, PAUSED, Case  # noqa: E402
+from operator_world import FAST, PAUSED, Case, GatewayCase  # noqa: E402
 from stage import Stage, check, equal, through, wait_for  # noqa: E402
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rollouts.serin.dev"
@@ -98,6 +100,94 @@ def test_newer_crds_in_the_middle_of_a_release(cluster):
         equal([item["result"] for item in case.status()["history"]], ["Promoted"], "history")
 
 
+def install(cluster, root):
+    """The CRDs and roles of the version in that folder."""
+    folder = root / "manifests" / "install"
+    files = [part for file in sorted((folder / "crds").glob("*s.yaml")) for part in ("-f", str(file))]
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", *files)
+    cluster.install_roles(folder)
+
+
+def moved(cluster, ns):
+    """The revisions of what carries traffic, and of the Deployments."""
+    found = {}
+    for path in ("networking.istio.io/v1/{}/virtualservices", "networking.istio.io/v1/{}/destinationrules", "apps/v1/{}/deployments",
+                 "gateway.networking.k8s.io/v1/{}/httproutes"):
+        for item in cluster.ok("GET", f"/apis/{path.format('namespaces/' + ns)}")["items"]:
+            found[path, item["metadata"]["name"]] = json.dumps(item["spec"], sort_keys=True)
+    return found
+
+
+def image(case, text):
+    case.server.ok("PATCH", case.path, [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": text}],
+                   content_type="application/json-patch+json")
+
+
+def older_releases(env_of):
+    """namespace -> (case, phase it is left in): releases that ended and releases in the middle, of all forms that the older version has."""
+    cases = {}
+
+    def begin(case, ends):
+        if case.server.request("POST", case.path.rsplit("/", 1)[0] + "?dryRun=All", case.rollout).status == 422:
+            print(f"# {case.ns}: the older version does not have it")
+        else:
+            cases[case.ns] = case.begin(), ends
+    for ns, kind, more, bad, ends in (("old-pair", Case, {}, False, "Healthy"), ("old-bad", Case, {}, True, "RolledBack"),
+                                      ("old-route", GatewayCase, {}, False, "Healthy"), ("old-template", Case, {"template": True}, False, "Healthy")):
+        env = env_of(ns)
+        if bad:
+            env.world.errors[ns, "v2"] = 1.0
+        begin(kind(env, ns, FAST, **more), ends)
+    for ns, kind, more in (("old-paused", Case, {}), ("old-paused-route", GatewayCase, {}), ("old-paused-template", Case, {"template": True})):
+        begin(kind(env_of(ns), ns, PAUSED, **more), "Paused")
+    cases["old-paused-template"][0].wait("Healthy")
+    image(cases["old-paused-template"][0], "agent:2")
+    for case, phase in cases.values():
+        case.wait(phase)
+    return cases
+
+
+def test_from_an_older_version(cluster):
+    root = pathlib.Path(os.environ.get("SERIN_OLDER", "/nonexistent"))
+    if not (root / "build" / "dev" / "serin").exists():
+        print("ok - from an older version # SKIP SERIN_OLDER names no folder with build/dev/serin")
+        return
+    install(cluster, root)
+    stages = {}
+
+    def env_of(ns):
+        stages[ns] = Stage(cluster, ns, start=False)
+        stages[ns].operator = stages[ns].another("operator", program=root / "build" / "dev" / "serin")
+        return stages[ns]
+    try:
+        cases = older_releases(env_of)
+        before = {ns: (moved(cluster, ns), case.status()) for ns, (case, _) in cases.items()}
+        for stage in stages.values():
+            stage.operator.stop()
+        install(cluster, support.ROOT)
+        for ns, stage in stages.items():
+            stage.world.errors.clear()
+            stage.operator = stage.another("newer")
+        for ns, (case, phase) in cases.items():
+            print(f"# {ns}: {case.act('resume')}")  # refused, or nothing to do: its pass comes after those before
+            spec, status = before[ns]
+            now = case.status()
+            equal(moved(cluster, ns), spec, f"{ns}: specs")
+            equal(now["phase"], phase, f"{ns}: phase")
+            equal([(h["version"], h["result"]) for h in now.get("history", [])], [(h["version"], h["result"]) for h in status.get("history", [])],
+                  f"{ns}: history")
+            equal((now.get("release") or {}).get("number"), (status.get("release") or {}).get("number"), f"{ns}: release")
+        for ns, case in [(ns, case) for ns, (case, phase) in cases.items() if phase == "Paused"]:
+            equal(case.act("promote"), "Done", f"{ns}: promote")
+            case.wait("Healthy")
+            equal({h["result"] for h in case.status()["history"]}, {"Promoted"}, f"{ns}: history")
+        equal(cases["old-bad"][0].act("retry"), "Done", "retry")
+        cases["old-bad"][0].wait("Healthy")
+    finally:
+        for stage in stages.values():
+            stage.__exit__(sys.exc_info()[0], None, None)
+
+
 if __name__ == "__main__":
-    support.main(globals(), needs=lambda: support.Cluster(controllers=False, crds=("istio",)),
-                 long={"test_a_promoted_pair"})
+    support.main(globals(), needs=support.bare_here,
+                 long={"test_a_promoted_pair", "test_from_an_older_version"})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A `serin apiserver` of its own on a temporary data folder, with a raw HTTPS client and kubectl. Used by
 tests/integration/test_apiserver_*.py. A test file defines functions test_...(server) and calls main()."""
+import base64
 import ctypes
 import http.client
 import json
@@ -35,6 +36,10 @@ def mortal(command):
     return ["setpriv", "--pdeathsig", "KILL", *map(str, command)]
 
 
+def text_of(file):
+    return base64.b64encode(file.read_bytes()).decode()
+
+
 def wait_for(what, condition, seconds=60, every=0.02):
     return waiting.wait_for(what, condition, seconds, every, not_yet=())
 
@@ -67,9 +72,10 @@ class Stream:
 
 class Rest:
     """Requests to an API server, by ourselves and by kubectl. The subclass sets `port`, `token`, `context` (TLS), `data` (the folder of
-    kubeconfig) and `cache`."""
+    kubeconfig and pki/ca.crt) and `cache`."""
 
     ADDRESS = "127.0.0.1"
+    LOOK = 0.05  # seconds between two looks of a stand-in at it
 
     def connect(self):
         return http.client.HTTPSConnection(self.ADDRESS, self.port, timeout=20, context=self.context)
@@ -100,6 +106,36 @@ class Rest:
         good = reply.status == status if status else reply.status in (200, 201)
         check(good, f"{method} {path}: {reply.status} {reply.text[:500]}")
         return reply.json
+
+    def need(self, method, path, body=None, **more):
+        """As ok(), and it may be there already."""
+        reply = self.request(method, path, body, **more)
+        check(reply.status in (200, 201, 409), f"{method} {path}: {reply.status} {reply.text[:500]}")
+
+    def write_kubeconfig(self, name, user, port=None, namespace="default"):
+        """A kubeconfig file of that name in the server's folder; `port`: of a proxy before the API server."""
+        path = self.data / name
+        where = {"server": f"https://127.0.0.1:{port or self.port}", "certificate-authority-data": text_of(self.data / "pki" / "ca.crt")}
+        text = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": where}],
+                "users": [{"name": "u", "user": user}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": namespace}}]}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(text, indent=1))
+        return path
+
+    # What the tests of the operator ask of their server; a real cluster (cluster.py) has accounts and rights to give.
+
+    def operator_token(self):
+        return self.token
+
+    def operator_kubeconfig(self):
+        return self.data / "kubeconfig"
+
+    def lease_namespace(self, name):
+        """A namespace in which the operator may have Leases."""
+        self.need("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def let_read_secret(self, namespace, name, *verbs):
+        """The operator may do that with this Secret."""
 
     def watch(self, path, accept="application/json"):
         connection = self.connect()
@@ -162,16 +198,46 @@ class Server(Rest):
         check(code == 0, f"exit code {code}: {errors[-3000:]}")
 
 
+class Machine(Server):
+    """For scripts of tests/kubernetes: what a cluster is to them. The operator has the token of its role."""
+
+    controllers = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.stop()
+
+    def namespace(self, name):
+        self.need("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def operator_token(self):
+        return (self.data / "access" / "operator.token").read_text()
+
+
+def home(tests):
+    """The server for them: ours, or with SERIN_WORLD=cluster a real one without controllers (tests/kubernetes/run)."""
+    if os.environ.get("SERIN_WORLD") != "cluster":
+        return Server()
+    import cluster  # it needs this module
+    try:
+        return cluster.bare()
+    except cluster.Missing as why:
+        for name in tests:
+            print(f"ok - {name[5:]} # SKIP {why}")
+        sys.exit(0)
+
+
 def main(module_globals, needs_kubectl=False):
     if needs_kubectl and not KUBECTL:
         print("not ok - kubectl: none is installed")
         sys.exit(1)
     failed = 0
     wanted = sys.argv[1:]
-    server = Server()
-    for name, function in list(module_globals.items()):
-        if not name.startswith("test_") or (wanted and name not in wanted):
-            continue
+    tests = {name: function for name, function in module_globals.items() if name.startswith("test_") and (not wanted or name in wanted)}
+    server = home(tests)
+    for name, function in tests.items():
         try:
             function(server)
             print(f"ok - {name[5:]}", flush=True)

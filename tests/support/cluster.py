@@ -9,8 +9,6 @@
 Everything that is started dies with the process that started it."""
 import base64
 import contextlib
-import ctypes
-import fcntl
 import http.client
 import json
 import os
@@ -19,9 +17,7 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import ssl
-import struct
 import subprocess
 import sys
 import tempfile
@@ -31,7 +27,8 @@ import urllib.request
 
 import apiserver
 from api_faults import Authority
-from apiserver import Failure, Rest, check, die_with_parent, wait_for
+from apiserver import Failure, Rest, die_with_parent, text_of, wait_for
+from netns import Missing, free_port, isolate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "tests" / "kubernetes" / "assets"
@@ -39,54 +36,6 @@ CRDS = ("istio", "gateway-api")
 CONTROLLERS = ("deployment", "replicaset", "endpointslice", "garbage-collector", "namespace", "serviceaccount", "disruption",
                "root-ca-certificate-publisher", "clusterrole-aggregation", "job", "cronjob", "statefulset", "daemonset")
 API = "/apis/rbac.authorization.k8s.io/v1"
-
-
-class Missing(Exception):
-    """The programs cannot be had here: the test is skipped."""
-
-
-# ---- a network of its own
-
-def isolate():
-    """Moves this process, and all that it starts, into a network namespace where `lo` has the whole of 10.0.0.0/8: Pods then have
-    ordinary addresses (a real API server refuses 127.0.0.0/8 in EndpointSlices) and no port is taken. Call it before any thread."""
-    if os.environ.get("SERIN_ISOLATED") == netns():
-        return
-    new_user, new_net = 0x10000000, 0x40000000
-    uid, gid = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(new_net if uid == 0 else new_net | new_user):
-        raise Missing(f"no network namespace of its own: {os.strerror(ctypes.get_errno())}")
-    if uid:
-        pathlib.Path("/proc/self/setgroups").write_text("deny")
-        pathlib.Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-        pathlib.Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        def ask(request, name, rest):
-            fcntl.ioctl(control, request, struct.pack("16s24s", name, rest))
-
-        def address(text):
-            return struct.pack("HH4s", socket.AF_INET, 0, socket.inet_aton(text))
-        set_flags, set_address, set_mask, up_running = 0x8914, 0x8916, 0x891C, 0x41
-        ask(set_flags, b"lo", struct.pack("h", up_running))
-        ask(set_address, b"lo:pods", address("10.0.0.1"))
-        ask(set_mask, b"lo:pods", address("255.0.0.0")) # on lo every address of the net is local
-    os.environ["SERIN_ISOLATED"] = netns()
-
-
-def netns():
-    return os.readlink("/proc/self/ns/net")
-
-
-def free_port():
-    """Below those that the kernel gives to clients: one that is told now and listened on a moment later is still free then."""
-    while True:
-        port = 10000 + secrets.randbelow(20000)
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            pass # taken
 
 
 def assets(*parts, build=False):
@@ -98,10 +47,6 @@ def assets(*parts, build=False):
     if done.returncode:
         raise RuntimeError(f"tests/kubernetes/assets: {done.stderr.strip()}")
     return json.loads(done.stdout)
-
-
-def text_of(file):
-    return base64.b64encode(file.read_bytes()).decode()
 
 
 def yaml_documents(text):
@@ -122,6 +67,8 @@ class Cluster(Rest):
     """etcd and kube-apiserver (RBAC on), and with `controllers` kube-controller-manager and the kubelet. `options` go to kube-apiserver.
     `images`: {name: command} for the kubelet, as `serin up --image`."""
 
+    LOOK = 0.1 # a real server costs more to ask
+
     def __init__(self, controllers=True, audit=False, options=(), images=None, crds=CRDS, durable=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="serin-cluster-"))
         self.programs = assets("core", "crds")
@@ -138,8 +85,8 @@ class Cluster(Rest):
         self.authority = make_keys(self.folder / "pki")
         self.context = ssl.create_default_context(cafile=str(self.folder / "pki" / "ca.crt"))
         self.cache = self.folder / "kubectl-cache"
+        self.data = self.folder # where kubeconfig and pki are: what Rest asks for
         self.kubeconfig = self.write_kubeconfig("kubeconfig", {"token": self.token})
-        self.data = self.folder # where kubeconfig is: what tests/support/operator_world.py asks for
 
     def __enter__(self):
         try:
@@ -160,6 +107,17 @@ class Cluster(Rest):
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def stop(self):
+        """For who has it from bare(): all of it, or what the operator of the next script would find."""
+        if self.processes:
+            self.__exit__(None, None, None)
+            return
+        rollouts = "/apis/serin.dev/v1alpha1"
+        for item in self.ok("GET", f"{rollouts}/rollouts")["items"]:
+            path = f"{rollouts}/namespaces/{item['metadata']['namespace']}/rollouts/{item['metadata']['name']}"
+            self.request("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+            self.request("DELETE", path)
+
     # ---- the processes
 
     def spawn(self, name, *command):
@@ -177,6 +135,7 @@ class Cluster(Rest):
         self.install_roles()
         if self.controllers:
             self.start_controllers()
+            self.write_shared()
             self.start_kubelet()
 
     def start_etcd(self):
@@ -233,7 +192,6 @@ class Cluster(Rest):
                    "--secure-port=0", "--profiling=false", "--controllers=" + ",".join(f"{name}-controller" for name in CONTROLLERS))
 
     def start_kubelet(self):
-        (self.folder / "cluster.json").write_text(json.dumps({name: getattr(self, name) for name in self.SHARED}))
         images = [part for name, command in self.images.items() for part in ("--image", f"{name}={command}")]
         self.spawn("kubelet", sys.executable, pathlib.Path(__file__).with_name("kubelet.py"), self.folder, *images)
         wait_for("the node", lambda: self.is_up("kubelet", lambda: self.get("/api/v1/nodes/machine").status == 200), 30, 0.1)
@@ -251,16 +209,6 @@ class Cluster(Rest):
         self.etcd("kv/compaction", {"revision": revision, "physical": True})
 
     # ---- users
-
-    def write_kubeconfig(self, name, user, port=None, namespace="default"):
-        """A kubeconfig file of that name in the cluster's folder; `port`: of a proxy before the API server."""
-        path = self.folder / name
-        where = {"server": f"https://127.0.0.1:{port or self.port}", "certificate-authority-data": text_of(self.authority.ca)}
-        text = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": where}],
-                "users": [{"name": "u", "user": user}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": namespace}}]}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(text, indent=1))
-        return path
 
     def user(self, name, *groups):
         """The kubeconfig of a user with a client certificate; grant() gives it rights."""
@@ -285,6 +233,21 @@ class Cluster(Rest):
             "kind": kind + "Binding", "apiVersion": API[6:], "metadata": {"name": name}, "subjects": [subject],
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}})
 
+    def operator_token(self):
+        return self.service_account("serin-system", "serin-operator")
+
+    def operator_kubeconfig(self):
+        return self.write_kubeconfig("kubeconfig.operator", {"token": self.operator_token()})
+
+    def lease_namespace(self, name):
+        self.namespace(name)
+        self.copy_role("serin-operator-leases", "serin-system", name)
+
+    def let_read_secret(self, namespace, name, *verbs):
+        self.namespace(namespace)
+        self.grant(f"serin-operator-secret-{name}", [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": verbs}],
+                   namespace, account="serin-system/serin-operator")
+
     # ---- objects
 
     local = threading.local()
@@ -302,11 +265,6 @@ class Cluster(Rest):
                 except (OSError, http.client.HTTPException):
                     kept.close()
         raise ConnectionError(f"the API server does not answer {path}")
-
-    def need(self, method, path, body=None, **more):
-        """As ok(), and it may be there already."""
-        reply = self.request(method, path, body, **more)
-        check(reply.status in (200, 201, 409), f"{method} {path}: {reply.status} {reply.text[:500]}")
 
     def namespace(self, name):
         self.need("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -328,9 +286,8 @@ class Cluster(Rest):
         for name in names:
             wait_for(f"{name} to be served", lambda n=name: established(n), 30, 0.05)
 
-    def install_roles(self):
+    def install_roles(self, install=ROOT / "manifests" / "install"):
         """The accounts and roles that manifests/install has for the operator and the proxy; not the programs themselves."""
-        install = ROOT / "manifests" / "install"
         texts = [(install / "namespace.yaml").read_text()] + [self.kubectl("kustomize", str(install / part)) for part in ("operator", "proxy")]
         kinds = re.compile(r"^kind: (Namespace|ServiceAccount|(Cluster)?Role(Binding)?)$", re.M)
         self.kubectl("apply", "-f", "-", stdin="\n---\n".join(part for text in texts for part in yaml_documents(text) if kinds.search(part)))
@@ -345,9 +302,13 @@ class Cluster(Rest):
 
     SHARED = ("port", "etcd_port", "token", "controllers", "audit", "images")
 
+    def write_shared(self):
+        (self.folder / "cluster.json").write_text(json.dumps({name: getattr(self, name) for name in self.SHARED}))
+
     def share(self):
-        """From now on here() in child processes is this cluster."""
-        os.environ["SERIN_CLUSTER"] = str(self.folder)
+        """What makes here(), or bare(), in a child process this cluster: its environment."""
+        self.write_shared()
+        return {"SERIN_CLUSTER" if self.controllers else "SERIN_BARE": str(self.folder)}
 
     @classmethod
     def attach(cls, folder):
@@ -382,10 +343,27 @@ def here():
         yield cluster
 
 
+def bare():
+    """etcd and kube-apiserver without controllers: the one that tests/kubernetes/run has for scripts that run on it one after the other, or one of
+    its own. stop() ends it."""
+    folder = os.environ.get("SERIN_BARE")
+    return Cluster.attach(folder) if folder else Cluster(controllers=False).__enter__()
+
+
+@contextlib.contextmanager
+def bare_here():
+    cluster = bare()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
 def main(names, needs=here, long=()):
     """Runs the functions test_...(cluster) among `names`, those in `long` only with SERIN_LONG=1; with names as arguments only those. Skips
-    them visibly where there is no cluster."""
+    them visibly where there is no cluster. SERIN_WORLD=machine: on a `serin apiserver` instead."""
     wanted = sys.argv[1:]
+    needs = apiserver.Machine if os.environ.get("SERIN_WORLD") == "machine" else needs
     usual = () if os.environ.get("SERIN_LONG") else long
     tests = {name: function for name, function in names.items() if name.startswith("test_") and (name in wanted if wanted else name not in usual)}
     failed = 0

@@ -18,6 +18,7 @@ RENDERED = {
     "operator": (["rbac", "roles", "operator"], []),
     "namespaced": (["rbac", "operator"], ["scope=namespace"]),
     "proxy": (["proxy"], ["proxy.enabled=true"]),
+    "namespaced-proxy": (["proxy"], ["scope=namespace", "proxy.enabled=true"]),
     "policy": (["policy"], ["admissionPolicy.enabled=true"]),
     "monitoring": (["monitoring"], ["serviceMonitor.enabled=true", "prometheusRule.enabled=true"]),
 }

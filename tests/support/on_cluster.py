@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -28,9 +29,12 @@ scrape_configs:
 
 
 class OnCluster(World):
-    def __init__(self, *operator_options, images=None, prometheus="auto"):
+    # What kill -9 may meet; all of it is started again. The API server's part is only there on a cluster of its own.
+    KILLABLE = ("operator", "operator", "apiserver", "etcd", "kube-controller-manager", "proxy")
+
+    def __init__(self, *operator_options, images=None, prometheus="auto", proxy=()):
         check(prometheus == "auto", "only the real Prometheus")
-        self.operator_options = operator_options
+        self.operator_options, self.proxy_options, self.sockets = operator_options, proxy, []
         self.data = pathlib.Path(tempfile.mkdtemp(prefix="serin-world-"))
         self.here, self.cluster, self.supervisor = clusters.here(), None, None
         self.processes, self.stopping, self.idle, self.over = {}, threading.Event(), threading.Event(), threading.Event()
@@ -39,6 +43,7 @@ class OnCluster(World):
         try:
             self.cluster = self.here.__enter__()
             self.ports = {name: clusters.free_port() for name in ("http", "admin", "operator", "prometheus")}
+            self.listen(2)
             shutil.copy2(self.cluster.kubeconfig, self.data / "kubeconfig")
             for name in (NAMESPACE, SYSTEM):
                 self.cluster.namespace(name)
@@ -48,6 +53,14 @@ class OnCluster(World):
             raise
         return self
 
+    def listen(self, workers):
+        """As a systemd socket unit: the proxy's sockets are kept open while it restarts, and what comes meanwhile waits in them."""
+        for _ in range(workers):
+            self.sockets.append(socket.socket())
+            self.sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self.sockets[-1].bind(("127.0.0.1", self.ports["http"]))
+            self.sockets[-1].listen(512)
+
     def begin(self):
         (self.data / "prometheus.yml").write_text(PROMETHEUS.format(**self.ports))
         address = f"http://127.0.0.1:{self.ports['prometheus']}"
@@ -56,8 +69,9 @@ class OnCluster(World):
         self.commands = {
             "prometheus": ["prometheus", f"--config.file={self.data}/prometheus.yml", f"--storage.tsdb.path={self.data}/tsdb",
                            f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}", "--log.level=warn"],
-            "proxy": [BIN, "proxy", "--kubeconfig", proxy, "--listen", f"127.0.0.1:{self.ports['http']}", "--admin", f"127.0.0.1:{self.ports['admin']}",
-                      "--workers", "2", "--name", "one", "--namespace", SYSTEM],
+            "proxy": [BIN, "proxy", "--kubeconfig", proxy, "--admin", f"127.0.0.1:{self.ports['admin']}", "--workers", len(self.sockets),
+                      *[part for one in self.sockets for part in ("--listen-fd", one.fileno())], "--name", "one", "--namespace", SYSTEM,
+                      *self.proxy_options],
             "operator": [BIN, "operator", "--kubeconfig", operator, "--namespace", NAMESPACE, "--lease-namespace", SYSTEM, "--prometheus", address,
                          "--scrape-interval", "1s", "--metrics-port", str(self.ports["operator"]), *self.operator_options]}
         for name in self.commands:
@@ -74,22 +88,25 @@ class OnCluster(World):
 
     def spawn(self, name):
         with open(self.data / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen(mortal(self.commands[name]), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data)
+            self.processes[name] = subprocess.Popen(mortal(self.commands[name]), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data,
+                                                    pass_fds=[one.fileno() for one in self.sockets if name == "proxy"])
 
     def supervise(self):
         while not self.stopping.wait(0.1):
             for name in self.commands:
                 if self.processes[name].poll() is not None and not self.stopping.is_set():
                     self.spawn(name)
-            server = self.cluster.processes.get("kube-apiserver")
-            if server and server.poll() is not None:
-                self.cluster.start_server(wait=False)
+            for name, start in (("etcd", self.cluster.start_etcd), ("kube-apiserver", lambda: self.cluster.start_server(wait=False)),
+                                ("kube-controller-manager", self.cluster.start_controllers)):
+                process = self.cluster.processes.get(name)
+                if process and process.poll() is not None:
+                    start()
         self.idle.set()
         self.over.wait() # what this thread started would die with it
 
     def component(self, name):
-        """The pid of a component, or None. The API server only where it is ours to kill."""
-        process = self.cluster.processes.get("kube-apiserver") if name == "apiserver" else self.processes.get(name)
+        """The pid of a component, or None. Those of the cluster only where they are ours to kill."""
+        process = self.processes.get(name) or self.cluster.processes.get("kube-apiserver" if name == "apiserver" else name)
         return process.pid if process and process.poll() is None else None
 
     def __exit__(self, kind, value, trace):
@@ -104,6 +121,8 @@ class OnCluster(World):
                 self.idle.wait(60)
             codes = {name: self.end(name) for name in list(self.processes)}
             self.over.set()
+            for one in self.sockets:
+                one.close()
             self.here.__exit__(kind, value, trace)
             if not os.environ.get("SERIN_KEEP"):
                 shutil.rmtree(self.data, ignore_errors=True)

@@ -18,7 +18,7 @@ class Through:
 
     def __init__(self, server, name, user=None, *options):
         self.server, self.name = server, name
-        self.faults = api_faults.Faults(f"https://127.0.0.1:{server.port}", server.data / "pki" / "ca.crt", server.token)
+        self.faults = api_faults.Faults(f"https://127.0.0.1:{server.port}", server.data / "pki" / "ca.crt", server.operator_token())
         self.config = self.faults.kubeconfig(server.data / f"{name}.kubeconfig", user)
         self.log = server.data / f"{name}.log"
         self.options = options
@@ -47,7 +47,7 @@ def begin(server, ns):
     case.server, case.ns, case.env = server, ns, None
     case.path = f"{ROLLOUTS}/namespaces/{ns}/rollouts/agent"
     host = f"agent.{ns}.svc.cluster.local"
-    case.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
+    server.lease_namespace(ns)
     for version in ("v1", "v2"):
         path = f"/apis/apps/v1/namespaces/{ns}/deployments"
         case.post(path, world.deployment(ns, f"agent-{version}", version, 1))

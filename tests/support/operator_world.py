@@ -2,8 +2,7 @@
 """What stands around a `serin operator` in tests/integration: a fake Prometheus with real counters, and a stand-in for
 the process runtime (Deployments become ready), the proxy (a Lease that acknowledges) and the traffic (counters that
 follow the weights of the VirtualServices)."""
-import base64
-import http.server
+import contextlib
 import json
 import os
 import pathlib
@@ -13,10 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.parse
 
 import apiserver
+import netns
 from apiserver import BIN, Failure, Server, check, equal, wait_for  # noqa: F401  (for the tests)
+from fake_prometheus import Prometheus
+
+if os.environ.get("SERIN_WORLD") == "cluster":
+    with contextlib.suppress(netns.Missing):  # cluster.bare() will say what is missing
+        netns.isolate()  # before there is any thread
 
 NETWORKING = "/apis/networking.istio.io/v1"
 GATEWAY = "/apis/gateway.networking.k8s.io/v1"
@@ -28,89 +32,6 @@ FAST = [{"deploy": {}}, {"setWeight": 10}, {"monitor": {"duration": "3s", "min":
 PAUSED = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "delete"}}]
 
 
-class Prometheus:
-    """Answers /api/v1/query for range vectors of counters, with every sample since the start."""
-
-    def __init__(self, token=None, user=None, password=None, tls=None):
-        self.token, self.user, self.password = token, user, password  # what a query must bring; None: nothing
-        self.headers = {}  # of the last query
-        self.lock = threading.Lock()
-        self.counters = {}  # (metric, labels as sorted tuple) -> value
-        self.samples = {}  # the same -> [(time, value)]
-        self.away = False
-        self.queries = 0
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                query = urllib.parse.parse_qs(body)["query"][0]
-                outer.queries += 1
-                outer.headers = dict(self.headers)
-                if outer.wants() and self.headers.get("Authorization") != outer.wants():
-                    self.send_response(401)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                text = json.dumps(outer.answer(query)).encode()
-                self.send_response(503 if outer.away else 200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.handle_error = lambda *_: None  # an operator that is killed leaves its connections
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-            self.url = self.url.replace("http:", "https:")
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def wants(self):
-        if self.user:
-            return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        return f"Bearer {self.token}" if self.token else None
-
-    def add(self, metric, amount, **labels):
-        key = (metric, tuple(sorted(labels.items())))
-        with self.lock:
-            self.counters[key] = self.counters.get(key, 0) + amount
-
-    def scrape(self):
-        now = time.time()
-        with self.lock:
-            for key, value in self.counters.items():
-                self.samples.setdefault(key, []).append((now, value))
-            self.samples.setdefault(("up", (("instance", "proxy:1"), ("job", "proxy"))), []).append((now, 1))
-
-    def answer(self, query):
-        if self.away:
-            return {"status": "error", "errorType": "unavailable", "error": "stopped by the test"}
-        if query.startswith("sum by"):  # stable's hour before the release: nothing is known of it here
-            return {"status": "success", "data": {"resultType": "vector", "result": []}}
-        metric = re.match(r"[a-zA-Z_:]+", query).group(0)
-        window = re.search(r"\[(\d+)(ms|s|m)\]", query)
-        seconds = int(window.group(1)) * {"ms": 0.001, "s": 1, "m": 60}[window.group(2)]
-        since = time.time() - seconds
-        result = []
-        with self.lock:
-            for (name, labels), points in self.samples.items():
-                values = [[round(at, 3), str(value)] for at, value in points if at > since]
-                if name == metric and values:
-                    result.append({"metric": {"__name__": name, **dict(labels)}, "values": values})
-        return {"status": "success", "data": {"resultType": "matrix", "result": result}}
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class World:
     """The stand-in: one thread that looks at the API every few milliseconds. `ns`: at that namespace only, with the proxy's Lease in
     `system`. Without `workloads` something else makes the Deployments ready."""
@@ -119,7 +40,7 @@ class World:
         self.server, self.prometheus, self.workloads = server, prometheus, workloads
         self.scope = f"/namespaces/{ns}" if ns else ""
         self.leases, self.system = f"/apis/coordination.k8s.io/v1/namespaces/{system}/leases", system
-        self.interval = 0.05  # seconds between two looks
+        self.interval = server.LOOK  # seconds between two looks
         self.rate = 2000  # requests a second for each service
         self.errors = {}  # (namespace, version) -> share of bad answers
         self.silent = set()  # namespaces without traffic
@@ -131,8 +52,7 @@ class World:
         self.served = {}
         self.stopping = threading.Event()
         self.failure = None
-        server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
-                                                      "metadata": {"name": system}})
+        server.lease_namespace(system)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -240,16 +160,17 @@ class World:
 
 
 class Operator:
-    def __init__(self, server, prometheus, *options, log="operator.log", kubeconfig=None, env=None):
+    def __init__(self, server, prometheus, *options, log="operator.log", kubeconfig=None, env=None, program=BIN):
+        self.program = str(program)
         self.server, self.options = server, options
         self.prometheus = prometheus
-        self.kubeconfig, self.env = str(kubeconfig or server.data / "kubeconfig"), env
+        self.kubeconfig, self.env = str(kubeconfig or server.operator_kubeconfig()), env
         self.log = server.data / log
         self.process = None
         self.start()
 
     def start(self):
-        command = [BIN, "operator", "--kubeconfig", self.kubeconfig, "--prometheus",
+        command = [self.program, "operator", "--kubeconfig", self.kubeconfig, "--prometheus",
                    self.prometheus.url, "--scrape-interval", "200ms", "--metrics-port", "0", "--log-level", "debug",
                    *self.options]
         self.file = open(self.log, "ab")

@@ -77,6 +77,12 @@ class World:
             raise Failure(f"serin {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout if fail else done
 
+    def restart(self, name):
+        """SIGTERM to a component: it ends in an orderly way, and the next one is started."""
+        pid = wait_for(f"a running {name}", lambda: self.component(name))
+        os.kill(pid, signal.SIGTERM)
+        wait_for(f"another {name}", lambda: self.component(name) not in (None, pid))
+
     def apply(self, *objects):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         return self.kubectl("apply", "-f", "-", input=text)
@@ -116,6 +122,7 @@ class Up(World):
     """A running `serin up`. Use it as a context manager: leaving it stops everything and checks that nothing is left."""
 
     COMPONENTS = ("apiserver", "runtime", "operator", "proxy")
+    KILLABLE = ("operator", "operator", "apiserver", "runtime", "proxy") # by test_crash_random.py
 
     def __init__(self, *options, images=None, prometheus="auto"):
         self.data = pathlib.Path(tempfile.mkdtemp(prefix="serin-e2e-"))

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One namespace of a real cluster with a `serin operator` of its own, as the service account of manifests/install, and the stand-ins of
-operator_world.py for proxy, traffic and Prometheus: what a Case needs. Used by tests/kubernetes."""
+"""One namespace of a real cluster (or, with SERIN_WORLD=machine, of a `serin apiserver`) with a `serin operator` of its own, as the service
+account of manifests/install, and the stand-ins of operator_world.py for proxy, traffic and Prometheus: what a Case needs. Used by
+tests/kubernetes."""
 import socket
 import threading
 
 from api_faults import Faults
-from operator_world import NETWORKING, Operator, Prometheus, World, check, equal, wait_for
+from operator_world import BIN, NETWORKING, Operator, Prometheus, World, check, equal, wait_for
 
 
 class Stage:
@@ -14,21 +15,20 @@ class Stage:
     def __init__(self, cluster, ns, *options, faults=None, start=True, env=None):
         self.server = self.cluster = cluster
         self.ns, self.system, self.faults = ns, f"{ns}-system", faults
-        for name in (self.ns, self.system):
-            cluster.namespace(name)
-        cluster.copy_role("serin-operator-leases", "serin-system", self.system)
-        user = {"token": cluster.service_account("serin-system", "serin-operator")}
+        cluster.namespace(ns)
+        cluster.lease_namespace(self.system)
+        user = {"token": cluster.operator_token()}
         self.kubeconfig = cluster.write_kubeconfig(f"{ns}.operator", user)
         if faults:
             faults.kubeconfig(self.kubeconfig, user)
         self.prometheus = Prometheus()
         self.world = World(cluster, self.prometheus, ns, self.system, workloads=not cluster.controllers)
-        self.world.interval = 0.1  # a real server costs more to ask
         self.options, self.env = ("--namespace", ns, "--lease-namespace", self.system, *options), env
         self.operator = self.another("operator") if start else None
 
-    def another(self, name, *options):
-        return Operator(self.server, self.prometheus, *self.options, *options, log=f"{self.ns}.{name}.log", kubeconfig=self.kubeconfig, env=self.env)
+    def another(self, name, *options, program=BIN):
+        return Operator(self.server, self.prometheus, *self.options, *options, log=f"{self.ns}.{name}.log", kubeconfig=self.kubeconfig, env=self.env,
+                        program=program)
 
     def __enter__(self):
         return self
@@ -48,7 +48,7 @@ class Stage:
 
 def through(cluster, kind=Faults):
     """A fault proxy before the API server."""
-    return kind(upstream=f"https://127.0.0.1:{cluster.port}", upstream_ca=cluster.authority.ca)
+    return kind(upstream=f"https://127.0.0.1:{cluster.port}", upstream_ca=cluster.data / "pki" / "ca.crt")
 
 
 class Shares:

@@ -22,8 +22,12 @@ def equal(got, expected, what=""):
     check(got == expected, lambda: f"{what}: expected {expected!r}, got {got!r}")
 
 
-def wait_for(what, condition, seconds=60, every=0.05, not_yet=NOT_YET):
+PATIENCE = 60  # seconds that every condition has at least: a deadline is there for what never comes, not to measure a busy machine
+
+
+def wait_for(what, condition, seconds=PATIENCE, every=0.05, not_yet=NOT_YET):
     """Calls `condition` until it gives something true, and returns that. An exception of `not_yet` counts as "not yet"."""
+    seconds = max(seconds, PATIENCE)
     end = time.monotonic() + seconds
     while True:
         try:

@@ -122,9 +122,15 @@ topologySpreadConstraints:
 {{- end }}
 
 {{- define "serin.proxyRules" -}}
+{{- $classes := ternary "gatewayclasses, " "" (eq .Values.scope "cluster") -}}
 - apiGroups: [""]
+  {{- if $classes }}
   resources: [services, pods, namespaces]
   # list, watch: hosts and ports; labels for subsets; labels for allowedRoutes.
+  {{- else }}
+  resources: [services, pods]
+  # list, watch: hosts and ports; labels for subsets.
+  {{- end }}
   verbs: [list, watch]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
@@ -135,15 +141,15 @@ topologySpreadConstraints:
   # list, watch: what is routed where.
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [gatewayclasses, gateways, httproutes, referencegrants]
+  resources: [{{ $classes }}gateways, httproutes, referencegrants]
   # list, watch: the same in the Gateway API's words.
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [gatewayclasses, gateways, httproutes]
+  resources: [{{ $classes }}gateways, httproutes]
   # get: the status as it is, before ours goes beside that of other controllers.
   verbs: [get]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [gatewayclasses/status, gateways/status, httproutes/status]
+  resources: [{{ if $classes }}gatewayclasses/status, {{ end }}gateways/status, httproutes/status]
   # patch: Accepted, Programmed and the like, written by one proxy of each controllerName.
   verbs: [patch]
 {{- end }}
