@@ -181,7 +181,7 @@ def queries_a_look(env, counted, count, looks=2):
         items = env.server.get(f"{support.SERIN}/rollouts").json["items"]
         mine = [item for item in items if item["metadata"]["namespace"].startswith("many")]
         return sum(1 for item in mine if item.get("status", {}).get("judge", {}).get("state")) >= count
-    wait_for(f"{count} judged rollouts", all_judged, 60, every=1)
+    wait_for(f"{count} judged rollouts", all_judged, 60 + 6 * count, every=1)
     began, before = time.monotonic(), counted.queries
     wait_for("some looks", lambda: time.monotonic() > began + 2 * looks, 60)
     return (counted.queries - before) / looks
