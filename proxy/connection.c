@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/connection_end.h"
+#include "proxy/connection_wait.h"
 #include "proxy/socket_text.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -20,65 +21,8 @@ void connection_enter(struct connection *c, enum connection_state state) {
   c->timer.due_ms = 0; // each state has its own deadline
 }
 
-static int wanted_events(const struct connection *c) {
-  const struct connection_work *work = c->work;
-  int events = work && pump_kept(&work->out) > 0 ? UV_WRITABLE : 0;
-  if (c->eof)
-    return events;
-  switch (c->state) {
-  case CONNECTION_IDLE:
-  case CONNECTION_HEAD:
-  case CONNECTION_LINGER: return events | UV_READABLE;
-  case CONNECTION_BUSY:
-    // With the request complete one more read notices the end of the connection or holds the next
-    // request; more than that waits in the kernel.
-    if (work->request_complete
-            ? work->at == work->len
-            : work->len < WORKER_BLOCK &&
-                  exchange_run_wants_request(&work->run, work->kept + work->copy.len))
-      events |= UV_READABLE;
-    return events;
-  case CONNECTION_CLOSED: return 0;
-  }
-  return 0;
-}
-
-// How long a connection without a request may go on waiting.
-static int64_t idle_ms(const struct connection *c, int64_t now_ms) {
-  const struct worker_limits *limits = c->worker->settings.limits;
-  if (c->worker->draining || c->close)
-    return limits->drain_idle_ms;
-  if (limits->connection_ms == 0)
-    return limits->idle_timeout_ms;
-  int64_t left = c->opened_ms + limits->connection_ms - now_ms;
-  if (left > limits->idle_timeout_ms)
-    return limits->idle_timeout_ms;
-  return left > 0 ? left : 0;
-}
-
-static bool is_used_up(const struct connection *c) {
-  int64_t most = c->worker->settings.limits->connection_ms;
-  return most > 0 && worker_now_ms(c->worker) >= c->opened_ms + most;
-}
-
-static uint64_t due_ms(const struct connection *c) {
-  const struct worker_limits *limits = c->worker->settings.limits;
-  int64_t after = 0, now = worker_now_ms(c->worker);
-  switch (c->state) {
-  case CONNECTION_IDLE: after = idle_ms(c, now); break;
-  case CONNECTION_HEAD: after = limits->header_timeout_ms; break;
-  case CONNECTION_LINGER: after = limits->linger_ms; break;
-  case CONNECTION_BUSY: return (uint64_t)exchange_deadline(&c->work->run.exchange);
-  case CONNECTION_CLOSED: return 0;
-  }
-  // Heads and farewells are counted from their beginning: a further byte is no new chance.
-  if (c->state != CONNECTION_IDLE && c->timer.due_ms != 0)
-    return c->timer.due_ms;
-  return (uint64_t)(now + after);
-}
-
 static void update_poll(struct connection *c) {
-  worker_poll_set(c->poll, wanted_events(c), on_event);
+  worker_poll_set(c->poll, connection_wanted_events(c), on_event);
 }
 
 // Makes room behind the kept body for further bytes.
@@ -104,7 +48,7 @@ void connection_update(struct connection *c) {
     return;
   if (c->work)
     make_room(c->work);
-  worker_timer_set(&c->timer, due_ms(c));
+  worker_timer_set(&c->timer, connection_due_ms(c));
   update_poll(c);
 }
 
@@ -154,7 +98,7 @@ static void on_request_head(struct connection *c) {
   work->head_end = work->at;
   work->head_bytes = work->decoder.head_len;
   connection_enter(c, CONNECTION_BUSY);
-  if (is_used_up(c)) {
+  if (connection_is_used_up(c)) {
     stats_add(&c->worker->stats->downstream_cx_max_duration_reached, 1);
     c->close = true;
   }
@@ -360,8 +304,8 @@ static void on_timer(struct worker_timer *timer) {
   struct connection *c = container_of(timer, struct connection, timer);
   switch (c->state) {
   case CONNECTION_IDLE:
-    stats_add(is_used_up(c) ? &c->worker->stats->downstream_cx_max_duration_reached
-                            : &c->worker->stats->downstream_cx_idle_timeout,
+    stats_add(connection_is_used_up(c) ? &c->worker->stats->downstream_cx_max_duration_reached
+                                       : &c->worker->stats->downstream_cx_idle_timeout,
               1);
     connection_end_linger(c);
     return;

@@ -2,28 +2,8 @@
 #include "proxy/exchange.h"
 
 #include "manifests/base/bug.h"
-
-#include <string.h>
-
-struct reason_row {
-  struct str text, body, body_retried, details;
-  int status;
-  uint32_t flag;
-};
-
-#define BEFORE "upstream connect error or disconnect/reset before headers. "
-
-static const struct reason_row reasons[EXCHANGE_REASON_COUNT] = {
-#define XX(name, text, word, status, flag)                                                         \
-  [EXCHANGE_REASON_##name] = {STR(text),                                                           \
-                              STR(BEFORE "reset reason: " text),                                   \
-                              STR(BEFORE "retried and the latest reset reason: " text),            \
-                              STR("upstream_reset_before_response_started{" word "}"),             \
-                              (status),                                                            \
-                              EXCHANGE_##flag},
-    EXCHANGE_REASON_MAP(XX)
-#undef XX
-};
+#include "proxy/exchange_due.h"
+#include "proxy/exchange_words.h"
 
 void exchange_init(struct exchange *x, const struct exchange_policy *policy, bool has_body,
                    int64_t now_ms) {
@@ -69,7 +49,7 @@ static uint32_t answer(struct exchange *x, const struct exchange_reply *reply) {
 }
 
 static uint32_t answer_reason(struct exchange *x, enum exchange_reason reason) {
-  const struct reason_row *row = &reasons[reason];
+  const struct exchange_reason_row *row = exchange_reason_row(reason);
   struct exchange_reply reply = {row->status, row->flag,
                                  x->retries > 0 ? row->body_retried : row->body, row->details};
   if (x->response == EXCHANGE_BODY)
@@ -251,35 +231,6 @@ static uint32_t on_client_gone(struct exchange *x) {
   return finish(x);
 }
 
-static int64_t due(int64_t start_ms, int64_t after_ms) {
-  return start_ms && after_ms ? start_ms + after_ms : 0;
-}
-
-static int64_t route_due(const struct exchange *x) {
-  return due(x->request_end_ms, x->policy.timeout_ms);
-}
-
-// Counts from the later of the request's end and the connection.
-static int64_t try_due(const struct exchange *x) {
-  if (x->try != EXCHANGE_TRY_OPEN || x->response != EXCHANGE_HEAD || !x->request_end_ms)
-    return 0;
-  int64_t start = x->try_ms > x->request_end_ms ? x->try_ms : x->request_end_ms;
-  return due(start, x->policy.per_try_timeout_ms);
-}
-
-// A request that does not end. Not once the answer runs: the client may still be told something.
-static int64_t request_due(const struct exchange *x) {
-  bool waits = x->request == EXCHANGE_BODY && x->response == EXCHANGE_HEAD;
-  return waits ? due(x->started_ms, x->policy.request_timeout_ms) : 0;
-}
-
-// Backends may think for long; clients that stop in the middle are only in the way.
-static int64_t idle_due(const struct exchange *x) {
-  bool client = (x->request == EXCHANGE_BODY && !x->tunnel) || x->client_full ||
-                x->response == EXCHANGE_CLOSED;
-  return due(x->active_ms, client ? x->policy.client_idle_ms : x->policy.idle_timeout_ms);
-}
-
 static uint32_t on_idle(struct exchange *x) {
   bool complete = x->request == EXCHANGE_CLOSED;
   struct exchange_reply reply = {complete ? 504 : 408, EXCHANGE_SI, STR("stream timeout"),
@@ -321,18 +272,18 @@ static uint32_t on_timer(struct exchange *x, const struct exchange_event *event)
   if (x->try == EXCHANGE_TRY_DELAY)
     return x->delay_until_ms <= now ? on_delay_over(x, now) : 0;
   if (x->response == EXCHANGE_CLOSED) // only the last bytes wait for a client that does not read
-    return is_due(idle_due(x), now) ? on_client_gone(x) : 0;
-  if (is_due(route_due(x), now)) {
+    return is_due(exchange_idle_due(x), now) ? on_client_gone(x) : 0;
+  if (is_due(exchange_route_due(x), now)) {
     x->timed_out = x->try == EXCHANGE_TRY_OPEN;
     return answer_timeout(x, STR("upstream_response_timeout"));
   }
-  if (is_due(request_due(x), now))
+  if (is_due(exchange_request_due(x), now))
     return on_request_timeout(x);
-  if (is_due(try_due(x), now))
+  if (is_due(exchange_try_due(x), now))
     return on_try_timeout(x, event);
   if (x->try == EXCHANGE_TRY_BACKOFF && x->backoff_until_ms <= now)
     return connect(x, now);
-  return is_due(idle_due(x), now) ? on_idle(x) : 0;
+  return is_due(exchange_idle_due(x), now) ? on_idle(x) : 0;
 }
 
 // The first try gets the body as it comes; in a pause nobody does, so nobody ever would.
@@ -419,66 +370,4 @@ bool exchange_keeps_request(const struct exchange *x) {
   if (x->try != EXCHANGE_TRY_OPEN) // what comes waits for a connection
     return true;
   return x->reused || (x->policy.retry && x->retries < x->policy.retry->attempts);
-}
-
-int64_t exchange_try_budget(const struct exchange *x, int64_t now_ms) {
-  int64_t whole = x->policy.timeout_ms, budget = x->policy.per_try_timeout_ms;
-  if (whole == 0)
-    return budget;
-  bool runs = x->retries > 0 && x->request_end_ms != 0;
-  int64_t left = runs ? x->request_end_ms + whole - now_ms : whole;
-  if (budget == 0 || left < budget)
-    budget = left;
-  return budget > 0 ? budget : 1;
-}
-
-int64_t exchange_deadline(const struct exchange *x) {
-  if (x->finished)
-    return 0;
-  if (x->try == EXCHANGE_TRY_DELAY)
-    return x->delay_until_ms;
-  int64_t all[5] = {idle_due(x)};
-  if (x->response != EXCHANGE_CLOSED) {
-    all[1] = route_due(x);
-    all[2] = try_due(x);
-    all[3] = x->try == EXCHANGE_TRY_BACKOFF ? x->backoff_until_ms : 0;
-    all[4] = request_due(x);
-  }
-  int64_t first = 0;
-  for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-    if (all[i] && (!first || all[i] < first))
-      first = all[i];
-  }
-  return first;
-}
-
-struct str exchange_reason_text(enum exchange_reason reason) {
-  return reasons[reason].text;
-}
-
-static const struct str flag_names[EXCHANGE_BIT_COUNT] = {
-#define XX(name) [EXCHANGE_BIT_##name] = STR(#name),
-    EXCHANGE_FLAG_MAP(XX)
-#undef XX
-};
-
-uint32_t exchange_flag_find(struct str name) {
-  for (unsigned bit = 0; bit < EXCHANGE_BIT_COUNT; bit++) {
-    if (str_eq(flag_names[bit], name))
-      return 1u << bit;
-  }
-  return 0;
-}
-
-struct str exchange_flags_text(uint32_t flags, char out[64]) {
-  size_t len = 0;
-  for (unsigned bit = 0; bit < EXCHANGE_BIT_COUNT; bit++) {
-    if (!(flags & (1u << bit)) || len + flag_names[bit].len + 1 > 64)
-      continue;
-    if (len > 0)
-      out[len++] = ',';
-    memcpy(out + len, flag_names[bit].ptr, flag_names[bit].len);
-    len += flag_names[bit].len;
-  }
-  return len > 0 ? (struct str){out, len} : STR("-");
 }

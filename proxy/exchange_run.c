@@ -19,18 +19,6 @@ static void then(struct exchange_run *run, const struct exchange_event *event) {
   run->has_next = true;
 }
 
-// The label set of the endpoint: looked up once for each endpoint of a table.
-static struct stats_base *base_of(struct exchange_run *run, struct upstream_pool *pool) {
-  const struct route_decision *decision = &run->decision;
-  uint64_t version = run->table->table->version;
-  if (pool->base_version != version || !pool->base) {
-    pool->base = stats_base(run->worker->stats, &run->endpoint->peer, decision->service,
-                            decision->service_name, decision->service_namespace);
-    pool->base_version = version;
-  }
-  return pool->base;
-}
-
 static void count_try(struct exchange_run *run, int by) {
   struct stats *stats = run->worker->stats;
   struct stats_cluster *cluster = stats_cluster(stats, run->decision.cluster->slot);
@@ -122,7 +110,8 @@ static void act_connect(struct exchange_run *run) {
   if (run->exchange.fresh)
     stats_add(&stats_cluster(worker->stats, cluster->slot)->upstream_stale_connection, 1);
   pick_tried_add(&run->tried, run->endpoint);
-  run->base = base_of(run, upstream_pool_of(worker, cluster, run->endpoint));
+  run->base = upstream_pool_base(upstream_pool_of(worker, cluster, run->endpoint), cluster,
+                                 run->endpoint, run->table->table->version);
   try_begins(run);
   ask_for_connection(run);
 }
@@ -344,61 +333,6 @@ static void on_response(struct upstream_user *user, enum http1_event event, stru
   case HTTP1_MORE:
   case HTTP1_FAULT: break;
   }
-}
-
-static void write_upstream(struct exchange_run *run) {
-  struct upstream *upstream = run->upstream;
-  if (!upstream || upstream->state != UPSTREAM_ACTIVE)
-    return;
-  http1_body_close_chunk(&upstream->body);
-  if (!upstream->write_failed && !pump_is_empty(&upstream->out) && pump_flush(&upstream->out) != 0)
-    upstream->write_failed = true; // what it said before it closed is read first
-  if (upstream->write_failed)
-    upstream->out.count = 0;
-  size_t kept = pump_kept(&upstream->out);
-  if (!run->exchange.upstream_full && kept > PUMP_HIGH)
-    exchange_run_event(run, EXCHANGE_ON_UPSTREAM_FULL);
-  else if (run->exchange.upstream_full && kept <= PUMP_LOW)
-    exchange_run_event(run, EXCHANGE_ON_UPSTREAM_READY);
-}
-
-static void write_client(struct exchange_run *run) {
-  struct connection *connection = run->connection;
-  struct pump *out = &connection->work->out;
-  http1_body_close_chunk(&connection->work->body);
-  if (!pump_is_empty(out) && pump_flush(out) != 0) {
-    connection->close = true;
-    connection->eof = true;
-    exchange_run_event(run, EXCHANGE_ON_CLIENT_GONE);
-    return;
-  }
-  size_t kept = pump_kept(out);
-  if (kept == 0 && run->exchange.response == EXCHANGE_CLOSED)
-    exchange_run_event(run, EXCHANGE_ON_CLIENT_DRAINED);
-  else if (!run->exchange.client_full && kept > PUMP_HIGH)
-    exchange_run_event(run, EXCHANGE_ON_CLIENT_FULL);
-  else if (run->exchange.client_full && kept <= PUMP_LOW)
-    exchange_run_event(run, EXCHANGE_ON_CLIENT_READY);
-}
-
-void exchange_run_write(struct exchange_run *run) {
-  if (!run->active)
-    return;
-  write_upstream(run);
-  if (run->active)
-    write_client(run);
-  if (run->upstream)
-    upstream_update(run->upstream);
-}
-
-void exchange_run_flush(struct exchange_run *run) {
-  exchange_run_write(run);
-  if (!run->active)
-    connection_finish(run->connection);
-  else if (run->exchange.tunnel)
-    connection_resume(run->connection); // bytes behind the request were waiting for this
-  else
-    connection_update(run->connection);
 }
 
 static bool wants_response(const struct upstream_user *user) {

@@ -32,36 +32,6 @@ struct mirror {
   uint64_t sent_ns;
 };
 
-uint32_t mirror_draw(struct str id) {
-  uint32_t number = 0;
-  for (size_t i = 0; i < 8 && i < id.len; i++) {
-    char c = id.ptr[i];
-    unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-                     : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
-                                            : 16;
-    if (digit == 16)
-      return (uint32_t)(str_hash(id) % TABLE_SHARE_ALL); // no UUID: whatever it is
-    number = number << 4 | digit;
-  }
-  return number % TABLE_SHARE_ALL;
-}
-
-struct str mirror_shadow_host(struct str authority, char *out, size_t room) {
-  size_t end = authority.len;
-  for (size_t i = authority.len; i > 0 && authority.ptr[i - 1] != ']'; i--) {
-    if (authority.ptr[i - 1] == ':')
-      end = i - 1;
-  }
-  static const struct str suffix = STR("-shadow");
-  if (authority.len + suffix.len > room)
-    return STR("");
-  memcpy(out, authority.ptr, end);
-  memcpy(out + end, suffix.ptr, suffix.len);
-  memcpy(out + end + suffix.len, authority.ptr + end, authority.len - end);
-  return (struct str){out, authority.len + suffix.len};
-}
-
 static struct stats_cluster *cluster_of(const struct mirror *m) {
   return stats_cluster(m->worker->stats, m->user.cluster->slot);
 }
@@ -332,19 +302,6 @@ void mirror_close_all(struct worker *worker) {
     give_up(worker->mirrors);
 }
 
-// The label set of the endpoint's connections, as in exchange_run.c.
-static struct stats_base *base_of(struct worker *worker, struct upstream_pool *pool,
-                                  const struct mirror *m) {
-  const struct table_service *service = m->user.cluster->service;
-  uint64_t version = m->table->table->version;
-  if (pool->base_version != version || !pool->base) {
-    pool->base = stats_base(worker->stats, &m->user.endpoint->peer, service->fqdn, service->name,
-                            service->namespace_);
-    pool->base_version = version;
-  }
-  return pool->base;
-}
-
 static bool write_head(struct mirror *m, const struct head *head,
                        const struct http1_write_options *options) {
   struct http1_write_options own = *options;
@@ -375,7 +332,8 @@ static struct mirror *make(struct exchange_run *run, const struct table_mirror *
   m->table->users++;
   m->user = (struct upstream_user){
       .ops = &user_ops, .worker = worker, .cluster = cluster, .endpoint = endpoint};
-  m->user.base = base_of(worker, upstream_pool_of(worker, cluster, endpoint), m);
+  m->user.base =
+      upstream_pool_base(upstream_pool_of(worker, cluster, endpoint), cluster, endpoint, version);
   m->is_open = m->is_attached = true;
   m->is_head = run->request.is_head;
   m->timeout_ms = run->exchange.policy.timeout_ms > 0 ? run->exchange.policy.timeout_ms

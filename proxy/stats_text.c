@@ -1,161 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/stats_text.h"
+#include "proxy/stats_text_parts.h"
 
 #include "manifests/base/bug.h"
 #include "manifests/base/exposition.h"
-#include "proxy/exchange.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #define CLUSTERS_A_PIECE 64u
 
-struct stage;
-typedef size_t (*count_fn)(const struct stats_text *text, const struct stage *stage);
-typedef void (*write_fn)(const struct stats_text *text, const struct stage *stage, size_t item,
-                         struct buf *out);
-
-// A metric family: how many pieces it has and how one is written.
-struct stage {
-  const char *name, *type;
-  size_t offset;
-  count_fn count;
-  write_fn write;
-};
-
-static const char *reporter_name(unsigned reporter) {
-  return reporter == STATS_SOURCE ? "source" : "destination";
-}
-
-static const char *security_name(unsigned reporter) {
-  return reporter == STATS_SOURCE ? "unknown" : "none";
-}
-
-// All 25 labels in Envoy's order (docs/dataplane.md 5.2), without braces.
-static void request_labels(struct buf *out, const struct stats_merged *merged, unsigned reporter) {
-  const struct stats_series *kind = merged->kind;
-  char flags[64], grpc[8] = "";
-  struct str flag_text = exchange_flags_text(kind->flags, flags);
-  if (kind->is_grpc && kind->grpc_status >= 0)
-    (void)snprintf(grpc, sizeof(grpc), "%d", kind->grpc_status);
-  (void)buf_addf(out,
-                 "reporter=\"%s\",%.*s,request_protocol=\"%s\",response_code=\"%u\",grpc_"
-                 "response_status=\"%s\",response_flags=\"%.*s\",connection_security_policy=\"%s\"",
-                 reporter_name(reporter), STR_ARG(merged->base->labels),
-                 kind->is_grpc ? "grpc" : "http", kind->status, grpc, STR_ARG(flag_text),
-                 security_name(reporter));
-}
-
-static void write_histogram(struct buf *out, const char *name, struct str labels,
-                            const struct stats_totals *totals) {
-  uint64_t count = 0;
-  for (size_t i = 0; i < STATS_BUCKETS; i++) {
-    count += totals->buckets[i];
-    (void)buf_addf(out, "%s_bucket{%.*s,le=\"", name, STR_ARG(labels));
-    if (i < STATS_BOUNDS)
-      (void)buf_addf(out, "%.32g", stats_bounds[i]);
-    else
-      (void)buf_add_z(out, "+Inf");
-    (void)buf_addf(out, "\"} %" PRIu64 "\n", count);
-  }
-  (void)buf_addf(out, "%s_sum{%.*s} %" PRIu64 "\n", name, STR_ARG(labels), totals->sum);
-  (void)buf_addf(out, "%s_count{%.*s} %" PRIu64 "\n", name, STR_ARG(labels), count);
-}
-
-// ---- Istio's ----
-
-static size_t count_requests(const struct stats_text *text, const struct stage *stage) {
-  (void)stage;
-  return text->sum.request_count;
-}
-
-static void write_requests(const struct stats_text *text, const struct stage *stage, size_t item,
-                           struct buf *out) {
-  const struct stats_merged *merged = &text->sum.requests[item];
-  for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
-    if (!(text->view.reporters & reporter))
-      continue;
-    (void)buf_addf(out, "%s{", stage->name);
-    request_labels(out, merged, reporter);
-    (void)buf_addf(out, "} %" PRIu64 "\n", stats_sum_requests(merged));
-  }
-}
-
-static void write_request_histogram(const struct stats_text *text, const struct stage *stage,
-                                    size_t item, struct buf *out) {
-  const struct stats_merged *merged = &text->sum.requests[item];
-  struct stats_totals totals;
-  struct buf labels;
-  buf_init(&labels, 64u << 10);
-  stats_sum_series(merged, stage->offset, &totals);
-  for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
-    if (!(text->view.reporters & reporter))
-      continue;
-    buf_reset(&labels);
-    request_labels(&labels, merged, reporter);
-    write_histogram(out, stage->name, buf_str(&labels), &totals);
-  }
-  buf_dispose(&labels);
-}
-
-static size_t count_bases(const struct stats_text *text, const struct stage *stage) {
-  (void)stage;
-  return text->sum.base_count;
-}
-
-static size_t count_connections(const struct stats_text *text, const struct stage *stage) {
-  return text->view.tcp_for_http ? count_bases(text, stage) : 0;
-}
-
-static void write_base(const struct stats_text *text, const struct stage *stage, size_t item,
-                       const char *rest, struct buf *out) {
-  const struct stats_merged *merged = &text->sum.bases[item];
-  uint64_t value = stats_sum_base(merged, stage->offset);
-  for (unsigned reporter = STATS_SOURCE; reporter <= STATS_DESTINATION; reporter <<= 1) {
-    if (text->view.reporters & reporter)
-      (void)buf_addf(out,
-                     "%s{reporter=\"%s\",%.*s,%s,connection_security_policy=\"%s\"} %" PRIu64 "\n",
-                     stage->name, reporter_name(reporter), STR_ARG(merged->base->labels), rest,
-                     security_name(reporter), value);
-  }
-}
-
-static void write_connections(const struct stats_text *text, const struct stage *stage, size_t item,
-                              struct buf *out) {
-  if (stats_sum_base(&text->sum.bases[item], offsetof(struct stats_base, connections_opened)) > 0)
-    write_base(text, stage, item, "request_protocol=\"tcp\",response_flags=\"-\"", out);
-}
-
-// Without the labels that the end of a response brings.
-static void write_messages(const struct stats_text *text, const struct stage *stage, size_t item,
-                           struct buf *out) {
-  const struct stats_merged *merged = &text->sum.bases[item];
-  uint64_t value = stats_sum_base(merged, stage->offset);
-  for (unsigned reporter = STATS_SOURCE; value > 0 && reporter <= STATS_DESTINATION;
-       reporter <<= 1) {
-    if (text->view.reporters & reporter)
-      (void)buf_addf(out, "%s{reporter=\"%s\",%.*s,request_protocol=\"grpc\"} %" PRIu64 "\n",
-                     stage->name, reporter_name(reporter), STR_ARG(merged->base->labels), value);
-  }
-}
-
 // ---- Envoy's ----
 
-static size_t count_one(const struct stats_text *text, const struct stage *stage) {
+static size_t count_one(const struct stats_text *text, const struct stats_stage *stage) {
   (void)text, (void)stage;
   return 1;
 }
 
-static size_t count_clusters(const struct stats_text *text, const struct stage *stage) {
+static size_t count_clusters(const struct stats_text *text, const struct stats_stage *stage) {
   (void)stage;
   size_t clusters = text->view.table ? text->view.table->cluster_count : 0;
   return (clusters + CLUSTERS_A_PIECE - 1) / CLUSTERS_A_PIECE;
 }
 
 // Calls `each` for the clusters of a piece.
-static void each_cluster(const struct stats_text *text, const struct stage *stage, size_t item,
-                         struct buf *out,
-                         void (*each)(const struct stats_text *, const struct stage *,
+static void each_cluster(const struct stats_text *text, const struct stats_stage *stage,
+                         size_t item, struct buf *out,
+                         void (*each)(const struct stats_text *, const struct stats_stage *,
                                       const struct table_cluster *, struct buf *)) {
   const struct proxy_table *table = text->view.table;
   size_t end = (item + 1) * CLUSTERS_A_PIECE;
@@ -163,7 +34,7 @@ static void each_cluster(const struct stats_text *text, const struct stage *stag
     each(text, stage, &table->clusters[i], out);
 }
 
-static void cluster_sample(struct buf *out, const struct stage *stage, struct str cluster,
+static void cluster_sample(struct buf *out, const struct stats_stage *stage, struct str cluster,
                            uint64_t value) {
   const struct exposition_label label = {"cluster_name", cluster};
   (void)buf_add_z(out, stage->name);
@@ -171,24 +42,24 @@ static void cluster_sample(struct buf *out, const struct stage *stage, struct st
   (void)buf_addf(out, " %" PRIu64 "\n", value);
 }
 
-static void one_cluster(const struct stats_text *text, const struct stage *stage,
+static void one_cluster(const struct stats_text *text, const struct stats_stage *stage,
                         const struct table_cluster *cluster, struct buf *out) {
   cluster_sample(out, stage, cluster->id,
                  stats_sum_cluster(&text->view, cluster->slot, stage->offset));
 }
 
-static void write_cluster(const struct stats_text *text, const struct stage *stage, size_t item,
-                          struct buf *out) {
+static void write_cluster(const struct stats_text *text, const struct stats_stage *stage,
+                          size_t item, struct buf *out) {
   each_cluster(text, stage, item, out, one_cluster);
 }
 
 // One family after the other: that of row `item / pieces`, of it piece `item % pieces`.
-static size_t count_derived(const struct stats_text *text, const struct stage *stage) {
+static size_t count_derived(const struct stats_text *text, const struct stats_stage *stage) {
   return count_clusters(text, stage) * stats_derived_row_count;
 }
 
-static void write_derived(const struct stats_text *text, const struct stage *stage, size_t item,
-                          struct buf *out) {
+static void write_derived(const struct stats_text *text, const struct stats_stage *stage,
+                          size_t item, struct buf *out) {
   size_t pieces = count_clusters(text, stage), first = item % pieces * CLUSTERS_A_PIECE;
   const struct stats_derived *row = &stats_derived_rows[item / pieces];
   const struct proxy_table *table = text->view.table;
@@ -203,7 +74,7 @@ static void write_derived(const struct stats_text *text, const struct stage *sta
 }
 
 // envoy_cluster_upstream_rq{response_code="200"} and its classes, as Envoy tags them.
-static void one_codes(const struct stats_text *text, const struct stage *stage,
+static void one_codes(const struct stats_text *text, const struct stats_stage *stage,
                       const struct table_cluster *cluster, struct buf *out) {
   struct stats_code_total codes[STATS_CODE_TOTALS];
   size_t count = stats_sum_codes(&text->view, cluster->slot, codes);
@@ -218,12 +89,12 @@ static void one_codes(const struct stats_text *text, const struct stage *stage,
   }
 }
 
-static void write_codes(const struct stats_text *text, const struct stage *stage, size_t item,
+static void write_codes(const struct stats_text *text, const struct stats_stage *stage, size_t item,
                         struct buf *out) {
   each_cluster(text, stage, item, out, one_codes);
 }
 
-static void one_classes(const struct stats_text *text, const struct stage *stage,
+static void one_classes(const struct stats_text *text, const struct stats_stage *stage,
                         const struct table_cluster *cluster, struct buf *out) {
   static const struct {
     const char *name;
@@ -242,12 +113,12 @@ static void one_classes(const struct stats_text *text, const struct stage *stage
   }
 }
 
-static void write_classes(const struct stats_text *text, const struct stage *stage, size_t item,
-                          struct buf *out) {
+static void write_classes(const struct stats_text *text, const struct stats_stage *stage,
+                          size_t item, struct buf *out) {
   each_cluster(text, stage, item, out, one_classes);
 }
 
-static void one_time(const struct stats_text *text, const struct stage *stage,
+static void one_time(const struct stats_text *text, const struct stats_stage *stage,
                      const struct table_cluster *cluster, struct buf *out) {
   struct stats_totals totals;
   struct buf labels;
@@ -258,25 +129,25 @@ static void one_time(const struct stats_text *text, const struct stage *stage,
   buf_init(&labels, 4096);
   exposition_labels(&labels, &label, 1);
   struct str inner = str_slice(buf_str(&labels), 1, labels.len - 1);
-  write_histogram(out, stage->name, inner, &totals);
+  stats_text_write_histogram(out, stage->name, inner, &totals);
   buf_dispose(&labels);
 }
 
-static void write_time(const struct stats_text *text, const struct stage *stage, size_t item,
+static void write_time(const struct stats_text *text, const struct stats_stage *stage, size_t item,
                        struct buf *out) {
   each_cluster(text, stage, item, out, one_time);
 }
 
-static void write_downstream(const struct stats_text *text, const struct stage *stage, size_t item,
-                             struct buf *out) {
+static void write_downstream(const struct stats_text *text, const struct stats_stage *stage,
+                             size_t item, struct buf *out) {
   (void)item;
   (void)buf_addf(out, "%s{http_conn_manager_prefix=\"mesh\"} %" PRIu64 "\n", stage->name,
                  stats_sum_worker(&text->view, stage->offset));
 }
 
 // What every worker of this process has taken over: whether the kernel shares connections out.
-static void write_workers(const struct stats_text *text, const struct stage *stage, size_t item,
-                          struct buf *out) {
+static void write_workers(const struct stats_text *text, const struct stats_stage *stage,
+                          size_t item, struct buf *out) {
   (void)item;
   for (size_t w = 0; w < text->view.count; w++) {
     struct stats_view one = {.workers = &text->view.workers[w], .count = 1};
@@ -296,15 +167,15 @@ static void listener_sample(void *ctx, const char *address, uint64_t value) {
                  value);
 }
 
-static void write_listeners(const struct stats_text *text, const struct stage *stage, size_t item,
-                            struct buf *out) {
+static void write_listeners(const struct stats_text *text, const struct stats_stage *stage,
+                            size_t item, struct buf *out) {
   struct listener_family family = {out, stage->name};
   (void)item;
   stats_sum_listeners(&text->view, stage->offset, listener_sample, &family);
 }
 
-static void write_server(const struct stats_text *text, const struct stage *stage, size_t item,
-                         struct buf *out) {
+static void write_server(const struct stats_text *text, const struct stats_stage *stage,
+                         size_t item, struct buf *out) {
   struct stats_value values[STATS_VALUES];
   size_t count = stats_sum_server(&text->view, values);
   (void)stage, (void)item;
@@ -314,34 +185,35 @@ static void write_server(const struct stats_text *text, const struct stage *stag
                    values[i].value);
 }
 
-static void write_build(const struct stats_text *text, const struct stage *stage, size_t item,
+static void write_build(const struct stats_text *text, const struct stats_stage *stage, size_t item,
                         struct buf *out) {
   (void)text, (void)item;
   (void)buf_addf(out, "%s{component=\"proxy\",tag=\"%s\"} 1\n", stage->name, SERIN_VERSION);
 }
 
-#define SERIES(field) offsetof(struct stats_series, field), count_requests
+#define SERIES(field) offsetof(struct stats_series, field), stats_text_count_requests
 #define BASE(field) offsetof(struct stats_base, field)
 
-static const struct stage stages[] = {
+static const struct stats_stage stages[] = {
     {"istio_build", "gauge", 0, count_one, write_build},
-    {"istio_requests_total", "counter", 0, count_requests, write_requests},
+    {"istio_requests_total", "counter", 0, stats_text_count_requests, stats_text_write_requests},
     {"istio_request_duration_milliseconds", "histogram", SERIES(duration_ms),
-     write_request_histogram},
-    {"istio_request_bytes", "histogram", SERIES(request_bytes), write_request_histogram},
-    {"istio_response_bytes", "histogram", SERIES(response_bytes), write_request_histogram},
-    {"istio_request_messages_total", "counter", BASE(request_messages), count_bases,
-     write_messages},
-    {"istio_response_messages_total", "counter", BASE(response_messages), count_bases,
-     write_messages},
-    {"istio_tcp_connections_opened_total", "counter", BASE(connections_opened), count_connections,
-     write_connections},
-    {"istio_tcp_connections_closed_total", "counter", BASE(connections_closed), count_connections,
-     write_connections},
-    {"istio_tcp_sent_bytes_total", "counter", BASE(sent_bytes), count_connections,
-     write_connections},
-    {"istio_tcp_received_bytes_total", "counter", BASE(received_bytes), count_connections,
-     write_connections},
+     stats_text_write_request_histogram},
+    {"istio_request_bytes", "histogram", SERIES(request_bytes), stats_text_write_request_histogram},
+    {"istio_response_bytes", "histogram", SERIES(response_bytes),
+     stats_text_write_request_histogram},
+    {"istio_request_messages_total", "counter", BASE(request_messages), stats_text_count_bases,
+     stats_text_write_messages},
+    {"istio_response_messages_total", "counter", BASE(response_messages), stats_text_count_bases,
+     stats_text_write_messages},
+    {"istio_tcp_connections_opened_total", "counter", BASE(connections_opened),
+     stats_text_count_connections, stats_text_write_connections},
+    {"istio_tcp_connections_closed_total", "counter", BASE(connections_closed),
+     stats_text_count_connections, stats_text_write_connections},
+    {"istio_tcp_sent_bytes_total", "counter", BASE(sent_bytes), stats_text_count_connections,
+     stats_text_write_connections},
+    {"istio_tcp_received_bytes_total", "counter", BASE(received_bytes),
+     stats_text_count_connections, stats_text_write_connections},
 #define XX(name)                                                                                   \
   {"envoy_cluster_" #name, "counter", offsetof(struct stats_cluster, name), count_clusters,        \
    write_cluster},
@@ -386,7 +258,7 @@ void stats_text_close(struct stats_text *text) {
 
 bool stats_text_next(struct stats_text *text, struct buf *out) {
   while (text->stage < ARRAY_LEN(stages)) {
-    const struct stage *stage = &stages[text->stage];
+    const struct stats_stage *stage = &stages[text->stage];
     if (text->item >= stage->count(text, stage)) {
       text->stage++;
       text->item = 0;

@@ -4,6 +4,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "proxy/table_live.h"
+#include "proxy/upstream_queue.h"
 #include "proxy/worker.h"
 
 #include <string.h>
@@ -70,92 +71,19 @@ struct upstream_pool *upstream_pool_of(struct worker *worker, const struct table
   return pool;
 }
 
-// ---- those who wait ----
-
-static void count_waiting(struct upstream_pool *pool, const struct upstream_user *user, int by) {
-  struct stats_cluster *stats = stats_cluster(pool->worker->stats, user->cluster->slot);
-  pool->waiting_count += (unsigned)by;
-  stats_add(&stats->upstream_rq_pending_active, (uint64_t)by);
-  if (by > 0)
-    stats_add(&stats->upstream_rq_pending_total, 1);
-}
-
-static void enqueue(struct upstream_pool *pool, struct upstream_user *user) {
-  user->waits = pool;
-  user->next = NULL;
-  user->prev = pool->waiting_last;
-  if (user->prev)
-    user->prev->next = user;
-  else
-    pool->waiting = user;
-  pool->waiting_last = user;
-  count_waiting(pool, user, 1);
-}
-
-static void dequeue(struct upstream_pool *pool, struct upstream_user *user) {
-  if (user->prev)
-    user->prev->next = user->next;
-  else
-    pool->waiting = user->next;
-  if (user->next)
-    user->next->prev = user->prev;
-  else
-    pool->waiting_last = user->prev;
-  user->next = user->prev = NULL;
-  user->waits = NULL;
-  count_waiting(pool, user, -1);
-  if (user->counts_pending)
-    breaker_give(&pool->breaker->pending);
-  user->counts_pending = false;
-}
-
-static bool is_blocked_elsewhere(const struct worker *worker, const struct upstream_pool *but) {
-  for (const struct upstream_pool *p = worker->blocked_pools; p; p = p->blocked_next) {
-    if (p != but && p->breaker == but->breaker)
-      return true;
-  }
-  return false;
-}
-
-static void blocked_add(struct upstream_pool *pool) {
-  struct worker *worker = pool->worker;
-  pool->is_blocked = true;
-  pool->blocked_next = worker->blocked_pools;
-  if (pool->blocked_next)
-    pool->blocked_next->blocked_place = &pool->blocked_next;
-  pool->blocked_place = &worker->blocked_pools;
-  worker->blocked_pools = pool;
-}
-
-static void blocked_remove(struct upstream_pool *pool) {
-  pool->is_blocked = false;
-  *pool->blocked_place = pool->blocked_next;
-  if (pool->blocked_next)
-    pool->blocked_next->blocked_place = pool->blocked_place;
-}
-
-static void block(struct upstream_pool *pool, uint32_t limit) {
-  if (!pool->is_blocked)
-    blocked_add(pool);
-  breaker_wait(pool->breaker, pool->worker->index, limit);
-}
-
-// Its requests have what they need. Whoever was woken for them and finds nothing to do must not be
-// the end of the chain.
-static void unblock(struct upstream_pool *pool) {
-  blocked_remove(pool);
-  if (is_blocked_elsewhere(pool->worker, pool))
-    return;
-  breaker_wait_no_more(pool->breaker, pool->worker->index);
-  breaker_wake_next(breakers_of(pool), pool->breaker, pool->worker->index);
-}
-
-static void unblock_when_served(struct upstream_pool *pool) {
-  if (pool->is_blocked && pool->waiting_count <= pool->connecting)
-    unblock(pool);
-}
-
 // ---- connections ----
+
+struct stats_base *upstream_pool_base(struct upstream_pool *pool,
+                                      const struct table_cluster *cluster,
+                                      const struct table_endpoint *endpoint, uint64_t version) {
+  if (pool->base_version == version && pool->base)
+    return pool->base;
+  const struct table_service *service = cluster->service;
+  pool->base = stats_base(pool->worker->stats, &endpoint->peer, service->fqdn, service->name,
+                          service->namespace_);
+  pool->base_version = version;
+  return pool->base;
+}
 
 void upstream_pool_put(struct upstream *u) {
   struct upstream_pool *pool = u->pool;
@@ -220,7 +148,7 @@ static bool take_place(struct upstream_pool *pool, const struct upstream_user *u
   uint32_t limit = user->cluster->pool.max_connections;
   if (breaker_open_connection(pool->breaker, pool->host, limit))
     return true;
-  block(pool, limit);
+  upstream_queue_block(pool, limit);
   // A place that became free just before is told to nobody.
   if (breaker_open_connection(pool->breaker, pool->host, limit))
     return true;
@@ -244,7 +172,7 @@ static int connect_waiting(struct upstream_pool *pool, enum exchange_reason *ret
     }
     pool->connecting++;
   }
-  unblock_when_served(pool);
+  upstream_queue_serve_blocked(pool);
   return 0;
 }
 
@@ -297,14 +225,14 @@ enum upstream_answer upstream_pool_ask(struct upstream_user *user, bool fresh, b
     return UPSTREAM_REFUSED;
   }
   user->counts_pending = limits->is_limited;
-  enqueue(pool, user);
+  upstream_queue_add(pool, user);
   if (connect_waiting(pool, ret_reason) == 0) {
     if (pool->is_blocked)
       stats_add(&stats_cluster(user->worker->stats, user->cluster->slot)->upstream_cx_overflow, 1);
     return UPSTREAM_WAITS;
   }
-  dequeue(pool, user);
-  unblock_when_served(pool);
+  upstream_queue_remove(pool, user);
+  upstream_queue_serve_blocked(pool);
   return UPSTREAM_REFUSED;
 }
 
@@ -312,8 +240,8 @@ void upstream_pool_leave(struct upstream_user *user) {
   struct upstream_pool *pool = user->waits;
   if (pool) {
     stats_add(&stats_cluster(user->worker->stats, user->cluster->slot)->upstream_rq_cancelled, 1);
-    dequeue(pool, user);
-    unblock_when_served(pool);
+    upstream_queue_remove(pool, user);
+    upstream_queue_serve_blocked(pool);
   }
   if (user->request)
     breaker_give(&user->request->requests);
@@ -337,7 +265,7 @@ static void serve(struct upstream_pool *pool) {
     struct upstream *u = ready_for(pool, user);
     if (!u)
       continue;
-    dequeue(pool, user);
+    upstream_queue_remove(pool, user);
     if (attach(user, u)) {
       user->ops->connected(user, u, u->served > 1);
     } else {
@@ -371,7 +299,7 @@ void upstream_pool_settle(struct upstream_pool *pool) {
     upstream_reset(pool->idle);
   if (pool->waiting)
     serve(pool);
-  unblock_when_served(pool);
+  upstream_queue_serve_blocked(pool);
   if (pool->is_limited)
     give_up_idle(pool);
   if (pool->waiting)
@@ -385,14 +313,14 @@ void upstream_pool_fail(struct upstream_pool *pool, enum exchange_reason reason)
       pool->waiting_count > pool->connecting ? pool->waiting_count - pool->connecting : 0;
   for (; count > 0 && pool->waiting; count--) {
     struct upstream_user *user = pool->waiting;
-    dequeue(pool, user);
+    upstream_queue_remove(pool, user);
     stats_add(
         &stats_cluster(pool->worker->stats, user->cluster->slot)->upstream_rq_pending_failure_eject,
         1);
     user->ops->failed(user, reason);
     user->ops->flush(user);
   }
-  unblock_when_served(pool);
+  upstream_queue_serve_blocked(pool);
 }
 
 void upstream_pool_wake(struct worker *worker) {
@@ -406,7 +334,7 @@ void upstream_pool_wake(struct worker *worker) {
     breaker_wait_no_more(p->breaker, worker->index);
   while (todo) {
     struct upstream_pool *pool = todo;
-    blocked_remove(pool);
+    upstream_queue_unlist(pool);
     try_connect(pool);     // blocks it again where that is so
     if (!pool->is_blocked) // perhaps the place was not needed here
       breaker_wake_next(worker->settings.breakers, pool->breaker, worker->index);

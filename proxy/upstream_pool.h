@@ -59,6 +59,11 @@ void upstream_pool_closed(struct upstream *upstream);
 
 struct upstream_pool *upstream_pool_of(struct worker *worker, const struct table_cluster *cluster,
                                        const struct table_endpoint *endpoint);
+// The label set of the endpoint that this pool is of, in the table of that version: looked up once
+// for each table.
+struct stats_base *upstream_pool_base(struct upstream_pool *pool,
+                                      const struct table_cluster *cluster,
+                                      const struct table_endpoint *endpoint, uint64_t version);
 // Nobody will ask for it again: the endpoint is gone or the worker drains.
 bool upstream_pool_is_gone(const struct upstream_pool *pool);
 // The worker has a new table: idle connections of this slot are closed when it does not have the

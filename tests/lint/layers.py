@@ -6,8 +6,8 @@ import pathlib, re, sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE, TEXT, SCHEMA, KINDS, CEL, SOURCE = (f"manifests/{r}" for r in ("base", "text", "schema", "kinds", "cel", "source"))
 PROXY_PURE = ("table", "route", "match", "host", "cluster", "endpoint", "pick", "retry_policy", "exchange",
-              "outlier", "http1", "head", "path", "dump", "header")
-PROXY_EFFECT = ("exchange_run", "exchange_filters", "mirror", "exchange_send", "outlier_set")  # perform what the pure file beside them decides
+              "outlier", "http1", "head", "path", "dump", "header", "mirror_draw")
+PROXY_EFFECT = ("exchange_run", "exchange_filters", "mirror", "exchange_send", "exchange_write", "outlier_set")  # perform what the pure file beside them decides
 
 # room -> rooms whose headers it may include
 MAY = {
