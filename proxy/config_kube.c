@@ -65,8 +65,9 @@ struct config_kube {
 };
 
 // A Pod is kept only for its labels, owner, address and readiness.
-static void config_kube_trim_pod(struct json *object, void *data) {
+static void config_kube_trim_pod(struct json *object, struct arena *arena, void *data) {
   struct config_kube_watch *watch = data;
+  (void)arena;
   if (watch->kind != &pod_kind)
     return;
   (void)json_remove(object, STR("spec"));

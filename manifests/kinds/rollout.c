@@ -113,6 +113,15 @@ static const struct enum_value new_revision_values[] = {
     END,
 };
 
+static const struct enum_value config_tracking_values[] = {
+    NOT_GIVEN,
+    VALUE("configMaps",
+          "A change of a ConfigMap that the pod template refers to is a new version."),
+    VALUE("all", "Of Secrets, too; the operator needs rights for these."),
+    VALUE("none", "Only the pod template counts."),
+    END,
+};
+
 // The default steps. Kept as text, so that they are written into stored objects and shown by
 // `explain`.
 #define DEFAULT_STEPS                                                                              \
@@ -143,6 +152,11 @@ static const struct field spec_fields[] = {
     F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
                .doc = "Workload form: one Deployment whose template somebody else changes. It is "
                       "paused by the operator; a new template runs beside it as the canary."),
+    F_ENUM(struct rollout_spec, config_tracking, "configTracking", config_tracking_values,
+           .fallback = "configMaps",
+           .doc = "Template and workload form: whose content is part of a version. Each version "
+                  "keeps a copy of its own; the annotation serin.dev/config-tracking: disabled on "
+                  "a ConfigMap or Secret leaves that one out."),
     F_OBJECT(struct rollout_spec, traffic, "traffic", &rollout_traffic_schema,
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,

@@ -16,6 +16,11 @@
 #define ROLLOUT_HASH_LABEL                                                                         \
   "serin.dev/template-hash" // template form: on the Deployments and Pods of a version
 #define ROLLOUT_OWNER_LABEL "serin.dev/rollout" // template form: on the Deployments of a Rollout
+#define ROLLOUT_CONTENT "serin.dev/content"     // on the Deployment of a version: what it keeps
+#define ROLLOUT_CONTENT_MARK                                                                       \
+  "serin.dev/content-hash" // on kept copies; workload form: in the Deployment's pod template
+#define ROLLOUT_COPY_OF "serin.dev/copy-of"                 // on kept copies: of what
+#define ROLLOUT_CONFIG_TRACKING "serin.dev/config-tracking" // on ConfigMap, Secret: "disabled"
 #define ROLLOUT_PAUSED_FOR                                                                         \
   "serin.dev/paused-for"   // workload form: annotation of the Deployment that we paused
 #define ROLLOUT_FULL 10000 // weights are parts of this
@@ -79,6 +84,13 @@ enum rollout_step_kind {
 
 enum rollout_on_new_revision { ROLLOUT_SUPERSEDE = 1, ROLLOUT_QUEUE };
 
+// Whose content is part of a version, of what its pod template refers to.
+enum rollout_config_tracking {
+  ROLLOUT_TRACK_CONFIG_MAPS = 1,
+  ROLLOUT_TRACK_ALL, // Secrets, too
+  ROLLOUT_TRACK_NONE,
+};
+
 struct rollout_spec {
   struct rollout_version_ref *stable, *canary; // pair form
   bool has_replicas;                           // template form
@@ -86,7 +98,8 @@ struct rollout_spec {
   int64_t revision_history_limit;
   const struct json *selector; // LabelSelector; matchLabels only
   const struct json *pod_template;
-  struct rollout_workload_ref *workload_ref; // workload form
+  enum rollout_config_tracking config_tracking; // template and workload form
+  struct rollout_workload_ref *workload_ref;    // workload form
   struct rollout_traffic traffic;
   struct rollout_step *steps; // never empty after decoding: the default steps
   size_t steps_count;
@@ -158,6 +171,14 @@ struct rollout_condition {
   int64_t observed_generation;
 };
 
+// What a version takes from a ConfigMap or a Secret.
+struct rollout_content {
+  struct str kind, name;
+  struct str
+      hash; // of the content; of a Secret's keyed. "absent": an optional one that is not there
+  struct str copy; // what its pods read: a copy that never changes; empty: the object itself
+};
+
 // One version of the service.
 struct rollout_identity {
   struct str deployment;
@@ -167,6 +188,11 @@ struct rollout_identity {
   int64_t replicas;   // what the manifest asked for when the release began (scaled-down versions go
                       // back to it)
   struct str version; // for people: image tags, or the label `version`
+  // Template and workload form. The template as it was declared, where `hash` is of another: with
+  // the names of copies in it, or with a mark of its content. Empty: the same.
+  struct str template_hash;
+  struct rollout_content *content;
+  size_t content_count;
 };
 
 struct rollout_release {
@@ -183,6 +209,7 @@ struct rollout_release {
   struct str reason;  // machine-readable: AnalysisFailed, Aborted, DeployTimeout, ...
   struct str message; // with the numbers
   struct str who;     // person behind it; empty: the operator
+  struct str changed; // "ConfigMap settings": what began it; empty: the template alone
   int64_t clean_at;   // when the failed canary is scaled down; 0: not at all
 };
 
@@ -191,6 +218,7 @@ struct rollout_history {
   struct str version, deployment, hash;
   struct str result; // Promoted, RolledBack, Aborted, Superseded
   struct str reason, message;
+  struct str changed; // as in the release
   int64_t when, duration_ms;
   struct str who; // empty: the operator
 };
@@ -211,6 +239,9 @@ struct rollout_failed {
   int64_t at;
   struct str result;
   struct str reason, message;
+  struct str template_hash; // as in the identity
+  struct rollout_content *content;
+  size_t content_count;
 };
 
 struct rollout_paused { // by the verb

@@ -106,6 +106,16 @@ static const struct field condition_fields[] = {
 static const struct schema rollout_condition_schema =
     SCHEMA("RolloutCondition", struct rollout_condition, condition_fields);
 
+static const struct field content_fields[] = {
+    F_STRING(struct rollout_content, kind, "kind", .doc = "ConfigMap or Secret."),
+    F_STRING(struct rollout_content, name, "name"),
+    F_STRING(struct rollout_content, hash, "hash", .doc = "Of its content; of a Secret's, keyed."),
+    F_STRING(struct rollout_content, copy, "copy",
+             .doc = "What the version's pods read; empty: the object itself."),
+};
+static const struct schema content_schema =
+    SCHEMA("RolloutContent", struct rollout_content, content_fields);
+
 static const struct field identity_fields[] = {
     F_STRING(struct rollout_identity, deployment, "deployment"),
     F_STRING(struct rollout_identity, subset, "subset"),
@@ -114,6 +124,10 @@ static const struct field identity_fields[] = {
     F_INT(struct rollout_identity, replicas, "replicas",
           .doc = "As its manifest asked when the release began."),
     F_STRING(struct rollout_identity, version, "version"),
+    F_STRING(struct rollout_identity, template_hash, "templateHash",
+             .doc = "Of the template as it was declared, where that is another."),
+    F_LIST(struct rollout_identity, content, "content", &content_schema,
+           .doc = "What it takes from ConfigMaps and Secrets."),
 };
 static const struct schema identity_schema =
     SCHEMA("RolloutIdentity", struct rollout_identity, identity_fields);
@@ -134,6 +148,8 @@ static const struct field release_fields[] = {
     F_STRING(struct rollout_release, reason, "reason"),
     F_STRING(struct rollout_release, message, "message"),
     F_STRING(struct rollout_release, who, "who"),
+    F_STRING(struct rollout_release, changed, "changed",
+             .doc = "Whose content changed; empty: the template alone did."),
     F_MICRO_TIME(struct rollout_release, clean_at, "cleanAt"),
 };
 static const struct schema release_schema =
@@ -148,6 +164,8 @@ static const struct field history_fields[] = {
              .doc = "Promoted, RolledBack, Aborted or Superseded."),
     F_STRING(struct rollout_history, reason, "reason"),
     F_STRING(struct rollout_history, message, "message"),
+    F_STRING(struct rollout_history, changed, "changed",
+             .doc = "Whose content changed; empty: the template alone did."),
     F_TIME(struct rollout_history, when, "when"),
     F_DURATION(struct rollout_history, duration_ms, "duration"),
     F_STRING(struct rollout_history, who, "who"),
@@ -176,6 +194,8 @@ static const struct field failed_fields[] = {
     F_STRING(struct rollout_failed, result, "result"),
     F_STRING(struct rollout_failed, reason, "reason"),
     F_STRING(struct rollout_failed, message, "message"),
+    F_STRING(struct rollout_failed, template_hash, "templateHash"),
+    F_LIST(struct rollout_failed, content, "content", &content_schema),
 };
 static const struct schema failed_schema =
     SCHEMA("RolloutFailed", struct rollout_failed, failed_fields);

@@ -147,7 +147,7 @@ static void prepare(struct kube_watch *watch, struct arena *arena, struct json *
     json_put_z(arena, object, "kind", resource->kind);
   }
   if (watch->options.trim)
-    watch->options.trim(object, watch->options.data);
+    watch->options.trim(object, arena, watch->options.data);
 }
 
 static void drop_unseen(struct kube_watch *watch) {

@@ -21,7 +21,8 @@ typedef void (*kube_watch_fn)(struct kube_watch *watch, void *data);
 // every tenth.
 typedef void (*kube_watch_error_fn)(struct kube_watch *watch, const struct err *err, void *data);
 // Cuts an object down to what its user needs, in place, before it is kept.
-typedef void (*kube_trim_fn)(struct json *object, void *data);
+// What is added is in `arena`.
+typedef void (*kube_trim_fn)(struct json *object, struct arena *arena, void *data);
 
 struct kube_watch_options {
   const struct kube_resource *resource; // must outlive the watch

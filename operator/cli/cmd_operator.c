@@ -8,7 +8,7 @@
 
 struct operator_command {
   struct str ns, kubeconfig, context, kube_api, prometheus, lease_namespace, log_level;
-  struct str prometheus_secret, scrape_match, metrics_address;
+  struct str prometheus_secret, scrape_match, metrics_address, content_key;
   int64_t lease_ms, renew_deadline_ms, retry_ms;
   struct str notify_secret, notify_form, notify_proxy;
   struct option_list notify_allow, notify_hosts;
@@ -67,6 +67,10 @@ static const struct option_row rows[] = {
      "Notifications go through this proxy, which has to check where names lead.", 0, 0},
     {"notify-give-up", 0, OPTION_DURATION, AT(notify_give_up_ms), "DURATION", "1h",
      "A notification that nobody took for so long is dropped.", 0, 0},
+    {"content-key", 0, OPTION_STRING, AT(content_key), "FILE", NULL,
+     "A secret of at least 16 bytes that tells contents of Secrets apart, for Rollouts with "
+     "spec.configTracking: all.",
+     0, 0},
     {"leader-elect", 0, OPTION_FLAG, AT(leader_elect), NULL, NULL,
      "Several operators: only the holder of the Lease serin-operator works.", 0, 0},
     {"lease-namespace", 0, OPTION_STRING, AT(lease_namespace), "NAME", "serin-system",
@@ -167,6 +171,7 @@ static int run(const void *options, const struct str *arguments, size_t count) {
                                                     .kube_api = given->kube_api.ptr},
                                          .ns = given->ns,
                                          .prometheus = prometheus,
+                                         .content_key = given->content_key,
                                          .notify = notify,
                                          .notify_rules = rules,
                                          .notify_give_up_ms = given->notify_give_up_ms,

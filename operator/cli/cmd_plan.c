@@ -17,7 +17,21 @@ static bool is_rollout(const struct json *json) {
          &rollout_kind;
 }
 
-static int plan_one(const struct manifest *manifest, struct arena *arena) {
+// Of the Deployment that workloadRef names, when it is among the files.
+static const struct json *template_of(const struct manifests *manifests,
+                                      const struct json *rollout) {
+  struct str name = json_path_string(rollout, "spec.workloadRef.name");
+  for (size_t i = 0; name.len && i < manifests->count; i++) {
+    const struct json *json = manifests->items[i].json;
+    if (str_eq_z(json_get_string(json, "kind"), "Deployment") &&
+        str_eq(json_path_string(json, "metadata.name"), name))
+      return json_path(json, "spec.template");
+  }
+  return NULL;
+}
+
+static int plan_one(const struct manifest *manifest, const struct manifests *manifests,
+                    struct arena *arena) {
   struct findings findings;
   struct decode_options options = {.file = manifest->file};
   void *rollout = NULL;
@@ -29,7 +43,7 @@ static int plan_one(const struct manifest *manifest, struct arena *arena) {
   if (rc)
     return EXIT_USAGE;
   buf_init(&text, 1u << 20);
-  plan_text_write(rollout, arena, &text);
+  plan_text_write(rollout, template_of(manifests, manifest->json), arena, &text);
   print_buf(&text);
   return EXIT_DONE;
 }
@@ -53,7 +67,7 @@ static int run(const void *data, const struct str *arguments, size_t count) {
       continue;
     if (planned++)
       putchar('\n');
-    int one = plan_one(&manifests.items[i], &arena);
+    int one = plan_one(&manifests.items[i], &manifests, &arena);
     code = code == EXIT_DONE ? one : code;
   }
   if (code == EXIT_DONE && planned == 0) {

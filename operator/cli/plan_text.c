@@ -7,6 +7,7 @@
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
 #include "operator/effect/subject_of.h"
+#include "operator/reconcile/content.h"
 
 #include <math.h>
 
@@ -139,7 +140,26 @@ static void write_metrics(const struct rollout *rollout, struct arena *arena, st
                                                               : "holds");
 }
 
-void plan_text_write(const struct rollout *rollout, struct arena *arena, struct buf *out) {
+// Without a cluster: what is there, and what an annotation leaves out, is not known.
+static void write_tracked(const struct rollout *rollout, const struct json *pod_template,
+                          struct arena *arena, struct buf *out) {
+  enum rollout_config_tracking which = rollout->spec.config_tracking;
+  size_t count, told = 0;
+  const struct content_ref *refs = content_refs(pod_template, arena, &count);
+  for (size_t i = 0; i < count; i++) {
+    bool is_secret = str_eq_z(refs[i].kind, "Secret");
+    if (which == ROLLOUT_TRACK_NONE || (is_secret && which != ROLLOUT_TRACK_ALL))
+      continue;
+    buf_addf(out, "%s%.*s %.*s",
+             told++ ? ", " : "A change of the content of these is a release, too: ",
+             STR_ARG(refs[i].kind), STR_ARG(refs[i].name));
+  }
+  if (told)
+    buf_add_z(out, ".\n\n");
+}
+
+void plan_text_write(const struct rollout *rollout, const struct json *pod_template,
+                     struct arena *arena, struct buf *out) {
   static const char *const titles[] = {"STEP",  "WHAT",        "CANARY",
                                        "TAKES", "SINCE START", "REQUESTS NEEDED"};
   const size_t columns = sizeof titles / sizeof titles[0];
@@ -157,6 +177,8 @@ void plan_text_write(const struct rollout *rollout, struct arena *arena, struct 
   else
     buf_addf(out, "%.*s: from the version that serves to the template\n\n",
              STR_ARG(rollout->metadata.name));
+  if (rollout_form(spec) != ROLLOUT_FORM_PAIR)
+    write_tracked(rollout, pod_template ? pod_template : spec->pod_template, arena, out);
   table_text_init(&table, arena, columns);
   for (size_t i = 0; i < columns; i++)
     table_text_addz(&table, titles[i]);

@@ -6,4 +6,6 @@
 #include "manifests/base/buf.h"
 #include "manifests/kinds/rollout.h"
 
-void plan_text_write(const struct rollout *rollout, struct arena *arena, struct buf *out);
+// pod_template: of the Deployment that workloadRef names, where it is known.
+void plan_text_write(const struct rollout *rollout, const struct json *pod_template,
+                     struct arena *arena, struct buf *out);

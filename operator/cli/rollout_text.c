@@ -17,6 +17,15 @@ static struct str or_dash(struct str text) {
   return text.len ? text : STR("-");
 }
 
+// What began it, where that is not the template alone, and what ended it.
+static struct str why_of(const struct rollout_history *row, struct arena *arena) {
+  struct str end = row->message.len ? row->message : row->reason;
+  if (!row->changed.len)
+    return or_dash(end);
+  return arena_printf(arena, "%.*s changed%s%.*s", STR_ARG(row->changed), end.len ? "; " : "",
+                      STR_ARG(end));
+}
+
 void rollout_text_history(const struct rollout *rollout, int64_t now_ms, struct arena *arena,
                           struct buf *out) {
   static const char *const titles[] = {"REVISION", "VERSION", "RESULT", "WHEN",
@@ -39,7 +48,7 @@ void rollout_text_history(const struct rollout *rollout, int64_t now_ms, struct 
     table_text_add(&table, ago(arena, now_ms, row->when));
     table_text_add(&table, duration_words(arena, row->duration_ms));
     table_text_add(&table, row->who.len ? row->who : STR("operator"));
-    table_text_add(&table, row->message.len ? row->message : or_dash(row->reason));
+    table_text_add(&table, why_of(row, arena));
   }
   table_text_write(&table, out);
 }

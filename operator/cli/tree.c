@@ -97,6 +97,8 @@ static void draw_head(struct drawing *drawing) {
     tree_addf(lines, TREE_PLAIN, "   %.*s", STR_ARG(version_name(status->stable)));
   if (!status->release && status->failed && status->history_count && status->history[0].version.len)
     tree_addf(lines, TREE_RED, "   %.*s was put back", STR_ARG(status->history[0].version));
+  if (status->release && status->release->changed.len)
+    tree_addf(lines, TREE_PLAIN, "   (%.*s changed)", STR_ARG(status->release->changed));
   if (status->release && status->release->started_at)
     tree_addf(lines, TREE_DIM, "   for %.*s",
               STR_ARG(duration_words(drawing->arena,

@@ -3,6 +3,7 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/log.h"
+#include "manifests/kinds/config_map.h"
 #include "manifests/kinds/deployment.h"
 #include "manifests/kinds/destination_rule.h"
 #include "manifests/kinds/grpc_route.h"
@@ -12,6 +13,7 @@
 #include "manifests/kinds/service.h"
 #include "manifests/kinds/virtual_service.h"
 #include "manifests/source/kube_resource.h"
+#include "operator/effect/content_digest.h"
 #include "operator/effect/controller_parts.h"
 
 #include <malloc.h>
@@ -73,7 +75,7 @@ static struct release *release_new(struct controller *controller, struct str key
 void controller_finish(struct controller *controller) {
   if (!controller->closing || controller->open_watches || controller->alive_releases ||
       controller->open_handles || controller->election || controller->rounds ||
-      controller->notifier || prometheus_secrets_open(controller->secrets))
+      controller->notifier || controller->content || prometheus_secrets_open(controller->secrets))
     return;
   void (*closed)(void *) = controller->closed;
   void *data = controller->closed_data;
@@ -223,15 +225,21 @@ static const kube_event_fn handlers[WATCH_COUNT] = {[WATCH_ROLLOUTS] = on_rollou
                                                     [WATCH_SERVICES] = on_object,
                                                     [WATCH_RULES] = on_object,
                                                     [WATCH_ACTIONS] = on_object,
+                                                    [WATCH_CONFIG_MAPS] = on_object,
                                                     [WATCH_SETS] = on_object,
                                                     [WATCH_LEASES] = on_lease};
 
 // What no plan reads, and is as large as the object itself. (managedFields go anyway.)
-static void drop_unused(struct json *object, void *data) {
-  (void)data;
+static void drop_unused(struct json *object, struct arena *arena, void *data) {
+  (void)arena, (void)data;
   struct json *annotations = json_get(json_get(object, "metadata"), "annotations");
   if (annotations)
     json_remove(annotations, STR("kubectl.kubernetes.io/last-applied-configuration"));
+}
+
+static void drop_content(struct json *object, struct arena *arena, void *data) {
+  (void)data;
+  content_trim(object, arena);
 }
 
 static bool is_route(enum controller_watch which) {
@@ -240,18 +248,18 @@ static bool is_route(enum controller_watch which) {
 }
 
 static int open_watch(struct controller *controller, enum controller_watch which, struct err *err) {
-  struct kube_watch_options options = {.resource = &controller->resources[which],
-                                       .ns = controller->options.ns,
-                                       .event = handlers[which],
-                                       .trim = drop_unused,
-                                       .own_manager = is_route(which) ? FIELD_MANAGER : NULL,
-                                       .packed = true,
-                                       .may_be_forbidden = which != WATCH_ROLLOUTS &&
-                                                           which != WATCH_DEPLOYMENTS &&
-                                                           which != WATCH_ACTIONS,
-                                       .synced = on_synced,
-                                       .error = on_watch_error,
-                                       .data = controller};
+  struct kube_watch_options options = {
+      .resource = &controller->resources[which],
+      .ns = controller->options.ns,
+      .event = handlers[which],
+      .trim = which == WATCH_CONFIG_MAPS ? drop_content : drop_unused,
+      .own_manager = is_route(which) ? FIELD_MANAGER : NULL,
+      .packed = true,
+      .may_be_forbidden =
+          which != WATCH_ROLLOUTS && which != WATCH_DEPLOYMENTS && which != WATCH_ACTIONS,
+      .synced = on_synced,
+      .error = on_watch_error,
+      .data = controller};
   // Proxies live in a namespace of their own.
   if (which == WATCH_LEASES && !str_is_empty(options.ns))
     options.ns = controller->options.lease_namespace;
@@ -323,6 +331,12 @@ static void on_notices_settled(struct str key, void *data) {
     controller_wake_all(controller);
 }
 
+static void on_content_closed(void *data) {
+  struct controller *controller = data;
+  controller->content = NULL;
+  controller_finish(controller);
+}
+
 static void on_notifier_closed(void *data) {
   struct controller *controller = data;
   controller->notifier = NULL;
@@ -354,6 +368,12 @@ int controller_open(const struct controller_options *options, struct controller 
                                               .give_up_ms = options->notify_give_up_ms,
                                               .settled = on_notices_settled,
                                               .data = controller});
+  controller->content =
+      content_secrets_new(&(struct content_secrets_options){.kube = options->kube,
+                                                            .key = options->content_key,
+                                                            .changed = content_changed_by_name,
+                                                            .closed = on_content_closed,
+                                                            .data = controller});
   int rc = RC_OK;
   for (int i = 0; i < WATCH_COUNT && rc == RC_OK; i++)
     rc = open_watch(controller, (enum controller_watch)i, err);
@@ -417,5 +437,6 @@ void controller_close(struct controller *controller, void (*closed)(void *data),
     release_end(it.value);
   metric_query_close(controller, on_timer_closed);
   uv_close((uv_handle_t *)&controller->tidy_timer, on_timer_closed);
+  content_secrets_close(controller->content);
   notifier_close(controller->notifier, on_notifier_closed, controller);
 }

@@ -16,6 +16,7 @@ struct controller_options {
   struct prometheus_default prometheus; // where a Rollout names none
   struct str scrape_match;              // matchers for `up`; empty: all targets
   int64_t scrape_ms; // the metrics' scrape interval: samples that new are left for the next look
+  struct str content_key; // tells contents of Secrets apart (content_digest.h); empty: none
   struct notify_default notify;
   struct notify_rules notify_rules;
   int64_t notify_give_up_ms;

@@ -8,6 +8,7 @@
 #include "manifests/base/rng.h"
 #include "manifests/source/kube_lease.h"
 #include "manifests/source/kube_watch.h"
+#include "operator/effect/content_secrets.h"
 #include "operator/effect/controller.h"
 #include "operator/reconcile/claims.h"
 #include "operator/effect/reference.h"
@@ -27,6 +28,7 @@
   XX(SERVICES, service_kind)                                                                       \
   XX(RULES, destination_rule_kind)                                                                 \
   XX(ACTIONS, rollout_action_kind)                                                                 \
+  XX(CONFIG_MAPS, config_map_kind)                                                                 \
   XX(SETS, metric_set_kind)                                                                        \
   XX(LEASES, lease_kind)
 
@@ -56,6 +58,7 @@ struct release {
   struct str key, ns, name;       // own copies
   uv_timer_t timer;               // when it is planned next
   struct term_list names, routes; // what it is about (release_index.c)
+  struct term_list contents;      // ConfigMaps and Secrets it takes (controller_content.c)
   struct release_facts facts;
   bool gone;   // the Rollout was deleted: freed when nothing runs
   bool closed; // the timer's memory is free
@@ -152,8 +155,9 @@ struct controller {
   int open_handles;      // judge_timer
   struct round *rounds;  // query rounds that run
   struct prometheus_secrets *secrets;
-  struct notifier *notifier; // NULL when it is closed
-  struct map servers;        // source key -> struct prometheus_seen *
+  struct notifier *notifier;       // NULL when it is closed
+  struct content_secrets *content; // NULL when it is closed
+  struct map servers;              // source key -> struct prometheus_seen *
   int64_t started_ms;
   struct controller_counters counters;
   void (*closed)(void *data);
@@ -200,9 +204,21 @@ void release_take_facts(struct release *release, const struct json *rollout);
 void release_forget_facts(struct release *release);
 
 // controller_pass.c
+#define CONTROLLER_WRITE_MS 10000 // longest wait for one write
 void release_plan(struct release *release);
+// Ends the request of the action that is being done, and goes on with the next.
+void release_action_done(struct kube_op *op, const struct kube_reply *reply);
 // The watch of a kind of routes.
 enum controller_watch controller_route_watch(const struct kind_desc *kind);
+
+// controller_content.c
+const struct kube_resource *content_resource(const struct controller *controller,
+                                             const struct kind_desc *kind);
+// Fills snapshot->content, and wakes the release from now on when any of it changes.
+void content_fill(struct release *release, struct snapshot *snapshot, struct arena *arena);
+void content_changed_by_name(struct str ns, struct str name, void *controller);
+// Begins PLAN_COPY_CONTENT; ends in release_action_done.
+int content_copy_start(struct release *release, const struct plan_action *action, struct err *err);
 
 // controller_claims.c. `rollout`: as it is now; NULL: it is gone.
 void claims_update(struct release *release, const struct json *rollout);

@@ -14,10 +14,18 @@
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000 // traffic may have to be taken away: never wait long
 #define AWAIT_MAX_MS 3000   // for our own write to come back through the watch
-#define WRITE_MS 10000      // longest wait for one write
 #define REPEAT_MS 60000     // the same failure is logged once in that time
 
-enum target { ON_ROUTE, ON_SERVICE, ON_ROLLOUT, ON_DEPLOYMENT, ON_RULE, ON_ACTION, ON_EVENT };
+enum target {
+  ON_ROUTE,
+  ON_SERVICE,
+  ON_ROLLOUT,
+  ON_DEPLOYMENT,
+  ON_RULE,
+  ON_ACTION,
+  ON_EVENT,
+  ON_CONTENT
+};
 
 static const struct kube_resource events = {"", "v1", "Event", "events", true};
 
@@ -32,6 +40,8 @@ static const struct {
     [PLAN_LOWER_ROUTE] = {ON_ROUTE, KUBE_PATCH, KUBE_PATCH_JSON, NULL, 0},
     [PLAN_PAUSE] = {ON_DEPLOYMENT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_FINALIZER] = {ON_ROLLOUT, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, 0},
+    [PLAN_COPY_CONTENT] = {ON_CONTENT, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
+    [PLAN_DELETE_CONTENT] = {ON_CONTENT, KUBE_DELETE, KUBE_PATCH_MERGE, NULL, RC_NOT_FOUND},
     [PLAN_CREATE_DEPLOYMENT] = {ON_DEPLOYMENT, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
     [PLAN_CREATE_SERVICE] = {ON_SERVICE, KUBE_CREATE, KUBE_PATCH_MERGE, NULL, RC_EXISTS},
     [PLAN_PATCH_SERVICE] = {ON_SERVICE, KUBE_PATCH, KUBE_PATCH_MERGE, NULL, 0},
@@ -68,6 +78,7 @@ static const struct kube_resource *resource_of(const struct controller *controll
   case ON_RULE: return &controller->resources[WATCH_RULES];
   case ON_ACTION: return &controller->resources[WATCH_ACTIONS];
   case ON_EVENT: return &events;
+  case ON_CONTENT: return content_resource(controller, action->of);
   }
   return NULL;
 }
@@ -164,7 +175,7 @@ static void log_failure(struct release *release, const struct plan_action *actio
       LOG_S("object", action->name), LOG_S("error", why), LOG_I("repeated", (int64_t)held));
 }
 
-static void on_action_done(struct kube_op *op, const struct kube_reply *reply) {
+void release_action_done(struct kube_op *op, const struct kube_reply *reply) {
   struct release *release = container_of(op, struct release, op);
   struct controller *controller = release->controller;
   const struct plan_action *action = &release->plan.actions[release->at];
@@ -207,8 +218,10 @@ static void next_action(struct release *release) {
                                  .patch = requests[action->kind].patch,
                                  .body = action->body,
                                  .field_manager = FIELD_MANAGER,
-                                 .deadline_ms = WRITE_MS};
-  int rc = kube_start(controller->options.kube, &request, &release->op, on_action_done, &err);
+                                 .deadline_ms = CONTROLLER_WRITE_MS};
+  int rc = action->kind == PLAN_COPY_CONTENT ? content_copy_start(release, action, &err)
+                                             : kube_start(controller->options.kube, &request,
+                                                          &release->op, release_action_done, &err);
   if (rc == RC_OK)
     return;
   LOG(LOG_ERROR, "action cannot be asked for", LOG_S("rollout", release->key),
@@ -279,6 +292,7 @@ static void plan_and_act(struct release *release) {
   replica_sets_consider(release, rollout, &release->pass);
   controller_snapshot(release, rollout, &release->pass, &input);
   snapshot_build(&input, &release->pass, &snapshot);
+  content_fill(release, &snapshot, &release->pass);
   if (is_stale(release, &snapshot)) {
     release_due(release, AWAIT_MAX_MS);
     return;

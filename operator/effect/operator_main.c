@@ -3,6 +3,8 @@
 #include "manifests/base/arena.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/log.h"
+#include "manifests/source/file.h"
+#include "operator/effect/content_digest.h"
 #include "operator/effect/controller.h"
 #include "operator/effect/status_server.h"
 
@@ -88,6 +90,18 @@ static struct str identity(struct arena *arena) {
   return arena_printf(arena, "%s_%016llx", host, (unsigned long long)random);
 }
 
+// Never shown, and on no command line.
+static int read_content_key(struct str path, struct arena *arena, struct str *ret_key,
+                            struct err *err) {
+  struct str text;
+  if (!path.len)
+    return RC_OK;
+  int rc = file_read(path.ptr, CONTENT_KEY_MAX, arena, &text, err);
+  if (rc == RC_OK)
+    rc = content_key(text, ret_key, err);
+  return rc == RC_OK ? rc : err_wrap(err, rc, "--content-key %.*s", STR_ARG(path));
+}
+
 static int start(struct process *process, const struct operator_options *options,
                  struct arena *arena, struct err *err) {
   struct controller_options controller = {.kube = process->kube,
@@ -105,7 +119,9 @@ static int start(struct process *process, const struct operator_options *options
                                           .renew_deadline_ms = options->renew_deadline_ms,
                                           .retry_ms = options->retry_ms,
                                           .identity = identity(arena)};
-  int rc = start_metrics(process, options, err);
+  int rc = read_content_key(options->content_key, arena, &controller.content_key, err);
+  if (rc == RC_OK)
+    rc = start_metrics(process, options, err);
   return rc == RC_OK ? controller_open(&controller, &process->controller, err) : rc;
 }
 

@@ -14,6 +14,7 @@ struct operator_options {
   struct prometheus_default prometheus;
   struct str scrape_match;
   int64_t scrape_ms;
+  struct str content_key; // a file with it; empty: none
   struct notify_default notify;
   struct notify_rules notify_rules;
   int64_t notify_give_up_ms;

@@ -84,6 +84,7 @@ void index_rollout(struct release *release, const struct json *rollout) {
 void index_forget_rollout(struct release *release) {
   term_index_set(&release->controller->interests, &release->names, NULL, NULL, 0);
   term_index_set(&release->controller->interests, &release->routes, NULL, NULL, 0);
+  term_index_set(&release->controller->interests, &release->contents, NULL, NULL, 0);
 }
 
 void index_object(struct controller *controller, enum controller_watch which, enum kube_event event,

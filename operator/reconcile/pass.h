@@ -18,11 +18,12 @@ struct pass {
   struct plan *plan;
   struct rollout_status *status; // as it will be; starts as a copy of what is
   int64_t now;
-  int64_t wake;             // earliest time to plan again; PLAN_NEVER
-  bool again;               // status asks for something new: plan again at once
-  bool hands_off;           // a person keeps us off a route or the rule
-  bool keeps_route;         // what is asked is not written in this pass
-  bool leaving;             // workload form: the Rollout is being deleted
+  int64_t wake;                // earliest time to plan again; PLAN_NEVER
+  bool again;                  // status asks for something new: plan again at once
+  bool hands_off;              // a person keeps us off a route or the rule
+  bool keeps_route;            // what is asked is not written in this pass
+  struct content_now *content; // plan_content.c; NULL: this form has none
+  bool leaving;                // workload form: the Rollout is being deleted
   bool has_split;           // `split` holds: there is a route, and what its destinations are called
   struct route_split split; // of all our routes together, as they are
   struct route_split splits[ROUTER_REFS_MAX]; // of each object that is there
@@ -111,13 +112,41 @@ int64_t workload_stable_replicas(const struct pass *pass);
 // Plans what routes call this version (template and workload form).
 void workload_name_add(struct pass *pass, const struct rollout_identity *identity);
 
+void workload_delete(struct pass *pass, const struct workload *w, const char *why);
+
+// --- content of ConfigMaps and Secrets (plan_content.c)
+// First of all in a pass. Also records, of versions that run what there is, what nobody recorded.
+void content_load(struct pass *pass);
+bool content_is_known(const struct pass *pass); // everything was read
+// Fills hash, template_hash and content: of a version that is known where it is that one. False
+// when it cannot be told, or cannot be made: content_wait says why.
+bool content_name(struct pass *pass, struct rollout_identity *wanted);
+void content_wait(struct pass *pass);
+// Whether the version runs the wanted template with the content of now, as far as is known.
+bool content_is_of(const struct pass *pass, const struct rollout_identity *identity);
+// "ConfigMap a": whose content is another; empty: the template alone, or nothing, changed.
+struct str content_changed(struct pass *pass, const struct rollout_identity *from,
+                           const struct rollout_identity *to);
+// Tells where the stable's pods read what changed.
+void content_warn(struct pass *pass, const struct rollout_identity *stable,
+                  const struct rollout_identity *canary);
+// The pod template of the version; NULL when the declared one is another by now.
+const struct json *content_template(struct pass *pass, const struct rollout_identity *identity);
+void content_tell(struct pass *pass); // condition ContentTracked
+// --- and its copies (plan_copies.c)
+// Plans the version's copies; false: there is no such content any more.
+bool content_copy(struct pass *pass, const struct rollout_identity *identity);
+void content_drop(struct pass *pass, const struct workload *w); // the version's copies go with it
+// Makes copies again that somebody deleted; words when one cannot be. Empty: all are there.
+struct str content_lost(struct pass *pass);
+
 // --- the Deployment of the workload form (plan_original.c, plan_adopt.c, plan_handback.c)
 const struct workload *original_of(const struct pass *pass); // NULL: not there, or another form
 bool original_is(const struct pass *pass, const struct rollout_identity *identity);
 // Its ReplicaSet that routes call by the identity's subset; NULL when absent.
 const struct version_set *original_set(const struct pass *pass, struct str subset);
 const struct version_set *original_serving_set(const struct pass *pass); // most of its Pods run it
-struct rollout_identity original_identity(const struct workload *original,
+struct rollout_identity original_identity(struct pass *pass, const struct workload *original,
                                           const struct version_set *set);
 // The labels that tell the Pods of a version from all others; NULL while they are not known.
 const struct json *original_labels(struct pass *pass, const struct rollout_identity *identity);
@@ -136,7 +165,7 @@ bool original_promote(struct pass *pass);  // the release ends well; false: anot
 void original_leave(struct pass *pass);    // the Rollout goes
 // The Deployment rolls to the released version without traffic and takes it over; true when done.
 bool handback_run(struct pass *pass);
-bool handback_may_roll(const struct pass *pass); // now, by what status said before this pass
+bool handback_may_roll(struct pass *pass); // now, by what status said before this pass
 
 // --- capacity (plan_capacity.c)
 int64_t capacity_need(const struct pass *pass, int64_t parts); // canary replicas

@@ -14,19 +14,21 @@
   XX(LOWER_ROUTE, "take traffic from the canary")  /* name: the route; body: JSON Patch */         \
   XX(PAUSE, "pause a Deployment")                  /* workload form; name; body: merge patch */    \
   XX(FINALIZER, "change the Rollout's finalizers") /* body: merge patch */                         \
-  XX(CREATE_DEPLOYMENT, "create a Deployment")     /* body: the object */                          \
-  XX(CREATE_SERVICE, "create a version's Service") /* body: the object */                          \
-  XX(PATCH_SERVICE, "change a version's Service")  /* name; body: merge patch */                   \
-  XX(PATCH_RULE, "change the subsets")             /* name: the DestinationRule; JSON Patch */     \
-  XX(SCALE_UP, "scale up a Deployment")            /* name; body: merge patch */                   \
-  XX(PATCH_ROUTE, "set the weights")               /* name; JSON Patch */                          \
-  XX(PATCH_SPEC, "change the Rollout's spec")      /* undo; JSON Patch */                          \
-  XX(STATUS, "write the status")                   /* merge patch with resourceVersion */          \
-  XX(EVENT, "write an event")                      /* body: the object */                          \
-  XX(ANSWER, "answer a RolloutAction")             /* name; body: merge patch of status */         \
+  XX(COPY_CONTENT, "keep content")             /* name: the copy; body: it, without its content */ \
+  XX(CREATE_DEPLOYMENT, "create a Deployment") /* body: the object */                              \
+  XX(CREATE_SERVICE, "create a version's Service")     /* body: the object */                      \
+  XX(PATCH_SERVICE, "change a version's Service")      /* name; body: merge patch */               \
+  XX(PATCH_RULE, "change the subsets")                 /* name: the DestinationRule; JSON Patch */ \
+  XX(SCALE_UP, "scale up a Deployment")                /* name; body: merge patch */               \
+  XX(PATCH_ROUTE, "set the weights")                   /* name; JSON Patch */                      \
+  XX(PATCH_SPEC, "change the Rollout's spec")          /* undo; JSON Patch */                      \
+  XX(STATUS, "write the status")                       /* merge patch with resourceVersion */      \
+  XX(EVENT, "write an event")                          /* body: the object */                      \
+  XX(ANSWER, "answer a RolloutAction")                 /* name; body: merge patch of status */     \
   XX(PATCH_WORKLOAD, "change a Deployment's template") /* undo, workload form; JSON Patch */       \
   XX(UNPAUSE, "let a Deployment roll")             /* workload form; name; body: merge patch */    \
   XX(SCALE_DOWN, "scale down a Deployment")        /* name; body: merge patch */                   \
+  XX(DELETE_CONTENT, "delete kept content")        /* name */                                      \
   XX(DELETE_DEPLOYMENT, "delete a Deployment")     /* name */                                      \
   XX(CLEAN_RULE, "remove a subset")                /* name; JSON Patch */                          \
   XX(DELETE_SERVICE, "delete a version's Service") /* name */                                      \
@@ -42,7 +44,7 @@ enum plan_action_kind {
 
 struct plan_action {
   enum plan_action_kind kind;
-  const struct kind_desc *of; // the route's kind; NULL for actions whose kind is plain
+  const struct kind_desc *of; // the route's or the copy's kind; NULL where it is plain
   struct str name;            // of the object, in the Rollout's namespace
   const struct json *body;    // NULL for deletes
   struct str why;             // one phrase with numbers

@@ -25,7 +25,7 @@ static void adopt(struct pass *pass, const struct workload *original) {
         pass, "Rolling",
         pass_text(pass, "Deployment %.*s to finish a rollout of its own", STR_ARG(original->name)));
   } else {
-    struct rollout_identity identity = original_identity(original, set);
+    struct rollout_identity identity = original_identity(pass, original, set);
     struct rollout_workload_status *workload = original_status(pass);
     struct str mark =
         json_get_string(json_path(original->object, "metadata.annotations"), ROLLOUT_PAUSED_FOR);
@@ -64,7 +64,7 @@ static bool stable_is_ready(struct pass *pass, const struct workload *original,
 static void begin_handback(struct pass *pass, const struct workload *original) {
   const struct version_set *set = original_serving_set(pass);
   struct rollout_identity canary = *pass->status->stable,
-                          stable = set ? original_identity(original, set)
+                          stable = set ? original_identity(pass, original, set)
                                        : (struct rollout_identity){.deployment = original->name,
                                                                    .subset = original->name,
                                                                    .hash = original->hash};
@@ -82,9 +82,13 @@ static void begin_handback(struct pass *pass, const struct workload *original) {
 static void consider(struct pass *pass, const struct workload *original) {
   struct rollout_identity wanted;
   struct str message;
-  (void)workload_wanted(pass, &wanted);
-  bool serves = str_eq(wanted.hash, pass->status->stable->hash);
+  bool known = workload_wanted(pass, &wanted);
+  bool serves = known && str_eq(wanted.hash, pass->status->stable->hash);
   bool at_home = original_is(pass, pass->status->stable);
+  if (!known && !pass->leaving) {
+    content_wait(pass);
+    return;
+  }
   if ((serves || pass->leaving) && !at_home) {
     begin_handback(pass, original);
     return;
@@ -210,7 +214,8 @@ void original_leave(struct pass *pass) {
       json_get_string(json_path(original->object, "metadata.annotations"), ROLLOUT_PAUSED_FOR);
   if (str_is_empty(mark))
     return;
-  if (pass->status->stable && str_eq(original->hash, pass->status->stable->hash)) {
+  const struct rollout_identity *stable = pass->status->stable;
+  if (stable && (str_eq(original->hash, stable->hash) || content_is_of(pass, stable))) {
     struct str revision = json_path_string(original->object, "metadata.resourceVersion");
     pass_act(pass, PLAN_UNPAUSE, original->name, original_pause_patch(pass, false, revision),
              STR("as it was found"));

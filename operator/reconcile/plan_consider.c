@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // No release runs: whether what is wanted is what serves, and if not, whether a release of it may
 // begin now. (The workload form: plan_adopt.c.)
+#include "operator/reconcile/content.h"
 #include "operator/reconcile/pass.h"
 
 static bool stable_serves(struct pass *pass, const struct rollout_identity *stable,
@@ -111,6 +112,8 @@ static bool adopt_template(struct pass *pass) {
                                          .hash = hash,
                                          .version = w->version,
                                          .replicas = w->replicas};
+    identity.content =
+        content_recorded(w->object, pass->arena, &identity.content_count, &identity.template_hash);
     (void)str_to_i64(
         json_get_string(json_path(w->object, "metadata.annotations"), "serin.dev/revision"),
         &identity.revision);
@@ -154,6 +157,10 @@ void release_consider(struct pass *pass) {
     return;
   }
   if (!workload_wanted(pass, &wanted)) {
+    if (pass->snap->form != ROLLOUT_FORM_PAIR) {
+      content_wait(pass);
+      return;
+    }
     // Once it serves, a Deployment that is not there is not a release that waits.
     if (pass->status->stable &&
         str_eq(pass->status->stable->deployment, pass->spec->canary->deployment)) {

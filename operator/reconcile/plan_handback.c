@@ -2,6 +2,7 @@
 // Workload form, the end of a release: all traffic is on the canary. The original is let roll to
 // the same version without traffic, gets the traffic back, and the canary goes.
 #include "manifests/text/duration.h"
+#include "operator/reconcile/content.h"
 #include "operator/reconcile/pass.h"
 
 #define SHARE_MS 60000 // before the share is doubled that its replicas alone do not carry
@@ -25,20 +26,59 @@ static bool is_home(const struct pass *pass) {
   return original_is(pass, status->stable) && str_eq(status->stable->hash, status->canary->hash);
 }
 
-// The template in the original is what the canary runs. When the Rollout goes there is no other
-// way back than whatever the original has.
-static bool has_template(const struct pass *pass, const struct workload *original) {
-  return str_eq(original->hash, pass->status->canary->hash) || pass->leaving;
+// What makes the original roll, also when nothing but content changed: the canary's mark in its pod
+// template. NULL: its template is another.
+static const struct json *marked_template(struct pass *pass, const struct workload *original) {
+  const struct rollout_identity *canary = pass->status->canary;
+  struct str mark = content_mark(canary->content, canary->content_count, pass->arena);
+  const struct json *own =
+      content_with_mark(json_path(original->object, "spec.template"), mark, pass->arena);
+  return str_eq(snapshot_template_hash(own, pass->arena), canary->hash) ? own : NULL;
 }
 
-bool handback_may_roll(const struct pass *pass) {
+static bool is_marked(const struct pass *pass, const struct workload *original) {
+  return str_eq(original->hash, pass->status->canary->hash);
+}
+
+// The template in the original, and the content it would roll with, is what the canary runs. When
+// the Rollout goes there is no other way back than whatever the original has.
+static bool has_template(struct pass *pass, const struct workload *original) {
+  if (pass->leaving)
+    return true;
+  if (!is_marked(pass, original) && !marked_template(pass, original))
+    return false;
+  return !content_is_known(pass) || content_is_of(pass, pass->status->canary);
+}
+
+static void mark(struct pass *pass, const struct workload *original) {
+  const struct json *own = marked_template(pass, original);
+  struct json *patch = json_new_array(pass->arena), *test = json_new_object(pass->arena),
+              *put = json_new_object(pass->arena);
+  json_put_z(pass->arena, test, "op", "test");
+  json_put_z(pass->arena, test, "path", "/metadata/resourceVersion");
+  json_put_string(pass->arena, test, "value",
+                  json_path_string(original->object, "metadata.resourceVersion"));
+  const struct json *annotations = json_path(own, "metadata.annotations");
+  json_put_z(pass->arena, put, "op", annotations ? "add" : "remove");
+  json_put_z(pass->arena, put, "path", "/spec/template/metadata/annotations");
+  if (annotations)
+    json_put(pass->arena, put, "value", json_dup(pass->arena, annotations));
+  json_append(patch, test);
+  json_append(patch, put);
+  pass_act(pass, PLAN_PATCH_WORKLOAD, original->name, patch,
+           STR("so that its pods start with the content that was released"));
+}
+
+bool handback_may_roll(struct pass *pass) {
   const struct rollout_status *was = &pass->snap->rollout->status;
   const struct workload *original = original_of(pass);
   if (!was->release || !str_is_empty(was->release->result) || !pass->status->release || !original ||
       !str_eq_z(was->step.name, "decommission") || is_home(pass) || !has_template(pass, original) ||
       pass_asked(pass) != ROLLOUT_FULL)
     return false;
-  if (!pass->snap->sets_current)
+  if (!pass->leaving && !is_marked(pass, original))
+    return false;
+  if (!pass->snap->sets_current || !content_is_known(pass))
     return !original->paused; // as it is, until it is known what it runs
   return was->weight.verified_at > 0 &&
          pass->now >= was->weight.verified_at + traffic_drain_ms(pass) &&
@@ -78,6 +118,20 @@ static void wait_for_roll(struct pass *pass, const struct workload *original) {
   wait_for(pass, "Rolling", 0, what);
 }
 
+// Its pods read the objects themselves.
+static void take_content(struct pass *pass, struct rollout_identity *home) {
+  const struct rollout_identity *canary = pass->status->canary;
+  if (!str_eq(home->hash, canary->hash))
+    return;
+  home->template_hash = canary->template_hash;
+  home->content_count = canary->content_count;
+  home->content = ARENA_ARRAY(pass->arena, struct rollout_content, canary->content_count + 1);
+  for (size_t i = 0; i < canary->content_count; i++) {
+    home->content[i] = canary->content[i];
+    home->content[i].copy = STR_NULL;
+  }
+}
+
 // It is there: routes may name its new ReplicaSet.
 static void come_home(struct pass *pass, const struct workload *original) {
   const struct rollout_identity *old = pass->status->stable;
@@ -96,6 +150,7 @@ static void come_home(struct pass *pass, const struct workload *original) {
                                     .version = set->version,
                                     .revision = pass->status->canary->revision,
                                     .replicas = original->replicas};
+    take_content(pass, &home);
     pass->status->stable = identity_dup(pass, &home);
     if (pass->leaving)
       pass->status->canary->hash = set->hash;
@@ -191,6 +246,13 @@ bool handback_run(struct pass *pass) {
   if (pass->now < drained) {
     wait_for(pass, "Draining", drained,
              pass_text(pass, "the last requests of the old pods of %.*s", STR_ARG(original->name)));
+    return false;
+  }
+  if (!pass->leaving && !is_marked(pass, original)) {
+    if (original->paused)
+      mark(pass, original);
+    wait_for(pass, "Rolling", 0,
+             pass_text(pass, "Deployment %.*s to be ready to roll", STR_ARG(original->name)));
     return false;
   }
   if (pass->snap->sets_current && has_rolled(pass, original)) {

@@ -80,11 +80,15 @@ struct rollout_workload_status *original_status(struct pass *pass) {
   return copy;
 }
 
-struct rollout_identity original_identity(const struct workload *original,
+struct rollout_identity original_identity(struct pass *pass, const struct workload *original,
                                           const struct version_set *set) {
+  struct str declared =
+      snapshot_declared_hash(json_path(set->object, "spec.template"), pass->arena);
   return (struct rollout_identity){.deployment = original->name,
                                    .subset = set->name,
                                    .hash = set->hash,
+                                   .template_hash =
+                                       str_eq(declared, set->hash) ? STR_NULL : declared,
                                    .version = set->version,
                                    .replicas = original->replicas};
 }
@@ -165,10 +169,15 @@ static void follow(struct pass *pass, const struct workload *original) {
                            *now = original_serving_set(pass);
   if ((was && was->ready > 0) || !now || now->ready == 0)
     return;
-  struct rollout_identity identity = original_identity(original, now);
+  struct rollout_identity identity = original_identity(pass, original, now);
   identity.revision = stable->revision;
-  if (!str_eq(now->hash, stable->hash))
+  if (!str_eq(now->hash, stable->hash)) {
     identity.revision = ++pass->status->revision;
+  } else {
+    identity.template_hash = stable->template_hash;
+    identity.content = stable->content;
+    identity.content_count = stable->content_count;
+  }
   if (!str_eq(stable->subset, now->name) && !original_is_bare(pass))
     original_retire(pass, stable->subset, stable->subset, pass->now + PASS_RETIRE_MS);
   pass->status->stable = identity_dup(pass, &identity);

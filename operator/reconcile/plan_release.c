@@ -2,6 +2,7 @@
 // When a release begins, is superseded, and ends.
 #include "manifests/schema/defaults.h"
 #include "manifests/text/duration.h"
+#include "operator/reconcile/content.h"
 #include "operator/reconcile/pass.h"
 
 #include <string.h>
@@ -69,6 +70,7 @@ void release_begin(struct pass *pass, const struct rollout_identity *stable,
   release->started_at = status->started_at = pass->now;
   release->spec_hash = release_spec_hash(pass);
   release->first = stable == NULL;
+  release->changed = content_changed(pass, stable, canary);
   status->release = release;
   status->failed = NULL;
   status->paused = NULL;
@@ -91,7 +93,11 @@ void release_begin(struct pass *pass, const struct rollout_identity *stable,
           .asked = stable ? pass_text(pass, "%.*s beside %.*s", STR_ARG(canary->version),
                                       STR_ARG(stable->version))
                           : pass_text(pass, "%.*s, the first version", STR_ARG(canary->version)),
+          .measured = str_is_empty(release->changed)
+                          ? STR_NULL
+                          : pass_text(pass, "%.*s changed", STR_ARG(release->changed)),
           .next = pass_text(pass, "bring up %.*s", STR_ARG(canary->deployment))});
+  content_warn(pass, stable, canary);
   pass_wait(pass, ROLLOUT_DEPLOYING, "ReleaseStarted", 0, STR("the canary's replicas"));
 }
 
@@ -112,6 +118,7 @@ static void history_add(struct pass *pass, const char *result) {
                                       .result = str_of(result),
                                       .reason = release->reason,
                                       .message = release->message,
+                                      .changed = release->changed,
                                       .when = pass->now,
                                       .duration_ms = pass->now - release->started_at,
                                       .who = release->who};
@@ -127,7 +134,10 @@ static void fail(struct pass *pass, const char *result) {
                                     .at = pass->now,
                                     .result = str_of(result),
                                     .reason = release->reason,
-                                    .message = release->message};
+                                    .message = release->message,
+                                    .template_hash = pass->status->canary->template_hash,
+                                    .content = pass->status->canary->content,
+                                    .content_count = pass->status->canary->content_count};
   pass->status->failed = failed;
 }
 
@@ -209,8 +219,10 @@ bool release_gives_way(struct pass *pass) {
     return false; // it is as good as done; the new version comes next
   bool in_place = str_eq(wanted.deployment, status->canary->deployment);
   if (!identity_equal(&wanted, status->canary)) {
-    // A pair's canary that was changed in place cannot be finished as it was.
-    if (pass->spec->on_new_revision == ROLLOUT_QUEUE && !in_place)
+    // A pair's canary that was changed in place cannot be finished as it was; nor can one be made
+    // of a template or content that is gone.
+    if (pass->spec->on_new_revision == ROLLOUT_QUEUE && !in_place &&
+        pass_workload(pass, status->canary->deployment))
       return false;
     supersede(pass, "NewRevision",
               pass_text(pass, "%.*s takes the place of %.*s", STR_ARG(wanted.version),

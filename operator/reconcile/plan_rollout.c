@@ -204,6 +204,7 @@ static void run_invalid(struct pass *pass) {
 
 static void run(struct pass *pass) {
   traffic_load(pass);
+  content_load(pass);
   judge_take(pass);
   verbs_run(pass);
   if (pass->snap->findings->errors > 0) {
@@ -223,6 +224,7 @@ static void run(struct pass *pass) {
   else
     release_consider(pass);
   check_deadline(pass);
+  content_tell(pass);
   workload_count(pass);
   original_tidy(pass);
   traffic_load(pass); // of the versions as they are decided now

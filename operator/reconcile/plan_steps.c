@@ -207,7 +207,7 @@ static bool is_gone(struct pass *pass, enum rollout_decommission action, const s
     return true;
   if (action == ROLLOUT_DECOMMISSION_DELETE) {
     if (str_is_empty(json_path_string(w->object, "metadata.deletionTimestamp")))
-      pass_act(pass, PLAN_DELETE_DEPLOYMENT, w->name, NULL, STR("the release is done"));
+      workload_delete(pass, w, "the release is done");
     return false;
   }
   workload_scale(pass, w->name, 0, "the release is done");

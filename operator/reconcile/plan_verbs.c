@@ -2,6 +2,7 @@
 // RolloutActions: each is handled exactly once. What it did is recorded in the Rollout's status
 // together with its effect; the answer in its own status follows from that record, so a crash in
 // between repeats only the answer.
+#include "operator/reconcile/content.h"
 #include "operator/reconcile/pass.h"
 #include "manifests/text/time.h"
 
@@ -230,9 +231,16 @@ static struct verb_result undo_workload(struct pass *pass, int64_t revision) {
                                       : "the Deployment has no earlier version");
   struct str done = pass_text(pass, "the Deployment has the template of %.*s (revision %lld) again",
                               STR_ARG(set->version), (long long)set->revision);
-  if (str_eq(set->hash, original->hash))
-    return did(done);
-  struct json *pod_template = json_dup(pass->arena, json_path(set->object, "spec.template"));
+  const struct json *old = json_path(set->object, "spec.template");
+  bool serves = str_eq(set->hash, pass->status->stable->hash);
+  if (str_eq(snapshot_declared_hash(old, pass->arena),
+             snapshot_declared_hash(json_path(original->object, "spec.template"), pass->arena)))
+    return serves || str_eq(set->hash, original->hash)
+               ? did(done)
+               : refused(pass, "that revision differs in the content of its ConfigMaps and Secrets "
+                               "only, which workloadRef leaves to you: put that back, and it is "
+                               "released");
+  struct json *pod_template = content_with_mark(old, STR_NULL, pass->arena);
   struct json *labels = json_path(pod_template, "metadata.labels");
   if (labels)
     json_remove(labels, STR(SNAPSHOT_POD_HASH));

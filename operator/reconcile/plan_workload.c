@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deployments: which version is wanted, making one (template form), scaling, and what becomes of
 // old ones.
+#include "operator/reconcile/content.h"
 #include "operator/reconcile/pass.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ void workload_names(struct pass *pass, struct str hash, struct rollout_identity 
       arena_printf(pass->arena, "%.*s-%.*s", STR_ARG(name), STR_ARG(tail));
 }
 
-// What a new version is made from: the Rollout's template, or that of the Deployment it refers to.
+// The Rollout's template, or that of the Deployment it refers to, as declared.
 static const struct json *template_of(const struct pass *pass) {
   const struct workload *original = original_of(pass);
   return original ? json_path(original->object, "spec.template") : pass->spec->pod_template;
@@ -39,18 +40,19 @@ bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted) {
   const struct rollout_spec *spec = pass->spec;
   *ret_wanted = (struct rollout_identity){0};
   if (pass->snap->form == ROLLOUT_FORM_TEMPLATE) {
-    struct str hash = snapshot_template_hash(spec->pod_template, pass->arena);
-    workload_names(pass, hash, ret_wanted);
-    ret_wanted->version = template_version(pass, hash);
+    if (!content_name(pass, ret_wanted))
+      return false;
+    workload_names(pass, ret_wanted->hash, ret_wanted);
+    ret_wanted->version = template_version(pass, ret_wanted->hash);
     ret_wanted->replicas = workload_stable_replicas(pass);
     return true;
   }
   if (pass->snap->form == ROLLOUT_FORM_WORKLOAD) {
     const struct workload *original = original_of(pass);
-    if (!original)
+    if (!original || !content_name(pass, ret_wanted))
       return false;
-    workload_names(pass, original->hash, ret_wanted);
-    ret_wanted->version = template_version(pass, original->hash);
+    workload_names(pass, ret_wanted->hash, ret_wanted);
+    ret_wanted->version = template_version(pass, ret_wanted->hash);
     ret_wanted->replicas = original->replicas;
     return true;
   }
@@ -89,7 +91,9 @@ static struct json *labels_with_hash(struct pass *pass, const struct json *label
   return copy;
 }
 
-static struct json *metadata_of(struct pass *pass, const struct rollout_identity *identity) {
+// `own`: the version's template, with the names of its copies.
+static struct json *metadata_of(struct pass *pass, const struct rollout_identity *identity,
+                                const struct json *own) {
   struct arena *arena = pass->arena;
   struct json *metadata = json_new_object(arena), *annotations = json_new_object(arena);
   const struct json *template_labels = json_path(template_of(pass), "metadata.labels");
@@ -101,8 +105,11 @@ static struct json *metadata_of(struct pass *pass, const struct rollout_identity
   // The template as it was declared, for undo: a server may fill in defaults, and the hash would be
   // another.
   if (pass->snap->form == ROLLOUT_FORM_TEMPLATE)
-    json_put_string(arena, annotations, "serin.dev/template",
-                    json_text(arena, pass->spec->pod_template));
+    json_put_string(arena, annotations, "serin.dev/template", json_text(arena, own));
+  if (identity->content_count)
+    json_put_string(
+        arena, annotations, ROLLOUT_CONTENT,
+        content_record(identity->template_hash, identity->content, identity->content_count, arena));
   json_put_string(arena, annotations, "serin.dev/revision",
                   arena_printf(arena, "%lld", (long long)identity->revision));
   json_put(arena, metadata, "annotations", annotations);
@@ -129,13 +136,13 @@ static const struct json *selector_of(const struct pass *pass) {
 
 void workload_create(struct pass *pass, const struct rollout_identity *identity, int64_t replicas) {
   struct arena *arena = pass->arena;
-  const struct workload *original = original_of(pass);
-  if (original && !str_eq(original->hash, identity->hash))
-    return; // its template is another by now: the next pass sees to it
+  const struct json *own = content_template(pass, identity);
+  if (!own || !content_copy(pass, identity))
+    return; // what it is made from is another by now: the next pass sees to it
 
   struct json *object = json_new_object(arena), *spec = json_new_object(arena),
               *selector = json_new_object(arena);
-  struct json *pod_template = json_dup(arena, template_of(pass));
+  struct json *pod_template = json_dup(arena, own);
   json_put(arena, selector, "matchLabels",
            labels_with_hash(pass, selector_of(pass), identity->hash));
   struct json *pod_metadata = json_need_object(arena, pod_template, "metadata");
@@ -147,7 +154,7 @@ void workload_create(struct pass *pass, const struct rollout_identity *identity,
   copy_policy(pass, spec);
   json_put_z(arena, object, "apiVersion", "apps/v1");
   json_put_z(arena, object, "kind", "Deployment");
-  json_put(arena, object, "metadata", metadata_of(pass, identity));
+  json_put(arena, object, "metadata", metadata_of(pass, identity, own));
   json_put(arena, object, "spec", spec);
   pass_act(
       pass, PLAN_CREATE_DEPLOYMENT, identity->deployment, object,
@@ -201,6 +208,11 @@ void workload_count(struct pass *pass) {
 
 // --- old ones ---
 
+void workload_delete(struct pass *pass, const struct workload *w, const char *why) {
+  content_drop(pass, w);
+  pass_act(pass, PLAN_DELETE_DEPLOYMENT, w->name, NULL, pass_text(pass, "%s", why));
+}
+
 void workload_retire(struct pass *pass, const struct rollout_identity *identity, int64_t replicas,
                      int64_t at) {
   struct rollout_status *status = pass->status;
@@ -242,7 +254,7 @@ static bool retire_one(struct pass *pass, const struct rollout_retired *retired)
     workload_scale(pass, retired->deployment, retired->replicas, "a version without traffic");
   else if (w && keeps_none && w->pods == 0 &&
            str_is_empty(json_path_string(w->object, "metadata.deletionTimestamp")))
-    pass_act(pass, PLAN_DELETE_DEPLOYMENT, w->name, NULL, STR("a version without traffic or pods"));
+    workload_delete(pass, w, "a version without traffic or pods");
   bool named = traffic_version_remove(pass, retired->subset);
   return named || (w && (keeps_none || w->replicas > retired->replicas));
 }
@@ -278,9 +290,10 @@ void workload_prune(struct pass *pass) {
       oldest = w;
   }
   if (oldest && kept > pass->spec->revision_history_limit)
-    pass_act(pass, PLAN_DELETE_DEPLOYMENT, oldest->name, NULL,
-             pass_text(pass, "revisionHistoryLimit keeps %lld versions",
-                       (long long)pass->spec->revision_history_limit));
+    workload_delete(pass, oldest,
+                    pass_text(pass, "revisionHistoryLimit keeps %lld versions",
+                              (long long)pass->spec->revision_history_limit)
+                        .ptr);
 }
 
 void workload_retired(struct pass *pass) {

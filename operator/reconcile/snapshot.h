@@ -53,6 +53,21 @@ struct route_object {
   const struct json *object; // NULL: absent
 };
 
+enum content_state {
+  CONTENT_UNKNOWN, // not read yet
+  CONTENT_THERE,
+  CONTENT_ABSENT,
+  CONTENT_DENIED, // the operator has no right to read it
+  CONTENT_NO_KEY, // a Secret, and the operator has no key to hash with
+};
+
+struct snapshot_content { // a ConfigMap or Secret of the namespace
+  struct str kind, name;
+  enum content_state state;
+  struct str hash; // when it is there
+  bool left_out;   // its annotation says so
+};
+
 enum notice_outcome { NOTICE_DELIVERED, NOTICE_FAILING, NOTICE_DROPPED };
 
 struct notice_result { // what became of a notice of status
@@ -72,6 +87,8 @@ struct snapshot {
   struct version_set *sets; // workload form: of the Deployment
   size_t sets_count;
   bool sets_current; // they are as the Deployment is now; false: they may be older
+  const struct snapshot_content *content; // filled in after snapshot_build, by what is needed
+  size_t content_count;
   struct route_object routes[ROUTER_REFS_MAX]; // what spec.traffic names, in its order
   size_t routes_count;
   const struct json *const *all_routes; // every object of that kind that may matter
@@ -123,6 +140,15 @@ struct snapshot_input {
 // Keeps pointers into the input, which must live as long as the arena's content is used.
 void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                     struct snapshot *ret_snapshot);
+// What the wanted template refers to and is tracked (content.h); in `arena`.
+struct content_ref *snapshot_content_refs(const struct snapshot *snapshot, struct arena *arena,
+                                          size_t *ret_count);
+// What snapshot.content should have: these, and copies whose loss would be seen.
+struct content_ref *snapshot_content_needed(const struct snapshot *snapshot, struct arena *arena,
+                                            size_t *ret_count);
+// NULL when it was not looked for.
+const struct snapshot_content *snapshot_content_find(const struct snapshot *snapshot,
+                                                     struct str kind, struct str name);
 // NULL when absent.
 const struct json *snapshot_service(const struct snapshot *snapshot, struct str name);
 // The Deployment that workloadRef names; NULL in other forms and when it is not there.
@@ -130,5 +156,7 @@ const struct workload *snapshot_original(const struct snapshot *snapshot);
 const struct workload *snapshot_workload(const struct snapshot *snapshot, struct str name);
 // "v1-" and ten letters: of a pod template, without the label that the template form adds itself.
 struct str snapshot_template_hash(const struct json *pod_template, struct arena *arena);
+// The same of a template that somebody else wrote: also without pod-template-hash and our own mark.
+struct str snapshot_declared_hash(const struct json *pod_template, struct arena *arena);
 // The same way of hashing, for any value.
 struct str snapshot_hash(const struct json *json, struct arena *arena);

@@ -220,6 +220,8 @@ static int prepare(struct up *up, struct err *err) {
     rc = ports_open(&up->ports, shim_file_join(&up->arena, up->data, STR("ports.json")), asked,
                     workers, err);
   if (rc == RC_OK)
+    rc = up_make_content_key(up, err);
+  if (rc == RC_OK)
     rc = up_choose_prometheus(up, err);
   const char *logs = shim_file_join(&up->arena, up->data, STR("logs"));
   if (rc == RC_OK)

@@ -66,6 +66,7 @@ static void describe_ours(struct up *up) {
   if (options->has_operator) {
     struct component *op = begin_component(up, &words, "operator");
     add_pair(up, &words, "--kubeconfig", kubeconfig_of(up, "operator"));
+    add_pair(up, &words, "--content-key", up->content_key);
     add_word(up, &words, "--trust-users"); // our API server stamps them
     // Who may write a Rollout here may start programs on this machine as well.
     add_pair(up, &words, "--notify-allow", "0.0.0.0/0");

@@ -14,9 +14,13 @@ struct up {
   struct ports ports;
   struct supervisor supervisor;
   struct str prometheus_url; // empty: none
+  const char *content_key;   // a file (up_key.c)
   const char *prometheus_binary;
   int ready[2]; // the runtime's word
 };
+
+// up_key.c: makes that file where there is none.
+int up_make_content_key(struct up *up, struct err *err);
 
 // up_components.c: decides where Prometheus is, before anything starts.
 int up_choose_prometheus(struct up *up, struct err *err);

@@ -78,6 +78,15 @@ def test_the_chart_takes_its_values():
     equal(found["Role", "serin-operator-secret-chat"]["rules"][0]["verbs"], ["get"], "verbs of the Secret")
     for kind in ("CustomResourceDefinition", "NetworkPolicy", "PodDisruptionBudget"):
         check(not any(key[0] == kind for key in found), f"{kind} in {sorted(found)}")
+    text = install.template(tool, "--set", "configTracking.configMaps=false,configTracking.keySecretName=content",
+                            "--set", "configTracking.secrets[0].namespace=team1,configTracking.secrets[0].names={database,cache}")
+    found = {(item["kind"], item["metadata"]["name"]): item for item in install.objects(KUBECTL, text)}
+    rules = found["Role", "serin-operator-tracking"]["rules"]
+    equal([(rule.get("resourceNames"), rule["verbs"]) for rule in rules], [(["database", "cache"], ["get"]), (None, ["create", "delete"])], "Secrets")
+    check("configmaps" not in str(found["ClusterRole", "serin-operator"]["rules"]), "ConfigMaps are granted")
+    pod = found["Deployment", "serin-operator"]["spec"]["template"]["spec"]
+    check("--content-key=/etc/serin/content-key/key" in pod["containers"][0]["args"], pod["containers"][0]["args"])
+    equal(pod["volumes"], [{"name": "content-key", "secret": {"secretName": "content"}}], "volumes")
 
 
 def test_one_namespace_needs_no_cluster_role():

@@ -184,7 +184,10 @@ def test_releases_with_the_installed_accounts(cluster):
     wait_for("the stable to be deleted", lambda: cluster.get(f"{APPS}/namespaces/pair/deployments/agent-v1").status == 404, 30, 0.2)
     wait_for("a notification", lambda: receiver.of("pair", "promoted"), 30, 0.2)
     check(all(call["signed"] for call in receiver.of("pair")), "a signature does not verify")
-    made = Service(cluster, "template", **Service.deployment("1"), steps=[*PAUSED[:-1], {"decommission": {}}])
+    configured = Service.deployment("1")
+    configured["template"]["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+    made = Service(cluster, "template", **configured, steps=[*PAUSED[:-1], {"decommission": {}}])
+    cluster.ok("POST", "/api/v1/namespaces/template/configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"A": "1"}})
     made.wait("Healthy")
     cluster.ok("PATCH", made.path, {"spec": {"template": {"spec": {"containers": [{"name": "agent", "image": "agent:2"}]}}}},
                content_type="application/merge-patch+json")
@@ -208,6 +211,7 @@ def test_what_was_asked_is_what_was_granted(cluster):
         ("serin-operator", "gateway.networking.k8s.io", "httproutes", "patch"): "test_routers.py",
         ("serin-operator", "gateway.networking.k8s.io", "grpcroutes", "patch"): "test_routers.py",
         ("serin-operator", "apps", "replicasets", "list"): "only where a Rollout has a workloadRef",
+        ("serin-operator", "", "configmaps", "delete"): "when a version goes: test_tracking.py",
         ("serin-operator", "", "services", "create"): "template form behind an HTTPRoute",
         ("serin-operator", "", "services", "patch"): "the same",
         ("serin-operator", "", "services", "delete"): "the same",
@@ -358,6 +362,13 @@ def test_helm(cluster):
     check("--prometheus=http://prometheus.observability:9090" in cluster.get(pods).json["spec"]["template"]["spec"]["containers"][0]["args"], "the value")
     service = Service(cluster, "by-helm", **PAIR)
     wait_for("the operator to take it up", lambda: service.status().get("phase"), 30, 0.1)
+    cluster.namespace("team1")
+    run(cluster, "kubectl -n serin-system create secret generic content-key --from-literal=key=$(openssl rand -hex 32)")
+    run(cluster, "helm upgrade serin manifests/install/chart -n serin-system --reuse-values --set configTracking.keySecretName=content-key "
+                 "--set 'configTracking.secrets[0].namespace=team1,configTracking.secrets[0].names={database}'")
+    may = {verb: cluster.kubectl("auth", "can-i", verb, f"secrets/{name}", "-n", "team1", "--as", "system:serviceaccount:serin-system:serin-operator", code=None).strip()
+           for verb, name in (("get", "database"), ("create", ""), ("delete", "copy"), ("list", ""), ("watch", "database"))}
+    equal(may, {"get": "yes", "create": "yes", "delete": "yes", "list": "no", "watch": "no"}, "rights on Secrets of team1")
     serin(cluster, "uninstall")
     subprocess.run([install.helm(), "uninstall", "serin", "-n", "serin-system", "--wait"], check=True, capture_output=True, timeout=90,
                    env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "HOME": str(cluster.folder)})

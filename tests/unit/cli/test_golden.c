@@ -84,7 +84,7 @@ static void write_explain(const struct json *in, struct arena *arena, struct buf
 }
 
 static void write_plan(const struct json *in, struct arena *arena, struct buf *out) {
-  plan_text_write(rollout_of(in, arena), arena, out);
+  plan_text_write(rollout_of(in, arena), NULL, arena, out);
 }
 
 static void write_apply(const struct json *in, struct arena *arena, struct buf *out) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "manifests/base/rng.h"
+#include "operator/reconcile/content.h"
 #include "operator/reconcile/plan.h"
 
 #define WORLD_MAX 32
@@ -25,6 +26,13 @@ struct world_split {      // what our route says
   bool is_bare;           // it names what answers for all versions
 };
 
+struct world_content {
+  struct str kind, name, text; // text STR_NULL: deleted
+  enum content_state state;    // what the operator gets to know of it, while it is there
+  struct str key;              // a Secret's hash is by that
+  bool left_out, is_copy;
+};
+
 struct world {
   struct arena *arena;
   struct rng rng;
@@ -39,6 +47,9 @@ struct world {
   struct json *sets[WORLD_MAX];
   size_t sets_count;
   bool is_workload, rolls_slowly, sets_late;
+  struct world_content content[WORLD_MAX]; // ConfigMaps and Secrets
+  size_t content_count;
+  bool content_late;   // some of them have not been read when a plan is made
   bool foreign_bare;   // somebody else wrote the bare host into the route
   size_t proxies;      // how many; 0: Istio
   bool proxies_lag;    // they do not acknowledge
@@ -80,6 +91,18 @@ void world_init_workload(struct world *world, struct arena *arena, uint64_t seed
 struct json *world_deployment(struct world *world, struct str name); // NULL when absent
 struct json *world_add_deployment(struct world *world, const char *name, const char *version,
                                   int64_t replicas);
+// --- support_content.c
+// Sets, or with text NULL deletes, what the template may refer to.
+void world_config(struct world *world, const char *kind, const char *name, const char *text);
+struct world_content *world_content(struct world *world, struct str kind, struct str name);
+// Both forms: the template refers to ConfigMap "settings" (env) and optionally "extra" (volume).
+void world_refer(struct world *world);
+// What the pods of that Deployment read of ConfigMap "settings" when they start; STR_NULL: nothing.
+struct str world_reads(struct world *world, const char *deployment);
+void world_fill_content(struct world *world, struct snapshot *snapshot, struct arena *arena);
+bool world_copy_content(struct world *world, const struct plan_action *action);
+bool world_delete_content(struct world *world, const struct plan_action *action);
+
 void world_touch(struct world *world, struct json *object); // a new resourceVersion
 void world_spec_changed(struct world *world);               // a new generation
 void world_image(struct world *world, const char *image);   // workload form: CI sets another image

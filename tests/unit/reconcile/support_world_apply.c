@@ -205,6 +205,8 @@ static bool apply(struct world *world, const struct plan_action *action) {
   case PLAN_CLEAN_RULE: return patch_rule(world, action->body);
   case PLAN_FINALIZER:
   case PLAN_RELEASE_FINALIZER: return finalizer(world, action->body);
+  case PLAN_COPY_CONTENT: return world_copy_content(world, action);
+  case PLAN_DELETE_CONTENT: return world_delete_content(world, action);
   case PLAN_CREATE_DEPLOYMENT: return create(world, action);
   case PLAN_PAUSE: return pause_original(world, action);
   case PLAN_UNPAUSE: return unpause(world, action);

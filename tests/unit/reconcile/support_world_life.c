@@ -194,5 +194,6 @@ struct plan *world_plan(struct world *world, struct arena *arena) {
                                  .replica_sets_current =
                                      !world->sets_late || rng_below(&world->rng, 3) == 0};
   snapshot_build(&input, arena, &snapshot);
+  world_fill_content(world, &snapshot, arena);
   return plan_rollout(&snapshot, arena);
 }

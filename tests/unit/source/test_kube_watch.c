@@ -103,8 +103,8 @@ static void on_error(struct kube_watch *watch, const struct err *err, void *data
   note(run);
 }
 
-static void trim(struct json *object, void *data) {
-  (void)data;
+static void trim(struct json *object, struct arena *arena, void *data) {
+  (void)arena, (void)data;
   struct json *values = json_get(object, "data");
   if (values)
     json_remove(values, STR("big"));

@@ -40,7 +40,8 @@ static void the_table(void **state) {
       {"promote", "get", "", "secrets", "", false},
       {"operator", "patch", "serin.dev", "rollouts", "status", true},
       {"operator", "create", "serin.dev", "rollouts", "", false},
-      {"operator", "delete", "", "secrets", "", false},
+      {"operator", "delete", "", "secrets", "", true}, // copies that versions keep
+      {"operator", "update", "", "secrets", "", false},
       {"operator", "create", "", "pods", "", false},
       {"operator", "deletecollection", "apps", "deployments", "", false},
       {"proxy", "watch", "networking.istio.io", "virtualservices", "", true},

@@ -98,6 +98,13 @@ topologySpreadConstraints:
   # list, watch: whether the versions' Services are there, and the ports of the user's. create, patch, delete: one Service
   # for each version of the template form, where a Gateway API route names Services; no other is ever changed.
   verbs: [list, watch, create, patch, delete]
+{{- if .Values.configTracking.configMaps }}
+- apiGroups: [""]
+  resources: [configmaps]
+  # list, watch: whether one that a pod template refers to has changed. get: its content, for the version that keeps a copy.
+  # create, delete: these copies, which belong to the Rollout; no other is ever changed.
+  verbs: [get, list, watch, create, delete]
+{{- end }}
 - apiGroups: [""]
   resources: [events]
   # create: each decision. Events are never read or changed.
