@@ -8,7 +8,7 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from serin import HOST, TOOLS, Failure, Load, check, main, processes, rollout, service, start_service, version, wait_for, world  # noqa: E402
+from serin import HOST, ON_CLUSTER, TOOLS, Failure, Load, check, main, processes, rollout, service, start_service, version, wait_for, world  # noqa: E402
 from waiting import stays  # noqa: E402
 
 WRITER = HOST.replace("research-agent", "writer-agent")
@@ -84,11 +84,13 @@ def test_a_query_of_the_user_decides():
         start_service(up)
         with Load(up) as load:
             load.wait_version("v1")
-            # A variable that does not exist is refused, and the message names the one that was meant.
+            # A variable that does not exist is refused, and the message names the one that was meant. A real API server cannot know: the operator says it.
             up.apply(version("v2"))
             try:
                 up.apply(rollout(metrics=[{"name": "bad-answers", "query": query.replace("canaryVersion", "canaryversion"), "limit": 5}]))
-                raise RuntimeError("a variable that does not exist was accepted")
+                check(ON_CLUSTER, "a variable that does not exist was accepted")
+                wait_for("the operator to say so", lambda: "did you mean {{ canaryVersion }}" in str(up.rollout()["status"]["conditions"]))
+                check(not up.weights().get("v2"), f"weights: {up.weights()}")
             except Failure as refused:
                 check("did you mean {{ canaryVersion }}" in str(refused), str(refused))
             up.apply(rollout(metrics=[{"name": "bad-answers", "query": query, "limit": 5}]))

@@ -17,7 +17,6 @@ from serin import BIN, NAMESPACE, Failure, World, check, environment_of, process
 
 KINDS = {"rollout": "/apis/serin.dev/v1alpha1", "deployment": "/apis/apps/v1", "virtualservice": "/apis/networking.istio.io/v1",
          "destinationrule": "/apis/networking.istio.io/v1"}
-SYSTEM = f"{NAMESPACE}-system"
 PROMETHEUS = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 scrape_configs:
@@ -45,8 +44,7 @@ class OnCluster(World):
             self.ports = {name: clusters.free_port() for name in ("http", "admin", "operator", "prometheus")}
             self.listen(2)
             shutil.copy2(self.cluster.kubeconfig, self.data / "kubeconfig")
-            for name in (NAMESPACE, SYSTEM):
-                self.cluster.namespace(name)
+            self.cluster.namespace(NAMESPACE)
             self.begin()
         except BaseException:
             self.__exit__(True, None, None)
@@ -70,9 +68,9 @@ class OnCluster(World):
             "prometheus": ["prometheus", f"--config.file={self.data}/prometheus.yml", f"--storage.tsdb.path={self.data}/tsdb",
                            f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}", "--log.level=warn"],
             "proxy": [BIN, "proxy", "--kubeconfig", proxy, "--admin", f"127.0.0.1:{self.ports['admin']}", "--workers", len(self.sockets),
-                      *[part for one in self.sockets for part in ("--listen-fd", one.fileno())], "--name", "one", "--namespace", SYSTEM,
-                      *self.proxy_options],
-            "operator": [BIN, "operator", "--kubeconfig", operator, "--namespace", NAMESPACE, "--lease-namespace", SYSTEM, "--prometheus", address,
+                      *[part for one in self.sockets for part in ("--listen-fd", one.fileno())], "--name", "one", "--namespace", NAMESPACE,
+                      "--one-namespace", *self.proxy_options], # it opens no Gateway of another test
+            "operator": [BIN, "operator", "--kubeconfig", operator, "--namespace", NAMESPACE, "--lease-namespace", NAMESPACE, "--prometheus", address,
                          "--scrape-interval", "1s", "--metrics-port", str(self.ports["operator"]), *self.operator_options]}
         for name in self.commands:
             self.spawn(name)
@@ -82,7 +80,7 @@ class OnCluster(World):
 
     def account(self, name):
         """The kubeconfig of the service account that manifests/install has for it."""
-        self.cluster.copy_role(f"serin-{name}-leases", "serin-system", SYSTEM)
+        self.cluster.copy_role(f"serin-{name}-leases", "serin-system", NAMESPACE)
         token = self.cluster.service_account("serin-system", f"serin-{name}")
         return self.cluster.write_kubeconfig(f"{NAMESPACE}.{name}", {"token": token})
 
@@ -135,8 +133,7 @@ class OnCluster(World):
         self.cluster.request("DELETE", path)
         if self.processes:
             wait_for("the Rollouts to go", lambda: not self.cluster.get(path).json["items"], 20)
-        for name in (NAMESPACE, SYSTEM):
-            self.cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+        self.cluster.request("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
         wait_for("the pods to end", lambda: not self.pods(""), 40)
 
     def end(self, name):
