@@ -106,6 +106,37 @@ def test_promoted_at_once_it_bakes_first(cluster):
         equal(results(case), ["RolledBack"], "history")
 
 
+def test_replicas_changed_while_it_waits(cluster):
+    """The canary has as many as the stable by then, before it gets all of the traffic; kubectl waits for the pause and for the end."""
+    steps = [{"deploy": {}}, {"setWeight": 50}, {"pause": {}}, {"setWeight": 100}, {"pause": {}}, {"decommission": {}}]
+    with Stage(cluster, "scaled") as env:
+        case = Case(env, "scaled", steps).begin()
+        cluster.kubectl("-n", "scaled", "wait", "--for=condition=Paused", "rollout/agent", "--timeout=55s")
+        cluster.kubectl("-n", "scaled", "scale", "deployment/agent-v1", "--replicas=5")
+        equal(case.act("promote"), "Done", "promote")
+        wait_for("all of the traffic", lambda: case.share("v2") == 100)
+        equal((case.replicas("agent-v1"), case.replicas("agent-v2")), (5, 5), "replicas")
+        wait_for("the second pause", lambda: case.phase() == "Paused")
+        equal(case.act("promote"), "Done", "promote")
+        cluster.kubectl("-n", "scaled", "wait", "--for=condition=Ready", "rollout/agent", "--timeout=55s")
+        equal(results(case), ["Promoted"], "history")
+
+
+def test_replicas_and_template_in_one_edit(cluster):
+    with Stage(cluster, "one-edit") as env:
+        case = Case(env, "one-edit", PAUSED, template=True).begin()
+        case.wait("Healthy")
+        first = case.status()["stable"]["deployment"]
+        case.server.ok("PATCH", case.path, [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "agent:2"},
+                                            {"op": "replace", "path": "/spec/replicas", "value": 4}], content_type=JSON)
+        case.wait("Paused")
+        equal(case.share(first), 80, "share of the first version")
+        equal(case.act("promote"), "Done", "promote")
+        wait_for("the second version to serve", lambda: case.phase() == "Healthy" and case.status()["stable"]["deployment"] != first)
+        equal(case.replicas(case.status()["stable"]["deployment"]), 4, "replicas of the second version")
+        equal(results(case), ["Promoted"] * 2, "history")
+
+
 def test_back_to_what_serves_is_no_release(cluster):
     with Stage(cluster, "back") as env:
         case = Case(env, "back", PAUSED, template=True).begin()
@@ -166,4 +197,4 @@ def test_a_wrong_spec_moves_nothing_and_a_right_one_goes_on(cluster):
 if __name__ == "__main__":
     support.main(globals(), long={
         "test_back_to_what_serves_is_no_release", "test_a_canary_changed_in_place_begins_again", "test_a_new_version_waits_for_the_running_release",
-        "test_promoted_at_once_it_bakes_first"})
+        "test_promoted_at_once_it_bakes_first", "test_replicas_changed_while_it_waits", "test_replicas_and_template_in_one_edit"})
