@@ -25,6 +25,14 @@ static const struct field version_ref_fields[] = {
 static const struct schema version_ref_schema =
     SCHEMA("RolloutVersion", struct rollout_version_ref, version_ref_fields);
 
+static const struct enum_value on_delete_values[] = {
+    NOT_GIVEN,
+    VALUE("keepPaused", "It stays paused, and an annotation says why and how to resume it."),
+    VALUE("putBack", "The template that its pods run goes back into it, and it is resumed."),
+    VALUE("roll", "It is resumed, and so rolls to its template at once."),
+    END,
+};
+
 static const struct field workload_ref_fields[] = {
     F_STRING(struct rollout_workload_ref, api_version, "apiVersion", .fallback = "apps/v1",
              .doc = "apps/v1."),
@@ -32,6 +40,10 @@ static const struct field workload_ref_fields[] = {
              .doc = "Deployment."),
     F_STRING(struct rollout_workload_ref, name, "name", .required = true, .not_empty = true,
              .doc = "Name of the Deployment, in the Rollout's namespace."),
+    F_ENUM(struct rollout_workload_ref, on_delete, "onDelete", on_delete_values,
+           .fallback = "keepPaused",
+           .doc = "When the Rollout is deleted while the Deployment's template is not what its "
+                  "pods run: a release failed, or was not over."),
 };
 static const struct schema workload_ref_schema =
     SCHEMA("RolloutWorkloadRef", struct rollout_workload_ref, workload_ref_fields,

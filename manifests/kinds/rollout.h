@@ -22,8 +22,9 @@
 #define ROLLOUT_COPY_OF "serin.dev/copy-of"                 // on kept copies: of what
 #define ROLLOUT_CONFIG_TRACKING "serin.dev/config-tracking" // on ConfigMap, Secret: "disabled"
 #define ROLLOUT_PAUSED_FOR                                                                         \
-  "serin.dev/paused-for"   // workload form: annotation of the Deployment that we paused
-#define ROLLOUT_FULL 10000 // weights are parts of this
+  "serin.dev/paused-for" // workload form: annotation of the Deployment that we paused
+#define ROLLOUT_LEFT_PAUSED "serin.dev/left-paused" // and why it was left so when the Rollout went
+#define ROLLOUT_FULL 10000                          // weights are parts of this
 #define ROLLOUT_HISTORY_MAX 10
 #define ROLLOUT_DECISIONS_MAX 20
 #define ROLLOUT_HANDLED_MAX 20
@@ -35,8 +36,16 @@ struct rollout_version_ref { // pair form
   struct str subset; // empty with httpRoute and grpcRoute, which name Services
 };
 
+// What becomes of a Deployment whose template was not released when its Rollout goes.
+enum rollout_on_delete {
+  ROLLOUT_ON_DELETE_KEEP_PAUSED = 1,
+  ROLLOUT_ON_DELETE_PUT_BACK,
+  ROLLOUT_ON_DELETE_ROLL,
+};
+
 struct rollout_workload_ref { // workload form
   struct str api_version, kind, name;
+  enum rollout_on_delete on_delete;
 };
 
 enum rollout_decommission {

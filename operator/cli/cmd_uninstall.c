@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // serin uninstall: lets go of all Rollouts, so that they, their namespaces and the CRDs can be
-// deleted without an operator. Traffic and workloads stay as they are.
+// deleted without an operator. Traffic and pods stay as they are.
 #include "manifests/kinds/deployment.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/source/kube_resource.h"
 #include "operator/cli/session.h"
+#include "operator/cli/uninstall_original.h"
 
 #include <stdio.h>
 
@@ -111,11 +112,6 @@ static void say_where(const struct json *rollout, const char *what) {
   else
     printf("no release runs, %.*s serves\n",
            STR_ARG(stable_version.len ? stable_version : STR("what is there")));
-  struct str workload = json_path_string(rollout, "spec.workloadRef.name");
-  if (workload.len) // the operator keeps it paused, also between releases
-    printf("  Deployment %.*s may be left paused: kubectl -n %.*s rollout resume deployment/%.*s "
-           "rolls it to its newest template\n",
-           STR_ARG(workload), STR_ARG(kube_namespace(rollout)), STR_ARG(workload));
 }
 
 static bool holds(const struct json *rollout) {
@@ -169,11 +165,17 @@ static int let_all_go(struct uninstalling *work, struct err *err) {
   }
   JSON_EACH(rollout, rc ? NULL : json_get(found, "items")) {
     bool held = holds(rollout);
-    rc = let_go(work, rollout, err);
+    struct str original; // first: while the finalizer is there it can be tried again
+    rc = uninstall_original(work->session, rollout, work->options->dry_run, work->arena, &original,
+                            err);
+    if (rc == RC_OK)
+      rc = let_go(work, rollout, err);
     if (rc != RC_OK)
       return err_wrap(err, rc, "rollout %.*s/%.*s", STR_ARG(kube_namespace(rollout)),
                       STR_ARG(kube_name(rollout)));
     say_where(rollout, held ? "finalizer removed" : "no finalizer of ours");
+    if (original.len)
+      printf("  %.*s\n", STR_ARG(original));
     work->released += held;
     work->rollouts_count++;
   }
@@ -181,7 +183,7 @@ static int let_all_go(struct uninstalling *work, struct err *err) {
 }
 
 static void say_next(const struct uninstalling *work) {
-  printf("%zu of %zu Rollouts had a finalizer, which is removed%s. Routes and workloads were not "
+  printf("%zu of %zu Rollouts had a finalizer, which is removed%s. Routes and pods were not "
          "touched.\n",
          work->released, work->rollouts_count, work->options->dry_run ? " (server dry run)" : "");
   printf("Now remove what was installed: kubectl delete -k manifests/install, or helm uninstall "
@@ -231,7 +233,9 @@ const struct command cmd_uninstall = {
     .details =
         "Stops the operator (its Deployment is scaled to 0), and removes the finalizer from every "
         "Rollout, of all\nnamespaces or of the one given by -n. The traffic stays where it is; "
-        "each Rollout's weights are said.\nAfter that Rollouts, namespaces and the CRDs can be "
+        "each Rollout's weights are said. A Deployment of workloadRef is resumed where that rolls "
+        "nothing,\nelse its Rollout's workloadRef.onDelete counts. After that Rollouts, namespaces "
+        "and the CRDs can be "
         "deleted although no operator runs, also those whose\ndeletion hangs already.",
     .size = sizeof(struct uninstall_options),
     .options = rows,

@@ -162,7 +162,6 @@ void original_consider(struct pass *pass); // no release runs: adopts, or starts
 void original_pin(struct pass *pass);      // a release begins: routes are to name the stable
 void original_tidy(struct pass *pass);     // between releases: routes as they were found
 bool original_promote(struct pass *pass);  // the release ends well; false: another form
-void original_leave(struct pass *pass);    // the Rollout goes
 // The Deployment rolls to the released version without traffic and takes it over; true when done.
 bool handback_run(struct pass *pass);
 bool handback_may_roll(struct pass *pass); // now, by what status said before this pass
@@ -199,7 +198,20 @@ void rollback_run(struct pass *pass);
 void first_run(struct pass *pass);
 void idle_run(struct pass *pass);
 void verbs_run(struct pass *pass);
+void rollout_run(struct pass *pass);      // the world as asked, then what is asked next
+void rollout_conclude(struct pass *pass); // status and what follows from it
+
+// --- the Rollout goes (plan_leave.c)
 void delete_run(struct pass *pass);
+bool finalizer_is_there(const struct pass *pass);
+void finalizer_add(struct pass *pass);
+void finalizer_remove(struct pass *pass, struct str why);
+// Workload form: the Deployment may roll to a template that was not released.
+bool leaving_rolls(const struct pass *pass);
+void leaving_put_back(struct pass *pass, const struct workload *original);
+// As leaving.h says; true: there was something to do. `set`: that serves, NULL: not known.
+bool leaving_let_go(struct pass *pass, const struct workload *w, const struct json *set);
+// --- what is told
 void conditions_run(struct pass *pass);
 void notice_run(struct pass *pass); // what people are to be told, into status (notice.c)
 void condition_set(struct pass *pass, const char *type, enum rollout_condition_status status,

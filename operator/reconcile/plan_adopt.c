@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Workload form, between releases: taking the Deployment over without starting anything, seeing a
-// new template, leaving routes as they were found, and going away again.
+// new template, and leaving routes as they were found. (Going away: plan_leave.c.)
 #include "operator/reconcile/pass.h"
 
 // --- no release runs ---
@@ -85,8 +85,15 @@ static void consider(struct pass *pass, const struct workload *original) {
   bool known = workload_wanted(pass, &wanted);
   bool serves = known && str_eq(wanted.hash, pass->status->stable->hash);
   bool at_home = original_is(pass, pass->status->stable);
+  bool has = serves || str_eq(original->hash, pass->status->stable->hash);
   if (!known && !pass->leaving) {
     content_wait(pass);
+    return;
+  }
+  if (pass->leaving && !at_home && !has && !leaving_rolls(pass)) {
+    leaving_put_back(pass, original);
+    pass_wait(pass, ROLLOUT_DECOMMISSIONING, "HandingBack", 0,
+              STR("the Deployment to have the template of the version that serves"));
     return;
   }
   if ((serves || pass->leaving) && !at_home) {
@@ -116,6 +123,23 @@ static void consider(struct pass *pass, const struct workload *original) {
     release_begin(pass, pass->status->stable, &wanted);
 }
 
+// workloadRef named another Deployment before: that one is let go first.
+static bool lets_go_of_another(struct pass *pass) {
+  for (size_t i = 0; i < pass->snap->workloads_count; i++) {
+    const struct workload *w = &pass->snap->workloads[i];
+    struct str mark =
+        json_get_string(json_path(w->object, "metadata.annotations"), ROLLOUT_PAUSED_FOR);
+    if (!str_eq(w->name, pass->spec->workload_ref->name) &&
+        str_eq(mark, pass->snap->rollout->metadata.name) && leaving_let_go(pass, w, NULL)) {
+      wait_pending(pass, "LettingGo",
+                   pass_text(pass, "Deployment %.*s, which was meant before, to be let go",
+                             STR_ARG(w->name)));
+      return true;
+    }
+  }
+  return false;
+}
+
 void original_consider(struct pass *pass) {
   const struct workload *original = original_of(pass);
   struct str name = pass->spec->workload_ref->name;
@@ -133,8 +157,10 @@ void original_consider(struct pass *pass) {
       !str_eq(pass->status->workload->uid, json_path_string(original->object, "metadata.uid"));
   if (is_new && pass->leaving)
     idle_run(pass);
-  else if (is_new)
+  else if (is_new && !lets_go_of_another(pass))
     adopt(pass, original);
+  else if (is_new)
+    return;
   else
     consider(pass, original);
 }
@@ -192,36 +218,4 @@ bool original_promote(struct pass *pass) {
                     pass->now + traffic_drain_ms(pass));
   status->stable = status->canary;
   return true;
-}
-
-// --- leaving ---
-
-static struct str left_paused(struct pass *pass, const struct workload *original) {
-  return pass_text(pass,
-                   "Deployment %.*s stays paused: its template is not what its pods run; "
-                   "`kubectl rollout resume deployment/%.*s` rolls it",
-                   STR_ARG(original->name), STR_ARG(original->name));
-}
-
-// Routes and workloads are as they were found: the Deployment gets its own spec.paused back. Going
-// away never rolls out a version that was not released.
-void original_leave(struct pass *pass) {
-  const struct workload *original = original_of(pass);
-  const struct rollout_workload_status *workload = pass->status->workload;
-  if (!original || !workload || workload->was_paused)
-    return;
-  struct str mark =
-      json_get_string(json_path(original->object, "metadata.annotations"), ROLLOUT_PAUSED_FOR);
-  if (str_is_empty(mark))
-    return;
-  const struct rollout_identity *stable = pass->status->stable;
-  if (stable && (str_eq(original->hash, stable->hash) || content_is_of(pass, stable))) {
-    struct str revision = json_path_string(original->object, "metadata.resourceVersion");
-    pass_act(pass, PLAN_UNPAUSE, original->name, original_pause_patch(pass, false, revision),
-             STR("as it was found"));
-    return;
-  }
-  pass_decide(pass, (struct rollout_decision){.warning = true,
-                                              .reason = STR("LeftPaused"),
-                                              .next = left_paused(pass, original)});
 }

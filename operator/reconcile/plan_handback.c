@@ -40,14 +40,14 @@ static bool is_marked(const struct pass *pass, const struct workload *original) 
   return str_eq(original->hash, pass->status->canary->hash);
 }
 
-// The template in the original, and the content it would roll with, is what the canary runs. When
-// the Rollout goes there is no other way back than whatever the original has.
+// The template in the original, and the content it would roll with, is what the canary runs; or
+// it may roll to whatever it has.
 static bool has_template(struct pass *pass, const struct workload *original) {
-  if (pass->leaving)
+  if (leaving_rolls(pass))
     return true;
   if (!is_marked(pass, original) && !marked_template(pass, original))
     return false;
-  return !content_is_known(pass) || content_is_of(pass, pass->status->canary);
+  return pass->leaving || !content_is_known(pass) || content_is_of(pass, pass->status->canary);
 }
 
 static void mark(struct pass *pass, const struct workload *original) {

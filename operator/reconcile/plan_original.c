@@ -105,6 +105,7 @@ const struct json *original_pause_patch(struct pass *pass, bool paused, struct s
                     pass->snap->rollout->metadata.name);
   else
     json_put(pass->arena, annotations, ROLLOUT_PAUSED_FOR, json_new_null(pass->arena));
+  json_put(pass->arena, annotations, ROLLOUT_LEFT_PAUSED, json_new_null(pass->arena));
   json_put(pass->arena, metadata, "annotations", annotations);
   if (paused)
     json_put_bool(pass->arena, spec, "paused", true);
@@ -151,8 +152,12 @@ static void keep_paused(struct pass *pass, const struct workload *original) {
              pass_text(pass, "it takes %.*s over, without traffic",
                        STR_ARG(pass->status->canary->version)));
   }
-  if (original->paused && !may_roll)
+  if (original->paused && !may_roll) {
     workload->paused = true;
+    if (json_get_s(json_path(original->object, "metadata.annotations"), STR(ROLLOUT_LEFT_PAUSED)))
+      pass_act(pass, PLAN_PAUSE, original->name, original_pause_patch(pass, true, STR_NULL),
+               STR("it is not left alone any more"));
+  }
 }
 
 // --- what it runs ---

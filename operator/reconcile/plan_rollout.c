@@ -15,95 +15,6 @@ const char *plan_action_text(enum plan_action_kind kind) {
   return texts[kind];
 }
 
-// --- finalizer and deletion ---
-
-static struct json *finalizers_patch(struct pass *pass, bool with_ours) {
-  const struct object_meta *meta = &pass->snap->rollout->metadata;
-  struct json *patch = json_new_object(pass->arena), *metadata = json_new_object(pass->arena);
-  struct json *list = json_new_array(pass->arena);
-  for (size_t i = 0; i < meta->finalizers_count; i++)
-    if (!str_eq_z(meta->finalizers[i], ROLLOUT_FINALIZER))
-      json_append(list, json_new_string(pass->arena, meta->finalizers[i]));
-  if (with_ours)
-    json_append(list, json_new_z(pass->arena, ROLLOUT_FINALIZER));
-  json_put(pass->arena, metadata, "finalizers", list);
-  json_put_string(pass->arena, metadata, "resourceVersion", meta->resource_version);
-  json_put(pass->arena, patch, "metadata", metadata);
-  return patch;
-}
-
-static bool has_finalizer(const struct pass *pass) {
-  return object_meta_has_finalizer(&pass->snap->rollout->metadata, ROLLOUT_FINALIZER);
-}
-
-static void run(struct pass *pass);
-static void conclude(struct pass *pass);
-
-#define LEAVE_MAX_MS (10 * 60 * 1000) // a namespace must be able to go whatever hangs
-
-static bool has_left(const struct pass *pass) {
-  return !pass_in_release(pass) && original_is_bare(pass) && pass->status->retired_count == 0 &&
-         (!pass->has_split || pass->hands_off || traffic_is_written(pass));
-}
-
-// Workload form: traffic back, canary gone, routes as they were found, the Deployment with its own
-// spec.paused; over several passes.
-static void leave(struct pass *pass) {
-  const struct rollout *rollout = pass->snap->rollout;
-  bool is_late = pass->now > rollout->metadata.deletion_timestamp_ms + LEAVE_MAX_MS;
-  if (pass_in_release(pass) && str_is_empty(pass->status->release->result) &&
-      !str_eq_z(pass->status->step.name, "decommission"))
-    rollback_begin(pass, "Aborted", "DeletedInRelease", STR("the Rollout was deleted"), STR_NULL);
-  run(pass);
-  if (!has_left(pass) && !is_late) {
-    conclude(pass);
-    return;
-  }
-  original_leave(pass);
-  pass_events(pass);
-  pass->plan->leaves = true;
-  pass_act(pass, PLAN_RELEASE_FINALIZER, rollout->metadata.name, finalizers_patch(pass, false),
-           is_late ? STR("it took too long to leave in order") : STR("all is as it was found"));
-}
-
-// There will be no status to write it into: it is told from the plan's.
-static void tell_of_the_end(struct pass *pass) {
-  struct rollout_release *release = pass->status->release;
-  if (!str_is_empty(release->result))
-    return; // it was told when it went back
-  release->result = STR("Aborted");
-  release->reason = STR("DeletedInRelease");
-  release->message = STR("the Rollout was deleted: its traffic is back on stable");
-  notice_run(pass);
-}
-
-// The Rollout goes: traffic back first, then the finalizer, in one pass and in this order.
-void delete_run(struct pass *pass) {
-  if (!has_finalizer(pass))
-    return;
-  if (pass->snap->form == ROLLOUT_FORM_WORKLOAD && pass->snap->findings->errors == 0) {
-    leave(pass);
-    return;
-  }
-  if (pass_in_release(pass) && !str_eq_z(pass->status->step.name, "decommission")) {
-    pass_decide(
-        pass, (struct rollout_decision){
-                  .warning = true,
-                  .reason = STR("DeletedInRelease"),
-                  .asked = pass_text(pass, "canary %.*s %%", STR_ARG(pass->status->weight.canary)),
-                  .next = STR("all traffic goes back to stable, then the Rollout goes")});
-    traffic_ask(pass, 0);
-    traffic_write(pass);
-    // What routes call the canary goes with its Deployment.
-    (void)traffic_version_remove(pass, pass->status->canary->subset);
-    pass_events(pass);
-    tell_of_the_end(pass);
-  }
-  pass->plan->leaves = true;
-  pass_act(pass, PLAN_RELEASE_FINALIZER, pass->snap->rollout->metadata.name,
-           finalizers_patch(pass, false), STR("the traffic is back"));
-}
-
 // --- what is running ---
 
 static bool is_going_back(const struct pass *pass) {
@@ -202,7 +113,7 @@ static void run_invalid(struct pass *pass) {
     invalid_spec(pass);
 }
 
-static void run(struct pass *pass) {
+void rollout_run(struct pass *pass) {
   traffic_load(pass);
   content_load(pass);
   judge_take(pass);
@@ -302,7 +213,7 @@ static void sort(struct plan *plan, struct arena *arena) {
 // revision that the status write names.
 static bool wants_finalizer(const struct pass *pass) {
   bool moves = pass_in_release(pass) && !pass->status->release->first;
-  return (moves || pass->snap->form == ROLLOUT_FORM_WORKLOAD) && !has_finalizer(pass) &&
+  return (moves || pass->snap->form == ROLLOUT_FORM_WORKLOAD) && !finalizer_is_there(pass) &&
          pass->snap->findings->errors == 0;
 }
 
@@ -314,12 +225,10 @@ static void keep_only_lowering(struct plan *plan) {
   plan->count = count;
 }
 
-static void conclude(struct pass *pass) {
-  struct str name = pass->snap->rollout->metadata.name;
+void rollout_conclude(struct pass *pass) {
   if (wants_finalizer(pass) && !pass->leaving) {
     keep_only_lowering(pass->plan);
-    pass_act(pass, PLAN_FINALIZER, name, finalizers_patch(pass, true),
-             STR("a release moves traffic"));
+    finalizer_add(pass);
     return;
   }
   conditions_run(pass);
@@ -328,10 +237,9 @@ static void conclude(struct pass *pass) {
   bool wrote = write_status(pass);
   if (wrote || pass->snap->first_look)
     pass_events(pass);
-  if (!wrote && !pass_in_release(pass) && has_finalizer(pass) &&
+  if (!wrote && !pass_in_release(pass) && finalizer_is_there(pass) &&
       pass->snap->form != ROLLOUT_FORM_WORKLOAD)
-    pass_act(pass, PLAN_RELEASE_FINALIZER, name, finalizers_patch(pass, false),
-             STR("no release runs"));
+    finalizer_remove(pass, STR("no release runs"));
 }
 
 static struct rollout_status *status_copy(const struct snapshot *snapshot, struct arena *arena) {
@@ -361,8 +269,8 @@ struct plan *plan_rollout(const struct snapshot *snapshot, struct arena *arena) 
     traffic_load(&pass);
     delete_run(&pass);
   } else {
-    run(&pass);
-    conclude(&pass);
+    rollout_run(&pass);
+    rollout_conclude(&pass);
   }
   sort(plan, arena);
   plan->status = pass.status;

@@ -26,14 +26,7 @@ static const struct json *template_of(const struct pass *pass) {
 }
 
 static struct str template_version(struct pass *pass, struct str hash) {
-  struct str label = json_get_string(json_path(template_of(pass), "metadata.labels"), "version");
-  struct str image = json_path_string(template_of(pass), "spec.containers.0.image");
-  if (!str_is_empty(label))
-    return label;
-  for (size_t i = image.len; i-- > 0 && image.ptr[i] != '/';)
-    if (image.ptr[i] == ':')
-      return str_slice(image, i + 1, image.len);
-  return hash;
+  return snapshot_template_version(template_of(pass), hash, pass->arena);
 }
 
 bool workload_wanted(struct pass *pass, struct rollout_identity *ret_wanted) {

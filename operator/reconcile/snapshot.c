@@ -38,8 +38,8 @@ struct str snapshot_template_hash(const struct json *pod_template, struct arena 
 }
 
 // For people: the label `version`, else the tag of the first image, else the hash.
-static struct str version_of(const struct json *pod_template, struct str hash,
-                             struct arena *arena) {
+struct str snapshot_template_version(const struct json *pod_template, struct str hash,
+                                     struct arena *arena) {
   struct str label = json_get_string(json_path(pod_template, "metadata.labels"), "version");
   if (!str_is_empty(label))
     return label;
@@ -54,14 +54,12 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-// Of the ReplicaSet's template, without the label that its Deployment's controller put on it: the
-// same as the hash of the Deployment's template that it was made from.
-static struct str set_hash(const struct json *pod_template, struct arena *arena) {
-  struct json *copy = json_dup(arena, pod_template);
+struct json *snapshot_set_template(const struct json *set, struct arena *arena) {
+  struct json *copy = json_dup(arena, json_path(set, "spec.template"));
   struct json *labels = json_path(copy, "metadata.labels");
   if (labels)
     json_remove(labels, STR(SNAPSHOT_POD_HASH));
-  return snapshot_template_hash(copy, arena);
+  return copy;
 }
 
 static void set_read(const struct json *object, struct arena *arena, struct version_set *set) {
@@ -71,7 +69,7 @@ static void set_read(const struct json *object, struct arena *arena, struct vers
       .object = object,
       .name = json_path_string(object, "metadata.name"),
       .pod_hash = json_get_string(json_path(pod_template, "metadata.labels"), SNAPSHOT_POD_HASH),
-      .hash = set_hash(pod_template, arena),
+      .hash = snapshot_template_hash(snapshot_set_template(object, arena), arena),
       .replicas = json_int(json_path(object, "spec.replicas"), 1),
       .pods = json_int(json_get(status, "replicas"), 0),
       .ready = json_int(json_get(status, "readyReplicas"), 0),
@@ -79,7 +77,7 @@ static void set_read(const struct json *object, struct arena *arena, struct vers
   (void)str_to_i64(json_get_string(json_path(object, "metadata.annotations"),
                                    "deployment.kubernetes.io/revision"),
                    &set->revision);
-  set->version = version_of(pod_template, set->hash, arena);
+  set->version = snapshot_template_version(pod_template, set->hash, arena);
 }
 
 static bool is_owned_by(const struct json *object, struct str uid) {
@@ -122,7 +120,7 @@ static void workload_read(const struct json *object, struct arena *arena, struct
   w->hash = json_get_string(json_path(object, "metadata.labels"), ROLLOUT_HASH_LABEL);
   if (str_is_empty(w->hash))
     w->hash = snapshot_template_hash(pod_template, arena);
-  w->version = version_of(pod_template, w->hash, arena);
+  w->version = snapshot_template_version(pod_template, w->hash, arena);
 }
 
 static bool concerns(const struct rollout *rollout, enum rollout_form form,

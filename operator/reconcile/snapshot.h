@@ -158,5 +158,11 @@ const struct workload *snapshot_workload(const struct snapshot *snapshot, struct
 struct str snapshot_template_hash(const struct json *pod_template, struct arena *arena);
 // The same of a template that somebody else wrote: also without pod-template-hash and our own mark.
 struct str snapshot_declared_hash(const struct json *pod_template, struct arena *arena);
+// What people call the version: its label `version`, or its first image's tag, or the hash.
+struct str snapshot_template_version(const struct json *pod_template, struct str hash,
+                                     struct arena *arena);
+// Of a ReplicaSet, without the label that its Deployment's controller put on it: the template of
+// the Deployment that it was made from.
+struct json *snapshot_set_template(const struct json *set, struct arena *arena);
 // The same way of hashing, for any value.
 struct str snapshot_hash(const struct json *json, struct arena *arena);

@@ -83,26 +83,27 @@ static bool delete_service(struct world *world, struct str name) {
   return service_find(world, name, true) != NULL;
 }
 
-// What the original rolls to is what status says is released, and no request reaches its Pods.
-static bool unpause(struct world *world, const struct plan_action *action) {
+// The Deployment is let go, or its template is another.
+static bool change_original(struct world *world, const struct plan_action *action) {
   struct json *d = world_deployment(world, action->name);
-  struct str revision = json_path_string(action->body, "metadata.resourceVersion");
-  if (!d || !str_eq(revision, json_path_string(d, "metadata.resourceVersion")))
+  bool was_paused = d && json_is_true(json_path(d, "spec.paused"));
+  if (!d)
     return false;
-  struct str hash = snapshot_template_hash(json_path(d, "spec.template"), world->arena);
-  bool serves = str_eq(hash, world_status(world, "stable.hash"));
-  bool released = str_eq(hash, world_status(world, "canary.hash")) &&
-                  str_eq_z(world_status(world, "step.name"), "decommission");
-  bool leaves = json_path(world->rollout, "metadata.deletionTimestamp") != NULL;
-  if (!serves && !released && !leaves)
-    world_broken(world, "the Deployment is let roll to a version that was not released");
-  if (!serves &&
-      (world_is_bare(world) || world_share(world, world_status(world, "stable.subset").ptr) > 0))
-    world_broken(world, "promise 4: the Deployment rolls with traffic on its pods");
+  if (action->kind == PLAN_PATCH_WORKLOAD) {
+    if (!patch(world, d, action->body))
+      return false;
+  } else {
+    struct str revision = json_path_string(action->body, "metadata.resourceVersion");
+    struct json *body = json_dup(world->arena, action->body);
+    if (!str_eq(revision, json_path_string(d, "metadata.resourceVersion")))
+      return false;
+    json_remove(json_get(body, "metadata"), STR("resourceVersion"));
+    (void)merge(world, d, body);
+  }
+  if (was_paused && !json_is_true(json_path(d, "spec.paused")))
+    world_check_roll(world, d);
   world_generation(world, d);
-  struct json *body = json_dup(world->arena, action->body);
-  json_remove(json_get(body, "metadata"), STR("resourceVersion"));
-  return merge(world, d, body);
+  return true;
 }
 
 static bool pause_original(struct world *world, const struct plan_action *action) {
@@ -209,14 +210,8 @@ static bool apply(struct world *world, const struct plan_action *action) {
   case PLAN_DELETE_CONTENT: return world_delete_content(world, action);
   case PLAN_CREATE_DEPLOYMENT: return create(world, action);
   case PLAN_PAUSE: return pause_original(world, action);
-  case PLAN_UNPAUSE: return unpause(world, action);
-  case PLAN_PATCH_WORKLOAD: {
-    struct json *d = world_deployment(world, action->name);
-    bool done = d && patch(world, d, action->body);
-    if (done)
-      world_generation(world, d);
-    return done;
-  }
+  case PLAN_PATCH_WORKLOAD:
+  case PLAN_UNPAUSE: return change_original(world, action);
   case PLAN_SCALE_UP: return scale(world, action, false);
   case PLAN_SCALE_DOWN: return scale(world, action, true);
   case PLAN_DELETE_DEPLOYMENT: return delete (world, action->name);

@@ -69,6 +69,21 @@ void world_check_weight(struct world *world) {
                  (long long)step_weight(world));
 }
 
+// What the original rolls to is what status says is released, and no request reaches its Pods.
+void world_check_roll(struct world *world, const struct json *original) {
+  struct str hash = snapshot_template_hash(json_path(original, "spec.template"), world->arena);
+  bool serves = str_eq(hash, world_status(world, "stable.hash"));
+  bool released = str_eq(hash, world_status(world, "canary.hash")) &&
+                  str_eq_z(world_status(world, "step.name"), "decommission");
+  bool told = json_path(world->rollout, "metadata.deletionTimestamp") &&
+              str_eq_z(json_path_string(world->rollout, "spec.workloadRef.onDelete"), "roll");
+  if (!serves && !released && !told)
+    world_broken(world, "the Deployment is let roll to a version that was not released");
+  if (!serves && !told &&
+      (world_is_bare(world) || world_share(world, world_status(world, "stable.subset").ptr) > 0))
+    world_broken(world, "promise 4: the Deployment rolls with traffic on its pods");
+}
+
 void world_check_down(struct world *world, struct str name) {
   bool own = world_names_versions(world);
   struct str subset = own                          ? name

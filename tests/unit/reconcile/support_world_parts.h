@@ -18,6 +18,7 @@ void world_broken(struct world *world, const char *format, ...)
 bool world_is_bare(const struct world *world); // our route names what answers for all versions
 void world_check_bare(struct world *world);
 void world_check_weight(struct world *world);
+void world_check_roll(struct world *world, const struct json *original); // it is not paused now
 void world_check_down(struct world *world, struct str deployment);
 void world_check_status(struct world *world, const struct json *before);
 struct str world_untouched(const struct world *world); // all that is not ours in route and rule

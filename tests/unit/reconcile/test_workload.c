@@ -1,91 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workload form in particular (the promises are in test_promises.c), and what the template form
-// keeps of old versions.
-#include "support_world.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
-#define MINUTE 60000
-#define HOUR (60 * MINUTE)
-#define STEPS                                                                                      \
-  "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},"      \
-  "{\"setWeight\":100},{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}" \
-  "]"
-
-static struct arena arena;
-static struct world world;
-
-static int begin(void **state) {
-  (void)state;
-  arena_init(&arena);
-  world_init_workload(&world, &arena, 7, STEPS);
-  world_run(&world, "Healthy", HOUR, false);
-  world_settle(&world);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  arena_dispose(&arena);
-  return 0;
-}
-
-static struct json *original(void) {
-  return world_deployment(&world, STR("agent"));
-}
-
-static bool is_paused(void) {
-  return json_is_true(json_path(original(), "spec.paused"));
-}
-
-static void runs(const char *phase) {
-  world_run(&world, phase, HOUR, false);
-  if (world.broken[0])
-    fail_msg("%s", world.broken);
-  assert_string_equal(world_phase(&world).ptr, phase);
-}
-
-static void runs_to_step(const char *step) {
-  for (int i = 0; i < 400 && !str_eq_z(world_status(&world, "step.name"), step); i++)
-    world_run(&world, "-", 1000, false);
-  assert_string_equal(world_status(&world, "step.name").ptr, step);
-}
-
-static void settles(void) {
-  for (int i = 0; i < 5; i++) {
-    world.now_ms += 31000;
-    world_settle(&world);
-    world_ready(&world);
-  }
-  if (world.broken[0])
-    fail_msg("%s", world.broken);
-}
-
-static void is_as_found(void) {
-  assert_string_equal(json_text(&arena, json_path(world.service, "spec.http.1.route")).ptr,
-                      "[{\"destination\":{\"host\":\"agent\"}}]");
-  assert_int_equal(json_path(world.rule, "spec.subsets")->count, 3);
-  assert_int_equal(world.deployments_count, 1);
-}
-
-static int64_t releases(void) {
-  return json_int(json_path(world.rollout, "status.releaseNumber"), 0);
-}
-
-static void go_away(void) {
-  json_put_z(&arena, json_get(world.rollout, "metadata"), "deletionTimestamp",
-             "2026-01-01T00:10:00Z");
-  world_touch(&world, world.rollout);
-  world_run(&world, "-", HOUR, false);
-  assert_true(world.gone);
-  if (world.broken[0])
-    fail_msg("%s", world.broken);
-}
+// The workload form in particular (the promises are in test_promises.c, going away in
+// test_leaving.c), and what the template form keeps of old versions.
+#include "support_original.h"
 
 static void test_adoption_starts_nothing(void **state) {
   (void)state;
@@ -216,37 +132,6 @@ static void test_undo_puts_the_template_back(void **state) {
   assert_int_equal(releases(), 1);
 }
 
-static void test_leaving_rolls_nothing_out(void **state) {
-  (void)state;
-  world_image(&world, "agent:2");
-  world.outcome = OUTCOME_FAIL;
-  runs("RolledBack");
-  go_away();
-  is_as_found();
-  assert_true(is_paused()); // its template is not what its pods run
-  assert_string_equal(world.last_event.ptr, "LeftPaused");
-}
-
-static void test_leaving_in_the_middle(void **state) {
-  (void)state;
-  world_image(&world, "agent:2");
-  runs_to_step("monitor");
-  go_away();
-  is_as_found();
-  assert_int_equal(world.sets_count, 1);
-}
-
-static void test_leaving_while_it_takes_over(void **state) {
-  (void)state;
-  world_image(&world, "agent:2");
-  runs_to_step("decommission");
-  world.rolls_slowly = true;
-  world_run(&world, "-", 10000, false);
-  go_away();
-  is_as_found();
-  assert_false(is_paused());
-}
-
 static void test_a_deployment_that_is_gone_is_said(void **state) {
   (void)state;
   world.deployments_count = 0;
@@ -286,7 +171,6 @@ static void test_a_template_rollout_that_goes_takes_the_canarys_subset_along(voi
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
       TEST(test_adoption_starts_nothing),
       TEST(test_a_deployment_that_was_paused_stays_so),
@@ -297,9 +181,6 @@ int main(void) {
       TEST(test_what_rolled_by_itself_is_said),
       TEST(test_what_rolled_away_completely_is_taken_as_it_is),
       TEST(test_undo_puts_the_template_back),
-      TEST(test_leaving_rolls_nothing_out),
-      TEST(test_leaving_in_the_middle),
-      TEST(test_leaving_while_it_takes_over),
       TEST(test_a_deployment_that_is_gone_is_said),
       TEST(test_old_versions_beyond_the_limit_go),
       TEST(test_a_template_rollout_that_goes_takes_the_canarys_subset_along),
