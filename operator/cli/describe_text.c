@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/cli/describe_text.h"
+#include "manifests/schema/decode.h"
 #include "manifests/text/duration.h"
 #include "manifests/text/time.h"
 #include "manifests/text/yaml.h"
 #include "operator/cli/apply_merge.h"
+#include "operator/cli/original_text.h"
 #include "operator/cli/table_text.h"
 
 #include <stdlib.h>
@@ -111,6 +113,23 @@ static void secret_sizes(const struct json *data, struct buf *out) {
   }
 }
 
+// A Rollout with workloadRef: what becomes of its Deployment.
+static void original_lines(const struct json *object, struct arena *arena, struct buf *out) {
+  struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+  void *rollout = NULL;
+  if (!json_path(object, "spec.workloadRef") ||
+      !str_eq_z(json_get_string(object, "kind"), "Rollout"))
+    return;
+  (void)kind_decode(&rollout_kind, object, &options, arena, NULL, &rollout);
+  if (!rollout)
+    return;
+  struct original_text text = original_text(rollout, arena);
+  line(out, "Deployment:", text.now);
+  line(out, "Next:", text.next);
+  if (text.todo.len)
+    line(out, "For a person:", text.todo);
+}
+
 void describe_text(const struct json *object, const struct json *events, int64_t now_ms,
                    struct arena *arena, struct buf *out) {
   const struct json *metadata = json_get(object, "metadata");
@@ -130,6 +149,7 @@ void describe_text(const struct json *object, const struct json *events, int64_t
   line(out, "Owned by:",
        arena_printf(arena, "%.*s/%.*s", STR_ARG(json_get_string(owner, "kind")),
                     STR_ARG(json_get_string(owner, "name"))));
+  original_lines(object, arena, out);
   JSON_EACH(part, object) {
     static const char *const own[] = {"metadata", "kind", "apiVersion"};
     bool skip = false;

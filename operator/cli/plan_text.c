@@ -99,7 +99,7 @@ static void add_step(struct walk *walk, struct table_text *table, size_t index) 
   walk->most_ms += most_ms;
   walk->open_end |= open_end;
   table_text_add(table, arena_printf(walk->arena, "%zu", index + 1));
-  table_text_add(table, step_text(step, walk->arena));
+  table_text_add(table, step_text(&walk->rollout->spec, index, walk->arena));
   table_text_add(table, arena_printf(walk->arena, "%.*s%%",
                                      STR_ARG(percent_format_parts(walk->arena, walk->weight))));
   table_text_add(table, most_ms || open_end ? span(walk->arena, least_ms, most_ms, open_end)
@@ -138,6 +138,26 @@ static void write_metrics(const struct rollout *rollout, struct arena *arena, st
            analysis->on_no_data == ROLLOUT_NO_DATA_PROMOTE    ? "promotes"
            : analysis->on_no_data == ROLLOUT_NO_DATA_ROLLBACK ? "rolls back"
                                                               : "holds");
+}
+
+// What comes after the steps, and what is not told by them.
+static void write_original(const struct rollout *rollout, struct buf *out) {
+  const struct rollout_workload_ref *ref = rollout->spec.workload_ref;
+  static const char *const leavings[] = {
+      [0] = "stays paused, and says so in an annotation",
+      [ROLLOUT_ON_DELETE_KEEP_PAUSED] = "stays paused, and says so in an annotation",
+      [ROLLOUT_ON_DELETE_PUT_BACK] = "gets the template back that its pods run, and is resumed",
+      [ROLLOUT_ON_DELETE_ROLL] = "is resumed, and rolls to that template at once"};
+  if (!ref)
+    return;
+  struct str name = ref->name;
+  buf_addf(out,
+           "\nDeployment %.*s is kept paused: its pods stay until all traffic is on the canary. "
+           "Then it rolls to the\nnew template, gets the traffic back, and the canary goes. After "
+           "a failure it keeps the template, which is not\ntried again until `serin retry`; "
+           "`serin undo` puts the old one back.\nWhen the Rollout is deleted while its template is "
+           "not what its pods run, it %s.\n",
+           STR_ARG(name), leavings[ref->on_delete]);
 }
 
 // Without a cluster: what is there, and what an annotation leaves out, is not known.
@@ -186,6 +206,7 @@ void plan_text_write(const struct rollout *rollout, const struct json *pod_templ
     add_step(&walk, &table, i);
   table_text_write(&table, out);
   write_metrics(rollout, arena, out);
+  write_original(rollout, out);
   if (walk.open_end)
     buf_addf(out, "In all %.*s of its own, and as long as people take at the pauses.\n",
              STR_ARG(duration_words(arena, walk.least_ms)));

@@ -3,6 +3,7 @@
 #include "manifests/text/duration.h"
 #include "manifests/text/time.h"
 #include "operator/cli/evidence_text.h"
+#include "operator/cli/original_text.h"
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
 
@@ -68,9 +69,17 @@ static void explain_now(const struct rollout *rollout, struct arena *arena, stru
   size_t at = status->step.index < 0 ? 0 : (size_t)status->step.index;
   if (status->release && at < rollout->spec.steps_count)
     buf_addf(out, "  Step %zu of %zu: %.*s.\n", at + 1, rollout->spec.steps_count,
-             STR_ARG(step_text(&rollout->spec.steps[at], arena)));
+             STR_ARG(step_text(&rollout->spec, at, arena)));
   if (status->step.waiting_for.len)
     buf_addf(out, "  It waits for %.*s.\n", STR_ARG(status->step.waiting_for));
+}
+
+static void explain_original(const struct rollout *rollout, struct arena *arena, struct buf *out) {
+  struct original_text text = original_text(rollout, arena);
+  if (text.now.len)
+    buf_addf(out, "  Deployment %.*s.\n  Next: %.*s.\n", STR_ARG(text.now), STR_ARG(text.next));
+  if (text.todo.len)
+    buf_addf(out, "  For a person: %.*s.\n", STR_ARG(text.todo));
 }
 
 static void explain_metric(const struct rollout_metric_status *metric, struct arena *arena,
@@ -106,6 +115,7 @@ void rollout_text_explain(const struct rollout *rollout, int64_t now_ms, struct 
                           struct buf *out) {
   const struct rollout_status *status = &rollout->status;
   explain_now(rollout, arena, out);
+  explain_original(rollout, arena, out);
   explain_judge(rollout, now_ms, arena, out);
   if (status->decisions_count == 0)
     buf_add_z(out, "No decision is on record yet.\n");

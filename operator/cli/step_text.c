@@ -33,7 +33,8 @@ static const char *decommission_name(enum rollout_decommission action) {
   return "scaleDown";
 }
 
-struct str step_text(const struct rollout_step *step, struct arena *arena) {
+struct str step_text(const struct rollout_spec *spec, size_t index, struct arena *arena) {
+  const struct rollout_step *step = &spec->steps[index];
   switch (rollout_step_kind(step)) {
   case ROLLOUT_STEP_DEPLOY: return deploy_text(step->deploy, arena);
   case ROLLOUT_STEP_SET_WEIGHT:
@@ -45,6 +46,8 @@ struct str step_text(const struct rollout_step *step, struct arena *arena) {
       return STR("pause until promoted");
     return arena_printf(arena, "pause %.*s", STR_ARG(words(arena, step->pause->duration_ms)));
   case ROLLOUT_STEP_DECOMMISSION:
+    if (spec->workload_ref)
+      return arena_printf(arena, "hand over to Deployment %.*s", STR_ARG(spec->workload_ref->name));
     return arena_printf(arena, "decommission %s", decommission_name(step->decommission->action));
   case ROLLOUT_STEP_NONE: break;
   }

@@ -4,4 +4,4 @@
 
 #include "manifests/kinds/rollout.h"
 
-struct str step_text(const struct rollout_step *step, struct arena *arena);
+struct str step_text(const struct rollout_spec *spec, size_t index, struct arena *arena);

@@ -4,6 +4,7 @@
 #include "manifests/text/percent.h"
 #include "operator/cli/evidence_text.h"
 #include "operator/cli/options.h"
+#include "operator/cli/original_text.h"
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
 #include "operator/cli/tree_line.h"
@@ -90,7 +91,9 @@ static void draw_head(struct drawing *drawing) {
   tree_addf(lines, TREE_BOLD, "%.*s", STR_ARG(rollout->metadata.name));
   tree_addf(lines, TREE_DIM, " in %.*s   ", STR_ARG(rollout->metadata.namespace_));
   tree_addz(lines, phase_style(status->phase), phase_word(status));
-  if (status->stable && status->canary)
+  bool hands_over = rollout->spec.workload_ref && status->stable && status->canary &&
+                    str_eq(status->stable->hash, status->canary->hash);
+  if (status->stable && status->canary && !hands_over)
     tree_addf(lines, TREE_PLAIN, "   %.*s %s %.*s", STR_ARG(version_name(status->stable)),
               drawing->view->ascii ? "->" : "→", STR_ARG(version_name(status->canary)));
   else if (status->stable)
@@ -163,7 +166,7 @@ static void draw_step(struct drawing *drawing, size_t index, enum step_state sta
   branch(drawing, 1, false, index + 1 == spec->steps_count);
   tree_addz(&drawing->lines, step_looks[state].style,
             drawing->view->ascii ? step_looks[state].ascii : step_looks[state].mark);
-  tree_add(&drawing->lines, step_looks[state].text, step_text(&spec->steps[index], drawing->arena));
+  tree_add(&drawing->lines, step_looks[state].text, step_text(spec, index, drawing->arena));
   if (state == STEP_CURRENT)
     draw_countdown(drawing, &spec->steps[index], &drawing->status->step);
   tree_end(&drawing->lines);
@@ -325,6 +328,25 @@ static void draw_versions(struct drawing *drawing) {
     draw_version(drawing, "canary", status->canary, &drawing->view->canary, true);
 }
 
+// Workload form: the Deployment that somebody else changes.
+static void draw_original(struct drawing *drawing) {
+  struct original_text text = original_text(drawing->view->rollout, drawing->arena);
+  struct tree_lines *lines = &drawing->lines;
+  if (!text.now.len)
+    return;
+  label(drawing, "workload");
+  tree_addf(lines, TREE_PLAIN, "Deployment %.*s", STR_ARG(text.now));
+  tree_end(lines);
+  branch(drawing, 1, false, !text.todo.len);
+  tree_addf(lines, TREE_DIM, "next   %.*s", STR_ARG(text.next));
+  tree_end(lines);
+  if (!text.todo.len)
+    return;
+  branch(drawing, 1, false, true);
+  tree_addf(lines, TREE_YELLOW, "to do  %.*s", STR_ARG(text.todo));
+  tree_end(lines);
+}
+
 // What a person should know now: always there, so that holding is never silent.
 static struct str now_text(const struct rollout_status *status, struct arena *arena) {
   if (status->step.waiting_for.len && !rollout_phase_is_final(status->phase))
@@ -359,7 +381,8 @@ void tree_write(const struct tree_view *view, struct arena *arena, struct buf *o
   draw_steps(&drawing);
   draw_metrics(&drawing);
   draw_versions(&drawing);
-  static const char *const alarms[] = {"Stalled", "Contended", "WeightUnverified"};
+  draw_original(&drawing);
+  static const char *const alarms[] = {"Stalled", "Contended", "WeightUnverified", "RolledOutside"};
   for (size_t i = 0; i < sizeof alarms / sizeof alarms[0]; i++)
     draw_condition(&drawing, alarms[i]);
   branch(&drawing, 0, false, true);

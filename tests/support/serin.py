@@ -359,8 +359,8 @@ def start_service(up, *versions):
     up.wait_serving()
 
 
-def main():
-    """Runs the caller's test_ functions (those named on the command line, or all)."""
+def main(long=()):
+    """Runs the caller's test_ functions: those named on the command line, or all; those of `long` with SERIN_LONG=1 only."""
     module = sys.modules["__main__"]
     wanted = sys.argv[1:]
     failed = 0
@@ -368,7 +368,7 @@ def main():
         print(f"not ok - {pathlib.Path(sys.argv[0]).stem}: there is no {BIN}: build it first, or set SERIN_BIN")
         sys.exit(1)
     for name, function in list(vars(module).items()):
-        if not name.startswith("test_") or (wanted and name not in wanted):
+        if not name.startswith("test_") or (wanted and name not in wanted) or (name in long and not wanted and not os.environ.get("SERIN_LONG")):
             continue
         began = time.monotonic()
         try:

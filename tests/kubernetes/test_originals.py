@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""workloadRef with a real Deployment controller beside it: the operator killed at its effects, through VirtualServices, HTTPRoutes and
+GRPCRoutes; leaving while it dies; and what `serin uninstall` does with the Deployment. (Under load: tests/e2e/test_workload.py.)"""
+import os
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import cluster as support  # noqa: E402
+from operator_world import BIN, GATEWAY, NETWORKING, Case, GatewayCase  # noqa: E402
+from stage import Stage, check, equal, told_once, wait_for  # noqa: E402
+from test_effects import KilledStage, at_each_offset  # noqa: E402
+
+STEPS = [{"deploy": {}}, {"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 100}, {"decommission": {}}]
+BY_HAND = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {}}]
+JSON_PATCH = "application/json-patch+json"
+
+
+class Original:
+    """What the cases below have in common: a Deployment that is called like its Service."""
+
+    def begin(self):
+        labels = {"app": "agent"}
+        self.path_of = f"/apis/apps/v1/namespaces/{self.ns}/deployments/agent"
+        self.post(os.path.dirname(self.path_of), {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "agent"}, "spec": {
+            "replicas": 2, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "agent", "image": "agent:1"}]}}}})
+        for field in ("replicas", "selector", "template"):
+            self.rollout["spec"].pop(field)
+        self.rollout["spec"]["workloadRef"] = {"name": "agent"}
+        self.found = self.weights()
+        super().begin()
+        self.wait("Healthy", 120)
+        wait_for("the Deployment to be paused", self.is_paused, 60)
+        return self
+
+    def deployment(self):
+        return self.server.ok("GET", self.path_of)
+
+    def is_paused(self):
+        return self.deployment()["spec"].get("paused", False)
+
+    def image(self, image):
+        path = "/spec/template/spec/containers/0/image"
+        self.server.ok("PATCH", self.path_of, [{"op": "replace", "path": path, "value": image}], content_type=JSON_PATCH)
+
+    def weights(self):
+        return {item["destination"].get("subset", ""): item.get("weight", 1) for item in self.destinations()}
+
+    def sets(self):
+        """{image: replicas} of the Deployment's own ReplicaSets."""
+        items = self.server.ok("GET", f"/apis/apps/v1/namespaces/{self.ns}/replicasets")["items"]
+        return {item["spec"]["template"]["spec"]["containers"][0]["image"]: item["spec"]["replicas"] for item in items
+                if item["metadata"]["ownerReferences"][0]["name"] == "agent"}
+
+    def names(self):
+        return [item["metadata"]["name"] for item in self.server.ok("GET", os.path.dirname(self.path_of))["items"]]
+
+    def extra(self):
+        """What a release adds beside the route."""
+        return self.server.ok("GET", f"{NETWORKING}/namespaces/{self.ns}/destinationrules/agent")["spec"].get("subsets", [])
+
+    def as_found(self, running):
+        def is_so():
+            return self.weights() == self.found and self.names() == ["agent"] and not self.extra() and \
+                {image: count for image, count in self.sets().items() if count} == {running: 2}
+        wait_for(f"{running} alone, all else as it was found", is_so, 90)
+
+    def history(self):
+        return [item["result"] for item in self.status()["history"]]
+
+
+class Subsets(Original, Case):
+    def __init__(self, env, ns, steps):
+        super().__init__(env, ns, steps, template=True)
+        self.found = None
+
+
+class Services(Original, GatewayCase):
+    def __init__(self, env, ns, steps):
+        super().__init__(env, ns, steps, template=True)
+
+    def extra(self):
+        items = self.server.ok("GET", f"/api/v1/namespaces/{self.ns}/services")["items"]
+        return [item["metadata"]["name"] for item in items if item["metadata"]["name"].startswith("agent-")]
+
+
+class Grpc(Services):
+    """Through a GRPCRoute of a gateway that is not ours, and that accepts whatever it sees."""
+
+    def __init__(self, env, ns, steps):
+        super().__init__(env, ns, steps)
+        self.server.ok("DELETE", f"{GATEWAY}/namespaces/{ns}/httproutes/agent")
+        self.route_path = f"{GATEWAY}/namespaces/{ns}/grpcroutes/agent"
+        self.post(os.path.dirname(self.route_path), {"apiVersion": GATEWAY[6:], "kind": "GRPCRoute", "metadata": {"name": "agent"}, "spec": {
+            "parentRefs": [{"name": "gateway"}], "rules": [
+                {"matches": [{"method": {"service": "agent.Agent"}}], "backendRefs": [{"name": "agent", "port": 80}]}]}})
+        traffic = self.rollout["spec"]["traffic"]
+        traffic["grpcRoute"] = traffic.pop("httpRoute")
+        self.over = threading.Event()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        seen = 0
+        while not self.over.wait(0.1):
+            route = self.server.get(self.route_path).json
+            if route.get("metadata", {}).get("generation", 0) == seen:
+                continue
+            seen = route["metadata"]["generation"]
+            said = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "said by the test", "observedGeneration": seen,
+                    "lastTransitionTime": "2026-01-01T00:00:00Z"}
+            self.server.request("PATCH", f"{self.route_path}/status", {"status": {"parents": [
+                {"parentRef": {"name": "gateway"}, "controllerName": "example.com/gateway", "conditions": [said]}]}}, "application/merge-patch+json")
+
+    def destinations(self):
+        refs = self.server.ok("GET", self.route_path)["spec"]["rules"][0]["backendRefs"]
+        return [{"destination": {"subset": ref["name"]}, "weight": ref.get("weight", 1)} for ref in refs]
+
+
+def good(kind):
+    def release(cluster, ns, offset):
+        with KilledStage(cluster, ns, offset) as env:
+            case = kind(env, ns, STEPS).begin()
+            case.image("agent:2")
+            wait_for("the release to be done", lambda: case.status().get("history") and case.phase() == "Healthy", 150)
+            case.as_found("agent:2")
+            equal(case.history(), ["Promoted"], "history")
+            check(case.is_paused(), "the Deployment is not paused after the release")
+            told_once(case)
+            if kind is Grpc:
+                case.over.set()
+            return env.faults.kills
+    return release
+
+
+def put_back_and_left(kind):
+    """Aborted in the middle; then another image, and the Rollout is deleted in the middle of that."""
+    def release(cluster, ns, offset):
+        with KilledStage(cluster, ns, offset) as env:
+            case = kind(env, ns, BY_HAND).begin()
+            case.image("agent:2")
+            case.wait("Paused", 150)
+            equal(case.act("abort", 90), "Done", "abort")
+            case.wait("Aborted", 100)
+            case.as_found("agent:1")
+            check("agent:2" not in case.sets(), f"the Deployment rolled: {case.sets()}")
+            case.image("agent:3")
+            wait_for("the next release", lambda: case.phase() == "Paused" and case.status()["canary"]["version"] == "3", 150)
+            case.server.ok("DELETE", case.path)
+            wait_for("the Rollout to go", lambda: case.server.get(case.path).status == 404, 100)
+            case.as_found("agent:1")
+            check(case.is_paused() and case.sets() == {"agent:1": 2}, f"the Deployment rolled: {case.sets()}")
+            check("(3) was not released" in case.deployment()["metadata"]["annotations"]["serin.dev/left-paused"], "it does not say why it is paused")
+            return env.faults.kills
+    return release
+
+
+def test_a_good_image(cluster):
+    at_each_offset(good(Subsets), cluster, "original-good")
+
+
+def test_a_good_image_through_an_httproute(cluster):
+    at_each_offset(good(Services), cluster, "original-http")
+
+
+def test_a_good_image_through_a_grpcroute(cluster):
+    at_each_offset(good(Grpc), cluster, "original-grpc")
+
+
+def test_put_back_and_left(cluster):
+    at_each_offset(put_back_and_left(Subsets), cluster, "original-left")
+
+
+def test_put_back_and_left_through_an_httproute(cluster):
+    at_each_offset(put_back_and_left(Services), cluster, "original-left-http")
+
+
+def test_hands_off_while_it_leaves(cluster):
+    """The annotation holds a Rollout that is deleted in the middle of a release, which says so; without it all is put back."""
+    def hands_off(case, value):
+        case.server.ok("PATCH", f"{NETWORKING}/namespaces/{case.ns}/virtualservices/agent", {"metadata": {"annotations": {"serin.dev/hands-off": value}}},
+                       content_type="application/merge-patch+json")
+    with Stage(cluster, "original-hands") as env:
+        case = Subsets(env, "original-hands", BY_HAND).begin()
+        case.image("agent:2")
+        case.wait("Paused")
+        before = case.weights()
+        hands_off(case, "true")
+        wait_for("it to look on", lambda: any(c["type"] == "HandsOff" and c["status"] == "True" for c in case.status()["conditions"]), 20)
+        case.server.ok("DELETE", case.path)
+        wait_for("it to say what holds it", lambda: any(c["type"] == "Stalled" and c["reason"] == "HandsOff" for c in case.status()["conditions"]), 20)
+        equal(case.weights(), before, "weights with hands off")
+        hands_off(case, None)
+        wait_for("the Rollout to go", lambda: case.server.get(case.path).status == 404, 60)
+        case.as_found("agent:1")
+
+
+def test_uninstall_lets_the_deployment_go(cluster):
+    with Stage(cluster, "original-gone") as env:
+        case = Subsets(env, "original-gone", BY_HAND).begin()
+        env.operator.stop()
+
+        def uninstall(*more):
+            done = subprocess.run([BIN, "uninstall", "--keep-operator", "-n", case.ns, "--kubeconfig", str(cluster.kubeconfig), *more],
+                                  capture_output=True, text=True, timeout=60)
+            equal(done.returncode, 0, done.stderr)
+            return done.stdout
+        case.image("agent:2")  # nobody has looked at it
+        said = uninstall("--dry-run")
+        check("Deployment agent stays paused: its template (2) was not released, its pods run 1" in said, said)
+        case.image("agent:1")
+        said = uninstall()
+        check("Deployment agent is resumed; nothing rolls, its pods run its template (1)" in said, said)
+        check(not case.is_paused() and case.sets() == {"agent:1": 2}, f"paused {case.is_paused()}, sets {case.sets()}")
+        case.server.ok("DELETE", case.path)
+        equal(case.server.get(case.path).status, 404, "the Rollout")
+
+
+if __name__ == "__main__":
+    support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left_through_an_httproute",
+                                  "test_hands_off_while_it_leaves"})
