@@ -180,9 +180,10 @@ static void add_item(const struct writer *w, struct str name, bool alone, int64_
 static void set_weight(const struct writer *w, size_t i, const struct wanted *wanted,
                        int64_t weight) {
   const struct json *old = json_get(w->route->items[i].json, "weight");
-  // Without a weight, one that is alone means all; not so any more when another comes.
+  // One that is alone means all whatever its weight, also without; not so any more when another
+  // comes. Some servers fill a weight in, so one that does no harm stays.
   if (wanted->alone) {
-    if (!old)
+    if (!old || w->route->items[i].weight > 0)
       return;
     guard(w, i);
     op(w, "remove", item_path(w, i, "weight"), NULL);

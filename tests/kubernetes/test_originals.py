@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster as support  # noqa: E402
 from operator_world import BIN, GATEWAY, NETWORKING, Case, GatewayCase  # noqa: E402
 from stage import Stage, check, equal, told_once, wait_for  # noqa: E402
-from test_effects import KilledStage, at_each_offset  # noqa: E402
+from test_effects import at_each_offset  # noqa: E402
 
 STEPS = [{"deploy": {}}, {"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 100}, {"decommission": {}}]
 BY_HAND = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {}}]
@@ -47,7 +47,8 @@ class Original:
         self.server.ok("PATCH", self.path_of, [{"op": "replace", "path": path, "value": image}], content_type=JSON_PATCH)
 
     def weights(self):
-        return {item["destination"].get("subset", ""): item.get("weight", 1) for item in self.destinations()}
+        found = self.destinations()
+        return {item["destination"].get("subset", ""): item.get("weight", 1) if len(found) > 1 else 100 for item in found}
 
     def sets(self):
         """{image: replicas} of the Deployment's own ReplicaSets."""
@@ -120,8 +121,8 @@ class Grpc(Services):
 
 
 def good(kind):
-    def release(cluster, ns, offset):
-        with KilledStage(cluster, ns, offset) as env:
+    def release(stage, ns):
+        with stage as env:
             case = kind(env, ns, STEPS).begin()
             case.image("agent:2")
             wait_for("the release to be done", lambda: case.status().get("history") and case.phase() == "Healthy", 150)
@@ -137,8 +138,8 @@ def good(kind):
 
 def put_back_and_left(kind):
     """Aborted in the middle; then another image, and the Rollout is deleted in the middle of that."""
-    def release(cluster, ns, offset):
-        with KilledStage(cluster, ns, offset) as env:
+    def release(stage, ns):
+        with stage as env:
             case = kind(env, ns, BY_HAND).begin()
             case.image("agent:2")
             case.wait("Paused", 150)

@@ -31,11 +31,20 @@ static bool patch(struct world *world, struct json *object, const struct json *o
   return true;
 }
 
+// As the CRD of an HTTPRoute has it.
+static void fill_in(struct world *world) {
+  JSON_EACH(item, world->gateway ? world_destinations(world) : NULL) {
+    if (!json_get(item, "weight"))
+      json_put_int(world->arena, item, "weight", 1);
+  }
+}
+
 static bool patch_route(struct world *world, const struct json *ops) {
   struct str before = world_untouched(world);
   if (!patch(world, world->service, ops))
     return false;
   world_generation(world, world->service);
+  fill_in(world);
   if (!str_eq(before, world_untouched(world)))
     world_broken(world, "promise 1: something else changed in the VirtualService");
   world->foreign_bare = false;
