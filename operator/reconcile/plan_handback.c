@@ -76,7 +76,7 @@ bool handback_may_roll(struct pass *pass) {
       !str_eq_z(was->step.name, "decommission") || is_home(pass) || !has_template(pass, original) ||
       pass_asked(pass) != ROLLOUT_FULL)
     return false;
-  if (!pass->leaving && !is_marked(pass, original))
+  if (!leaving_rolls(pass) && !is_marked(pass, original))
     return false;
   if (!pass->snap->sets_current || !content_is_known(pass))
     return !original->paused; // as it is, until it is known what it runs
@@ -248,7 +248,7 @@ bool handback_run(struct pass *pass) {
              pass_text(pass, "the last requests of the old pods of %.*s", STR_ARG(original->name)));
     return false;
   }
-  if (!pass->leaving && !is_marked(pass, original)) {
+  if (!leaving_rolls(pass) && !is_marked(pass, original)) {
     if (original->paused)
       mark(pass, original);
     wait_for(pass, "Rolling", 0,

@@ -32,7 +32,7 @@ class Original:
         self.rollout["spec"]["workloadRef"] = {"name": "agent"}
         self.found = self.weights()
         super().begin()
-        self.wait("Healthy", 120)
+        self.wait("Healthy", 200)
         wait_for("the Deployment to be paused", self.is_paused, 60)
         return self
 
@@ -125,7 +125,7 @@ def good(kind):
         with stage as env:
             case = kind(env, ns, STEPS).begin()
             case.image("agent:2")
-            wait_for("the release to be done", lambda: case.status().get("history") and case.phase() == "Healthy", 150)
+            wait_for("the release to be done", lambda: case.status().get("history") and case.phase() == "Healthy", 280)
             case.as_found("agent:2")
             equal(case.history(), ["Promoted"], "history")
             check(case.is_paused(), "the Deployment is not paused after the release")
@@ -142,13 +142,13 @@ def put_back_and_left(kind):
         with stage as env:
             case = kind(env, ns, BY_HAND).begin()
             case.image("agent:2")
-            case.wait("Paused", 150)
+            case.wait("Paused", 240)
             equal(case.act("abort", 90), "Done", "abort")
             case.wait("Aborted", 100)
             case.as_found("agent:1")
             check("agent:2" not in case.sets(), f"the Deployment rolled: {case.sets()}")
             case.image("agent:3")
-            wait_for("the next release", lambda: case.phase() == "Paused" and case.status()["canary"]["version"] == "3", 150)
+            wait_for("the next release", lambda: case.phase() == "Paused" and case.status()["canary"]["version"] == "3", 240)
             case.server.ok("DELETE", case.path)
             wait_for("the Rollout to go", lambda: case.server.get(case.path).status == 404, 100)
             case.as_found("agent:1")
@@ -220,5 +220,5 @@ def test_uninstall_lets_the_deployment_go(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left_through_an_httproute",
+    support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left", "test_put_back_and_left_through_an_httproute",
                                   "test_hands_off_while_it_leaves"})
