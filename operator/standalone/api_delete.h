@@ -15,6 +15,7 @@ struct delete_options {
   enum propagation propagation;
   int64_t grace_seconds;    // -1: the object's own
   struct str uid, revision; // preconditions; empty: none
+  bool drop_finalizers;     // the propagation was asked for: those of an earlier one do not hold
   bool dry_run;
 };
 
@@ -25,5 +26,9 @@ int api_delete_run(struct api *api, struct api_call *call, const struct kind_des
 // After a write: removes an object that only waited for its last finalizer. *ret_gone says whether.
 int delete_finish(struct api *api, struct api_call *call, const struct kind_desc *kind,
                   const struct json *object, bool *ret_gone);
+// After a write that gave it other owners: what has none that is there goes at once, what has some
+// forgets the others. The answer to the write stays what it is.
+int delete_settle(struct api *api, struct api_call *call, const struct kind_desc *kind,
+                  const struct json *object);
 // Objects whose owners are all gone, and Events older than an hour. The caller commits.
 int delete_sweep(struct api *api, int64_t now_ms, struct err *err);

@@ -225,6 +225,12 @@ static int settle(struct write_job *job) {
   return RC_OK;
 }
 
+static bool has_new_owners(const struct write_job *job) {
+  const struct json *owners = json_get(api_meta(job->object), "ownerReferences"),
+                    *before = json_get(api_meta(job->old), "ownerReferences");
+  return owners && owners->count && !(before && json_equal(owners, before));
+}
+
 static int commit_write(struct write_job *job, struct write_result *result) {
   struct api *api = job->api;
   struct err err;
@@ -236,6 +242,8 @@ static int commit_write(struct write_job *job, struct write_result *result) {
   bool gone = false;
   if (!rc && job->old)
     rc = delete_finish(api, job->call, job->request->kind, job->object, &gone);
+  if (!rc && !gone && has_new_owners(job))
+    rc = delete_settle(api, job->call, job->request->kind, job->object);
   if (!rc && store_keep(api->store, &err))
     rc = api_fail_err(job->call, &err);
   if (rc) {

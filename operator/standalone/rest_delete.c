@@ -18,6 +18,7 @@ static int read_delete_options(struct exchange *x, struct delete_options *option
       .grace_seconds = json_int(json_get(body, "gracePeriodSeconds"), x->path.query.grace_seconds),
       .uid = json_path_string(body, "preconditions.uid"),
       .revision = json_path_string(body, "preconditions.resourceVersion")};
+  options->drop_finalizers = policy.len > 0;
   if (str_eq_z(policy, "Foreground"))
     options->propagation = PROPAGATE_FOREGROUND;
   else if (str_eq_z(policy, "Orphan") || json_is_true(json_get(body, "orphanDependents")))
@@ -76,16 +77,18 @@ int rest_delete_collection(struct exchange *x) {
                   (struct store_key){0}, collect_matching, &m, &err);
   if (rc)
     return api_fail_err(x->call, &err);
-  for (size_t i = 0; i < m.count; i++) {
+  struct read_request read = rest_as_read(x); // the answer: what is there before
+  rc = read_list(x->api, x->call, &read, &x->reply->body);
+  for (size_t i = 0; !rc && i < m.count; i++) {
     struct json *left;
     struct str uid;
     rc = api_delete_run(x->api, x->call, x->kind, m.keys[i].ns, m.keys[i].name, &options, &left,
                         &uid);
-    if (rc == RC_NOT_FOUND) // it went with an owner that was deleted before it
+    if (rc == RC_NOT_FOUND) { // it went with an owner that was deleted before it
       x->call->fault = (struct api_fault){0};
-    else if (rc)
-      return rc;
+      rc = RC_OK;
+    }
   }
-  struct json *status = api_status_deleted(x->call, x->kind, STR(""), STR(""));
-  return rest_put_json(x, 200, status);
+  x->reply->status = 200;
+  return rc;
 }
