@@ -3,11 +3,18 @@
 
 #include "manifests/schema/scalar.h"
 
+#include <string.h>
+
 struct writer {
   struct arena *arena;
-  bool structural; // for a CRD
-  bool builtin;    // of Kubernetes itself: with what its Go types say of ownership
+  bool structural;         // for a CRD
+  bool builtin;            // of Kubernetes itself: with what its Go types say of ownership
+  struct json *components; // named types go there, and stand as references; NULL: all in one
+  const char *prefix;      // of their names
 };
+
+#define META_PREFIX "io.k8s.apimachinery.pkg.apis.meta.v1."
+#define COMPONENTS "#/components/schemas/"
 
 static struct json *object_of(const struct writer *w, const struct schema *schema);
 
@@ -16,6 +23,27 @@ static struct json *typed(const struct writer *w, const char *type, const char *
   json_put_z(w->arena, json, "type", type);
   if (format)
     json_put_z(w->arena, json, "format", format);
+  return json;
+}
+
+// `type` as a component of this name, and what stands for it. Another type that has the name
+// already keeps it: this one then stands where it is.
+static struct json *by_name(const struct writer *w, const char *prefix, const char *name,
+                            struct json *type) {
+  if (!w->components)
+    return type;
+  struct str full = arena_printf(w->arena, "%s%s", prefix, name);
+  const struct json *known = json_get_s(w->components, full);
+  if (known && !json_equal(known, type))
+    return type;
+  if (!known)
+    json_set(w->arena, w->components, full, type);
+  struct json *json = json_new_object(w->arena), *ref = json_new_object(w->arena);
+  json_put_string(w->arena, ref, "$ref", arena_printf(w->arena, COMPONENTS "%.*s", STR_ARG(full)));
+  json_append(json_need_array(w->arena, json, "allOf"), ref);
+  const struct json *doc = json_get(type, "description");
+  if (doc) // of the field, where that has none
+    json_put(w->arena, json, "description", json_dup(w->arena, doc));
   return json;
 }
 
@@ -163,16 +191,21 @@ static struct json *type_of(const struct writer *w, const struct field *row) {
   case FIELD_GEP_DURATION: return typed(w, "string", NULL);
   case FIELD_PERCENT: return percent_of(w);
   case FIELD_QUANTITY:
-  case FIELD_INT_OR_STRING: return int_or_string(w);
-  case FIELD_TIME:
-  case FIELD_MICRO_TIME: return typed(w, "string", "date-time");
+    return by_name(w, "io.k8s.apimachinery.pkg.api.resource.", "Quantity", int_or_string(w));
+  case FIELD_INT_OR_STRING:
+    return by_name(w, "io.k8s.apimachinery.pkg.util.intstr.", "IntOrString", int_or_string(w));
+  case FIELD_TIME: return by_name(w, META_PREFIX, "Time", typed(w, "string", "date-time"));
+  case FIELD_MICRO_TIME:
+    return by_name(w, META_PREFIX, "MicroTime", typed(w, "string", "date-time"));
   case FIELD_OBJECT:
   case FIELD_OPTIONAL: return object_of(w, row->schema);
   case FIELD_LIST: return array_of(w, row, object_of(w, row->schema));
   case FIELD_STRINGS: return array_of(w, row, text_of(w, row));
   case FIELD_INTS: return array_of(w, row, typed(w, "integer", "int64"));
   case FIELD_STRING_MAP:
-    return map_of(w, row->numbers_too ? int_or_string(w) : typed(w, "string", NULL));
+    return map_of(w, row->numbers_too ? by_name(w, "io.k8s.apimachinery.pkg.api.resource.",
+                                                "Quantity", int_or_string(w))
+                                      : typed(w, "string", NULL));
   case FIELD_INT_MAP: return map_of(w, typed(w, "integer", "int64"));
   case FIELD_MAP: return map_of(w, object_of(w, row->schema));
   case FIELD_JSON: return row->objects_only ? any_object(w) : anything(w);
@@ -243,6 +276,16 @@ static void fill(const struct writer *w, const struct schema *schema, struct jso
     put_rule(w, object, &schema->rules[i]);
 }
 
+// Types that all groups share.
+static bool is_meta(const struct schema *schema) {
+  static const char *const names[] = {"ObjectMeta", "OwnerReference", "LabelSelector",
+                                      "LabelSelectorRequirement"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (strcmp(schema->name, names[i]) == 0)
+      return true;
+  return false;
+}
+
 static struct json *object_of(const struct writer *w, const struct schema *schema) {
   struct json *json = typed(w, "object", NULL);
   if (schema->doc)
@@ -250,7 +293,8 @@ static struct json *object_of(const struct writer *w, const struct schema *schem
   if (w->builtin && schema->atomic)
     json_put_z(w->arena, json, "x-kubernetes-map-type", "atomic");
   fill(w, schema, json, json_put(w->arena, json, "properties", json_new_object(w->arena)));
-  return json;
+  return schema->name ? by_name(w, is_meta(schema) ? META_PREFIX : w->prefix, schema->name, json)
+                      : json;
 }
 
 struct json *openapi_schema(const struct schema *schema, struct arena *arena) {
@@ -272,7 +316,7 @@ static struct json *whole(const struct writer *w, const struct kind_desc *kind) 
   json_put_z(w->arena, json, "type", "object");
   struct json *properties = json_put(w->arena, json, "properties", json_new_object(w->arena));
   put_header(w, properties);
-  const struct writer go = {.arena = w->arena, .builtin = true};
+  const struct writer go = {.arena = w->arena, .builtin = true, .components = w->components};
   const struct field *meta = schema_find(kind->schema, STR("metadata"));
   // An API server knows metadata itself and allows no schema for it.
   json_put(w->arena, properties, "metadata",
@@ -285,22 +329,46 @@ static struct json *whole(const struct writer *w, const struct kind_desc *kind) 
   return json;
 }
 
+static void put_group_version_kind(const struct writer *w, const struct kind_desc *kind,
+                                   struct str version, struct json *json) {
+  struct json *list =
+      json_put(w->arena, json, "x-kubernetes-group-version-kind", json_new_array(w->arena));
+  struct json *gvk = json_new_object(w->arena);
+  json_put_z(w->arena, gvk, "group", kind->group);
+  json_put_string(w->arena, gvk, "version",
+                  str_is_empty(version) ? str_of(kind->versions[0]) : version);
+  json_put_z(w->arena, gvk, "kind", kind->kind);
+  json_append(list, gvk);
+}
+
 struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool structural,
                           struct arena *arena) {
   struct writer w = {
       .arena = arena, .structural = structural, .builtin = kind->builtin && !structural};
   struct json *json = kind->openapi ? json_dup(arena, kind->openapi) : whole(&w, kind);
-  if (structural)
-    return json;
-  struct json *list =
-      json_put(arena, json, "x-kubernetes-group-version-kind", json_new_array(arena));
-  struct json *gvk = json_new_object(arena);
-  json_put_z(arena, gvk, "group", kind->group);
-  json_put_string(arena, gvk, "version",
-                  str_is_empty(version) ? str_of(kind->versions[0]) : version);
-  json_put_z(arena, gvk, "kind", kind->kind);
-  json_append(list, gvk);
+  if (!structural)
+    put_group_version_kind(&w, kind, version, json);
   return json;
+}
+
+void openapi_add_components(const struct kind_desc *kind, struct str version,
+                            const struct schema *meta, struct json *components,
+                            struct arena *arena) {
+  struct str component = openapi_component_name(kind, version, arena);
+  struct str prefix = str_slice(component, 0, component.len - strlen(kind->kind));
+  // As of a definition's kinds: only their metadata is of a type with a name.
+  struct writer w = {.arena = arena,
+                     .builtin = kind->builtin,
+                     .components = kind->builtin ? components : NULL,
+                     .prefix = arena_str(arena, prefix).ptr};
+  struct json *json = kind->openapi ? json_dup(arena, kind->openapi) : whole(&w, kind);
+  struct json *properties = json_get(json, "properties");
+  if (!kind->builtin && json_get(properties, "metadata")) {
+    const struct writer go = {.arena = arena, .builtin = true, .components = components};
+    json_put(arena, properties, "metadata", object_of(&go, meta));
+  }
+  put_group_version_kind(&w, kind, version, json);
+  json_set(arena, components, component, json);
 }
 
 struct str openapi_component_name(const struct kind_desc *kind, struct str version,

@@ -10,6 +10,12 @@
 // as a CRD wants it (metadata only as an object, no group-version-kind).
 struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool structural,
                           struct arena *arena);
+// The same, under its name, into the components of a document, with a component for each type that
+// has a name ("ObjectMeta", "PodSpec": kubectl explain shows it) and references to these. `meta`:
+// the type of everybody's metadata.
+void openapi_add_components(const struct kind_desc *kind, struct str version,
+                            const struct schema *meta, struct json *components,
+                            struct arena *arena);
 struct json *openapi_schema(const struct schema *schema, struct arena *arena);
 // Name of the component: "dev.serin.v1alpha1.Rollout", "io.k8s.api.apps.v1.Deployment".
 struct str openapi_component_name(const struct kind_desc *kind, struct str version,

@@ -46,14 +46,15 @@ static int drop_owners(struct cascade *c, const struct kind_desc *kind, const st
 
 static int settle(struct cascade *c, const struct kind_desc *kind, const struct json *object,
                   enum propagation propagation) {
+  const struct json *owners = json_get(api_meta(object), "ownerReferences");
   struct json *ignored;
-  bool solid = false;
-  JSON_EACH(owner, json_get(api_meta(object), "ownerReferences"))
-  solid = solid || owner_state(c, object, owner) == OWNER_SOLID;
-  if (solid)
+  // What is on its way keeps what it has; without references it is nobody's.
+  if (api_is_deleting(object) || !owners)
+    return RC_OK;
+  JSON_EACH(owner, owners)
+  if (owner_state(c, object, owner) == OWNER_SOLID)
     return drop_owners(c, kind, object, STR(""));
-  return api_is_deleting(object) ? RC_OK
-                                 : cascade_delete(c, kind, object, -1, propagation, &ignored);
+  return cascade_delete(c, kind, object, -1, propagation, &ignored);
 }
 
 int cascade_settle_owners(struct cascade *c, const struct kind_desc *kind,

@@ -68,6 +68,10 @@ struct api_http {
 
 void api_http_run(struct api_http *http);
 
+// api_http_reply.c
+enum MHD_Result api_http_reply(struct request *request);
+enum MHD_Result api_http_send_body(struct request *request);
+
 // api_stream.c. A stream ends by its timer, its hang-up, or when its reader takes nothing for
 // API_HTTP_SEND_MS.
 int api_stream_open(struct request *request, int64_t first_ms, int64_t repeat_ms);

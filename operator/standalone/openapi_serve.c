@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/openapi_serve.h"
 #include "manifests/base/bug.h"
+#include "manifests/kinds/object_meta.h"
 #include "manifests/schema/openapi.h"
 #include "operator/standalone/discovery.h"
 
@@ -105,7 +106,7 @@ struct json *openapi_serve_document(const struct api_kinds *kinds, struct str gr
     if (!str_eq_z(group, kind->group) || !kind_has_version(kind, version))
       continue;
     struct str component = openapi_component_name(kind, version, arena);
-    json_set(arena, schemas, component, openapi_kind(kind, version, false, arena));
+    openapi_add_components(kind, version, &object_meta_schema, schemas, arena);
     add_paths(paths, kind, version, component, arena);
   }
   // Groups that only take reviews have an empty document.

@@ -43,8 +43,8 @@ void pod_machine_init(struct pod_machine *machine, const struct pod *pod, struct
 
 // --- what follows from an exit ---
 
-static bool wants_restart(const struct pod_machine *machine,
-                          const struct pod_container_machine *item) {
+bool machine_wants_restart(const struct pod_machine *machine,
+                           const struct pod_container_machine *item) {
   struct str policy = machine->pod->spec.restart_policy;
   if (item->sidecar)
     return true;
@@ -68,7 +68,7 @@ static void wait_again(struct pod_container_machine *item, int64_t now_ms) {
   item->start_at_ms = now_ms + item->backoff_ms;
 }
 
-static struct pod_exit exit_dup(struct pod_machine *machine, const struct pod_exit *exit) {
+struct pod_exit machine_exit_dup(struct pod_machine *machine, const struct pod_exit *exit) {
   struct pod_exit copy = *exit;
   copy.set = true;
   copy.reason = arena_str(machine->arena, exit->reason);
@@ -89,14 +89,14 @@ void pod_machine_exited(struct pod_machine *machine, size_t i, int64_t now_ms,
   struct pod_container_machine *item = &machine->items[i];
   if (item->state == POD_EXITED || item->state == POD_WAITING)
     return;
-  item->last = exit_dup(machine, exit);
+  item->last = machine_exit_dup(machine, exit);
   bool ran_long = item->state != POD_STARTING && item->running_since_ms > 0 &&
                   now_ms - item->running_since_ms >= POD_BACKOFF_RESET_MS;
   if (ran_long)
     item->crashes = 0;
   reset_running(item);
   machine->changed = true;
-  if (!machine->deleting && wants_restart(machine, item))
+  if (!machine->deleting && machine_wants_restart(machine, item))
     wait_again(item, now_ms);
   else
     item->state = POD_EXITED;
@@ -125,8 +125,8 @@ void machine_enter_started(struct pod_machine *machine, struct pod_container_mac
   machine->changed = true;
 }
 
-static void begin_probes(struct pod_machine *machine, struct pod_container_machine *item,
-                         int64_t now_ms) {
+void machine_begin_probes(struct pod_machine *machine, struct pod_container_machine *item,
+                          int64_t now_ms) {
   if (item->spec->startup_probe)
     schedule_probe(item, POD_STARTUP, now_ms);
   else
@@ -144,7 +144,7 @@ void pod_machine_started(struct pod_machine *machine, size_t i, int64_t now_ms, 
   machine->changed = true;
   item->post_start = item->spec->lifecycle && item->spec->lifecycle->post_start;
   if (!item->post_start)
-    begin_probes(machine, item, now_ms);
+    machine_begin_probes(machine, item, now_ms);
 }
 
 void pod_machine_blocked(struct pod_machine *machine, size_t i, struct str reason,
@@ -191,7 +191,7 @@ bool pod_machine_is_initialized(const struct pod_machine *machine) {
   return true;
 }
 
-static bool init_has_failed(const struct pod_machine *machine) {
+bool machine_init_has_failed(const struct pod_machine *machine) {
   for (size_t i = 0; i < machine->init_count; i++)
     if (machine->items[i].state == POD_EXITED && !init_is_done(&machine->items[i]))
       return true;
@@ -303,7 +303,7 @@ void pod_machine_post_started(struct pod_machine *machine, size_t i, int64_t now
     return;
   item->post_start = false;
   if (ok) {
-    begin_probes(machine, item, now_ms);
+    machine_begin_probes(machine, item, now_ms);
     return;
   }
   machine_add_event(actions, i, true, "FailedPostStartHook", arena_str(actions->arena, message));
@@ -316,7 +316,7 @@ void pod_machine_step(struct pod_machine *machine, int64_t now_ms, struct pod_ac
   if (machine->deleting) {
     step_delete(machine, now_ms, actions);
   } else {
-    if (!init_has_failed(machine))
+    if (!machine_init_has_failed(machine))
       step_start(machine, now_ms, actions);
     step_sidecars(machine, now_ms, actions);
   }
@@ -333,7 +333,7 @@ static void sooner(int64_t *due, int64_t at) {
 
 int64_t pod_machine_due(const struct pod_machine *machine) {
   int64_t due = -1;
-  bool may_start = !machine->deleting && !init_has_failed(machine);
+  bool may_start = !machine->deleting && !machine_init_has_failed(machine);
   bool initialized = pod_machine_is_initialized(machine);
   bool earlier_done = true;
   for (size_t i = 0; i < machine->count; i++) {
@@ -350,68 +350,4 @@ int64_t pod_machine_due(const struct pod_machine *machine) {
         sooner(&due, item->probes[kind].next_ms);
   }
   return due;
-}
-
-// --- adoption ---
-
-void pod_machine_adopt_running(struct pod_machine *machine, size_t i, int64_t attempt,
-                               int64_t now_ms, int64_t uptime_ms, int64_t wall_ms, bool started,
-                               bool ready) {
-  struct pod_container_machine *item = &machine->items[i];
-  item->state = POD_STARTING;
-  item->attempt = attempt;
-  pod_machine_started(machine, i, now_ms, wall_ms);
-  item->post_start = false; // it ran when the container started
-  item->running_since_ms = now_ms - uptime_ms;
-  if (!started) {
-    begin_probes(machine, item, now_ms);
-    return;
-  }
-  machine_enter_started(machine, item, now_ms);
-  if (item->spec->readiness_probe && ready) {
-    // Stays ready until a probe says otherwise: an adoption must not be seen from outside.
-    item->ready = true;
-    item->probes[POD_READINESS].ever_ok = true;
-  }
-}
-
-void pod_machine_adopt_exit(struct pod_machine *machine, size_t i, int64_t attempt,
-                            const struct pod_exit *exit) {
-  struct pod_container_machine *item = &machine->items[i];
-  item->last = exit_dup(machine, exit);
-  item->attempt = attempt;
-  if (wants_restart(machine, item)) {
-    item->attempt++;
-    item->crashes = 1; // at once now, with back-off from then on
-  } else {
-    item->state = POD_EXITED;
-  }
-}
-
-// --- what it amounts to ---
-
-bool pod_machine_is_ready(const struct pod_machine *machine) {
-  if (machine->deleting || !pod_machine_is_initialized(machine))
-    return false;
-  for (size_t i = 0; i < machine->count; i++) {
-    const struct pod_container_machine *item = &machine->items[i];
-    if ((!item->init || item->sidecar) && !(item->state == POD_RUNNING && item->ready))
-      return false;
-  }
-  return true;
-}
-
-const char *pod_machine_phase(const struct pod_machine *machine) {
-  if (init_has_failed(machine))
-    return "Failed";
-  bool all_ended = true, any_ran = false, any_failed = false;
-  for (size_t i = machine->init_count; i < machine->count; i++) {
-    const struct pod_container_machine *item = &machine->items[i];
-    any_ran |= item->last.set || item->state == POD_RUNNING || item->state == POD_STOPPING;
-    any_failed |= item->state == POD_EXITED && (!item->last.set || item->last.code != 0);
-    all_ended &= item->state == POD_EXITED;
-  }
-  if (all_ended && machine->count > machine->init_count)
-    return any_failed ? "Failed" : "Succeeded";
-  return any_ran ? "Running" : "Pending";
 }

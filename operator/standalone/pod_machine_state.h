@@ -18,3 +18,11 @@ void machine_enter_started(struct pod_machine *machine, struct pod_container_mac
                            int64_t now_ms);
 void machine_step_probes(struct pod_machine *machine, size_t i, int64_t now_ms,
                          struct pod_actions *actions);
+
+// For pod_machine_adopt.c.
+void machine_begin_probes(struct pod_machine *machine, struct pod_container_machine *item,
+                          int64_t now_ms);
+struct pod_exit machine_exit_dup(struct pod_machine *machine, const struct pod_exit *exit);
+bool machine_wants_restart(const struct pod_machine *machine,
+                           const struct pod_container_machine *item);
+bool machine_init_has_failed(const struct pod_machine *machine);

@@ -45,6 +45,8 @@ struct message {
 #define PROTOBUF_MESSAGE(rows)                                                                     \
   { rows, ARRAY_LEN(rows) }
 
+extern const struct message protobuf_role, protobuf_cluster_role, protobuf_binding, protobuf_access,
+    protobuf_rules, protobuf_self;
 extern const struct message protobuf_meta, protobuf_selector, protobuf_local, protobuf_template;
 
 // NULL when there is no table for the kind.

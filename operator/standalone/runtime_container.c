@@ -11,9 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOST_MAX 5 // shims started again for one attempt
-
-static struct pod_container_machine *machine_of(struct runtime_container *container) {
+struct pod_container_machine *container_machine(struct runtime_container *container) {
   return &container->pod->machine.items[container->index];
 }
 
@@ -44,7 +42,7 @@ void container_init(struct runtime_container *container, struct runtime_pod *pod
     (void)uv_fs_event_start(&container->changes, on_changes, container->folder, 0);
 }
 
-static bool read_record(struct runtime_container *container) {
+bool container_read_record(struct runtime_container *container) {
   struct arena arena;
   struct json *json;
   arena_init(&arena);
@@ -57,163 +55,6 @@ static bool read_record(struct runtime_container *container) {
   container->record_arena = arena;
   shim_record_read(json, &container->record);
   return true;
-}
-
-// --- the shim ---
-
-static void unwatch_shim(struct runtime_container *container) {
-  if (container->shim_polled) {
-    container->shim_polled = false;
-    (void)uv_poll_stop(&container->shim);
-    uv_close((uv_handle_t *)&container->shim, closed);
-  }
-}
-
-static void start_shim(struct runtime_container *container);
-
-// The shim has ended. With the container's end on record that is as it should be; else it was
-// killed, and a new one takes over the process that still runs.
-static void on_lost(uv_timer_t *timer) {
-  struct runtime_container *container = timer->data;
-  if (container->pod->closing)
-    return;
-  bool same = container->record.attempt == machine_of(container)->attempt;
-  if (!read_record(container) || container->record.state != SHIM_RUNNING ||
-      proc_is_alive(container->record.shim)) {
-    container_look(container);
-    return;
-  }
-  if (!same)
-    return;
-  if (++container->lost > LOST_MAX) {
-    LOG(LOG_ERROR, "a container's shim ends again and again", LOG_Z("folder", container->folder));
-    return;
-  }
-  LOG(LOG_WARN, "a container's shim was lost; another takes over",
-      LOG_Z("folder", container->folder));
-  start_shim(container);
-}
-
-static void look_for_lost(struct runtime_container *container) {
-  (void)uv_timer_start(&container->later, on_lost, (uint64_t)container->lost * 500, 0);
-}
-
-static void on_shim_closed(uv_handle_t *handle) {
-  struct runtime_container *container = handle->data;
-  close(container->shim_fd);
-  container->shim_fd = -1;
-  if (!container->pod->closing)
-    look_for_lost(container);
-  runtime_pod_closed(container->pod);
-}
-
-static void on_shim_pidfd(uv_poll_t *poll, int status, int events) {
-  struct runtime_container *container = poll->data;
-  (void)status, (void)events;
-  container->shim_polled = false;
-  (void)uv_poll_stop(poll);
-  uv_close((uv_handle_t *)poll, on_shim_closed);
-}
-
-static void watch_shim(struct runtime_container *container) {
-  if (container->shim_polled || container->shim_fd >= 0 || container->pod->closing)
-    return;
-  container->shim_fd = proc_open(container->record.shim);
-  if (container->shim_fd < 0) {
-    look_for_lost(container);
-    return;
-  }
-  if (uv_poll_init(&container->pod->runtime->loop, &container->shim, container->shim_fd) < 0) {
-    close(container->shim_fd);
-    container->shim_fd = -1;
-    return;
-  }
-  container->shim.data = container;
-  container->shim_polled = true;
-  container->pod->open++;
-  (void)uv_poll_start(&container->shim, UV_READABLE, on_shim_pidfd);
-}
-
-struct shim_child {
-  uv_process_t process;
-  struct runtime *runtime;
-  struct str uid; // to find the container again: it may have gone
-  size_t index;
-  int64_t attempt;
-  struct arena arena;
-};
-
-static void child_closed(uv_handle_t *handle) {
-  struct shim_child *child = handle->data;
-  arena_dispose(&child->arena);
-  xfree(child);
-}
-
-// A shim that could not even begin: nothing is on record, so its own words are the reason.
-static void on_shim_failed(struct runtime_container *container, int64_t attempt) {
-  container_look(container);
-  if (machine_of(container)->state != POD_STARTING || machine_of(container)->attempt != attempt)
-    return;
-  struct arena arena;
-  arena_init(&arena);
-  struct str said = STR("the shim could not start");
-  (void)shim_file_read(shim_file_join(&arena, container->folder, STR("shim.log")), &arena, &said,
-                       NULL);
-  int64_t now_ms = clock_wall_ms();
-  struct pod_exit exit = {.code = 128,
-                          .started_ms = now_ms,
-                          .finished_ms = now_ms,
-                          .reason = STR("StartError"),
-                          .message = str_trim(said)};
-  runtime_pod_event(container->pod, container, true, "Failed", exit.message);
-  pod_machine_exited(&container->pod->machine, container->index,
-                     runtime_now_ms(container->pod->runtime), &exit);
-  arena_dispose(&arena);
-  runtime_pod_step(container->pod);
-}
-
-static void on_child_exit(uv_process_t *process, int64_t code, int sig) {
-  struct shim_child *child = process->data;
-  struct runtime_pod *pod = map_get(&child->runtime->pods, child->uid);
-  if (pod && !pod->closing && (code != 0 || sig != 0))
-    on_shim_failed(&pod->containers[child->index], child->attempt);
-  uv_close((uv_handle_t *)process, child_closed);
-}
-
-static void start_shim(struct runtime_container *container) {
-  struct runtime *runtime = container->pod->runtime;
-  struct shim_child *child = XNEW(struct shim_child);
-  *child = (struct shim_child){
-      .runtime = runtime, .index = container->index, .attempt = machine_of(container)->attempt};
-  arena_init(&child->arena);
-  child->uid = arena_str(&child->arena, container->pod->pod->metadata.uid);
-  struct str title = arena_printf(&child->arena, "%.*s/%.*s", STR_ARG(container->pod->key),
-                                  STR_ARG(machine_of(container)->spec->name));
-  char *argv[] = {(char[]){"serin"}, (char[]){"shim"}, (char *)(uintptr_t)container->folder,
-                  (char *)(uintptr_t)title.ptr, NULL};
-  FILE *errors = fopen(shim_file_join(&child->arena, container->folder, STR("shim.log")), "we");
-  uv_stdio_container_t stdio[3] = {
-      {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_IGNORE}};
-  if (errors)
-    stdio[2] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = fileno(errors)};
-  uv_process_options_t options = {.file = "/proc/self/exe",
-                                  .args = argv,
-                                  .stdio = stdio,
-                                  .stdio_count = 3,
-                                  .flags = UV_PROCESS_DETACHED,
-                                  .exit_cb = on_child_exit};
-  child->process.data = child;
-  int rc = uv_spawn(&runtime->loop, &child->process, &options);
-  if (errors)
-    fclose(errors);
-  if (rc < 0) {
-    LOG(LOG_ERROR, "a shim cannot be started", LOG_Z("error", uv_strerror(rc)));
-    uv_close((uv_handle_t *)&child->process, child_closed);
-    on_shim_failed(container, machine_of(container)->attempt);
-    return;
-  }
-  // It does not hold the loop open: it goes on without us.
-  uv_unref((uv_handle_t *)&child->process);
 }
 
 // --- the record ---
@@ -231,7 +72,7 @@ static struct pod_exit exit_of(const struct shim_record *record) {
 static void on_look_at_ports(uv_timer_t *timer);
 
 static void tell_exit(struct runtime_container *container) {
-  struct pod_container_machine *item = machine_of(container);
+  struct pod_container_machine *item = container_machine(container);
   struct pod_exit exit = exit_of(&container->record);
   container_cancel_probes(container);
   (void)uv_timer_stop(&container->later);
@@ -245,9 +86,9 @@ static void tell_exit(struct runtime_container *container) {
 }
 
 void container_look(struct runtime_container *container) {
-  struct pod_container_machine *item = machine_of(container);
+  struct pod_container_machine *item = container_machine(container);
   struct proc_id before = container->record.shim;
-  if (!read_record(container) || container->record.attempt != item->attempt)
+  if (!container_read_record(container) || container->record.attempt != item->attempt)
     return;
   if (container->record.state == SHIM_RUNNING) {
     bool fresh = item->state == POD_STARTING;
@@ -259,7 +100,7 @@ void container_look(struct runtime_container *container) {
       runtime_pod_event(container->pod, container, false, "Started", STR("Started container"));
       (void)uv_timer_start(&container->later, on_look_at_ports, 1000, 0);
     }
-    watch_shim(container);
+    container_watch_shim(container);
     // A new shim does not know what its predecessor was told.
     if (!fresh && container->record.shim.pid != before.pid && item->state == POD_STOPPING &&
         item->termed)
@@ -282,9 +123,9 @@ static const struct json *status_of(const struct json *status, struct str name) 
 }
 
 bool container_adopt(struct runtime_container *container, const struct json *old_status) {
-  struct pod_container_machine *item = machine_of(container);
+  struct pod_container_machine *item = container_machine(container);
   struct pod_machine *machine = &container->pod->machine;
-  if (!read_record(container) || container->record.attempt < 0)
+  if (!container_read_record(container) || container->record.attempt < 0)
     return false;
   struct shim_record *record = &container->record;
   if (record->state == SHIM_EXITED) {
@@ -298,7 +139,7 @@ bool container_adopt(struct runtime_container *container, const struct json *old
                             runtime_now_ms(container->pod->runtime), uptime_ms > 0 ? uptime_ms : 0,
                             record->started_ms, json_is_true(json_get(old, "started")),
                             json_is_true(json_get(old, "ready")));
-  watch_shim(
+  container_watch_shim(
       container); // a shim that has gone, too, is replaced: it finds out what became of the process
   return true;
 }
@@ -317,7 +158,7 @@ void container_start(struct runtime_container *container) {
     runtime_pod_event(container->pod, container, true, "Failed", message);
     return;
   }
-  start_shim(container);
+  container_start_shim(container);
 }
 
 void container_signal(struct runtime_container *container, bool kill_now) {
@@ -332,7 +173,7 @@ static void probe_answered(struct runtime_container *container, int slot, bool o
   arena_init(&arena);
   struct pod_actions actions = {.arena = &arena};
   int64_t now_ms = runtime_now_ms(pod->runtime);
-  struct pod_container_machine *item = machine_of(container);
+  struct pod_container_machine *item = container_machine(container);
   container->probes[slot] = NULL;
   bool was_ready = item->ready;
   if (slot < POD_PROBE_KINDS)
@@ -372,7 +213,7 @@ static void start_probe(struct runtime_container *container, int slot,
 }
 
 void container_probe(struct runtime_container *container, enum pod_probe_kind kind) {
-  const struct pod_container *spec = machine_of(container)->spec;
+  const struct pod_container *spec = container_machine(container)->spec;
   const struct pod_probe *probe = pod_probe_of(spec, kind);
   struct probe_target target = {.timeout_ms = (probe->timeout_s > 0 ? probe->timeout_s : 1) * 1000};
   order_probe_target(container, probe->http_get, probe->tcp_socket, probe->exec, &target);
@@ -384,7 +225,7 @@ void container_probe(struct runtime_container *container, enum pod_probe_kind ki
 }
 
 void container_hook(struct runtime_container *container, bool pre_stop) {
-  const struct pod_lifecycle *lifecycle = machine_of(container)->spec->lifecycle;
+  const struct pod_lifecycle *lifecycle = container_machine(container)->spec->lifecycle;
   const struct pod_lifecycle_handler *hook = pre_stop ? lifecycle->pre_stop : lifecycle->post_start;
   // The grace period ends a preStop; a postStart has no bound of its own in Kubernetes, here it is
   // an hour.
@@ -437,7 +278,7 @@ static void on_look_at_ports(uv_timer_t *timer) {
   // again.
   static const uint64_t next_ms[] = {4000, 25000, 0};
   struct runtime_container *container = timer->data;
-  if (container->pod->closing || machine_of(container)->state != POD_RUNNING ||
+  if (container->pod->closing || container_machine(container)->state != POD_RUNNING ||
       container->looks >= 3)
     return;
   uint64_t again = next_ms[container->looks++];
@@ -449,7 +290,7 @@ static void on_look_at_ports(uv_timer_t *timer) {
 
 void container_close(struct runtime_container *container) {
   container_cancel_probes(container);
-  unwatch_shim(container);
+  container_unwatch_shim(container);
   if (container->shim_fd >= 0 && !uv_is_closing((uv_handle_t *)&container->shim)) {
     close(container->shim_fd);
     container->shim_fd = -1;

@@ -15,3 +15,12 @@ void container_hook(struct runtime_container *container, bool pre_stop);
 void container_look(struct runtime_container *container);
 void container_cancel_probes(struct runtime_container *container);
 void container_close(struct runtime_container *container);
+
+// runtime_container_shim.c: one more shim for the present attempt; its end is looked for.
+void container_start_shim(struct runtime_container *container);
+void container_watch_shim(struct runtime_container *container);
+void container_unwatch_shim(struct runtime_container *container);
+void container_look_for_lost(struct runtime_container *container);
+// For it: what is on record now, false when nothing is; the machine's part.
+bool container_read_record(struct runtime_container *container);
+struct pod_container_machine *container_machine(struct runtime_container *container);

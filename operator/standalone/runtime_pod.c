@@ -40,98 +40,6 @@ void runtime_pod_event(struct runtime_pod *pod, const struct runtime_container *
   arena_dispose(&arena);
 }
 
-// --- the end ---
-
-static void check_gone(struct runtime_pod *pod) {
-  if (pod->gone && pod->finished)
-    runtime_pod_close(pod);
-}
-
-void runtime_pod_closed(struct runtime_pod *pod) {
-  if (--pod->open > 0)
-    return;
-  struct runtime *runtime = pod->runtime;
-  (void)map_del(&runtime->pods, pod->pod->metadata.uid);
-  for (size_t i = 0; i < pod->machine.count; i++)
-    arena_dispose(&pod->containers[i].record_arena);
-  arena_dispose(&pod->status_arena);
-  struct arena arena = pod->arena;
-  arena_dispose(&arena);
-  xfree(pod);
-  runtime_check_stopped(runtime);
-  runtime_wake(runtime);
-}
-
-static void closed(uv_handle_t *handle) {
-  runtime_pod_closed(handle->data);
-}
-
-void runtime_pod_close(struct runtime_pod *pod) {
-  if (pod->closing)
-    return;
-  pod->closing = true;
-  for (size_t i = 0; i < pod->machine.count; i++)
-    container_close(&pod->containers[i]);
-  kube_cancel(&pod->status_op);
-  kube_cancel(&pod->bind_op);
-  kube_cancel(&pod->delete_op);
-  uv_close((uv_handle_t *)&pod->timer, closed);
-  uv_close((uv_handle_t *)&pod->drain, closed);
-}
-
-static void on_deleted(struct kube_op *op, const struct kube_reply *reply) {
-  struct runtime_pod *pod = container_of(op, struct runtime_pod, delete_op);
-  if (reply->rc == RC_NOT_FOUND)
-    pod->gone = true;
-  else if (reply->rc != RC_OK)
-    pod->final_delete_sent = false; // the next pass tries again
-  if (!pod->closing)
-    check_gone(pod);
-  runtime_pod_closed(pod);
-}
-
-static const struct json *options_now(struct arena *arena, struct str uid) {
-  struct json *options = json_new_object(arena);
-  json_put_z(arena, options, "apiVersion", "v1");
-  json_put_z(arena, options, "kind", "DeleteOptions");
-  json_put_int(arena, options, "gracePeriodSeconds", 0);
-  json_put_string(arena, json_need_object(arena, options, "preconditions"), "uid", uid);
-  return options;
-}
-
-// The kubelet's last word: the processes have ended, the object may go.
-static void delete_object(struct runtime_pod *pod) {
-  if (pod->gone || pod->final_delete_sent || pod->closing)
-    return;
-  struct arena arena;
-  arena_init(&arena);
-  struct kube_request request = {.verb = KUBE_DELETE,
-                                 .resource = &runtime_resources[RUNTIME_POD],
-                                 .ns = pod->pod->metadata.namespace_,
-                                 .name = pod->pod->metadata.name,
-                                 .body = options_now(&arena, pod->pod->metadata.uid)};
-  pod->final_delete_sent =
-      kube_start(pod->runtime->kube, &request, &pod->delete_op, on_deleted, NULL) == RC_OK;
-  pod->open += pod->final_delete_sent;
-  arena_dispose(&arena);
-}
-
-static void finish(struct runtime_pod *pod) {
-  pod->finished = true;
-  if (pod->runtime->stopping) { // the object stays, and is started again by the next `serin up`
-    runtime_pod_close(pod);
-    return;
-  }
-  (void)shim_file_remove_all(pod->folder, NULL);
-  // After a forced deletion another pod of that name may be writing there already.
-  const struct json *now = kube_watch_get_key(pod->runtime->watches[RUNTIME_POD], pod->key);
-  if (!now || str_eq(kube_uid(now), pod->pod->metadata.uid))
-    (void)shim_file_remove_all(pod->log_folder, NULL);
-  address_pool_release(&pod->runtime->addresses, pod->facts.pod_ip);
-  delete_object(pod);
-  check_gone(pod);
-}
-
 // --- status ---
 
 static void write_status(struct runtime_pod *pod);
@@ -207,7 +115,7 @@ void runtime_pod_do(struct runtime_pod *pod, const struct pod_actions *actions) 
     case POD_DO_EVENT:
       runtime_pod_event(pod, container, action->warning, action->reason, action->message);
       break;
-    case POD_DO_FORGET: finish(pod); break;
+    case POD_DO_FORGET: runtime_pod_finish(pod); break;
     }
   }
 }
@@ -282,7 +190,7 @@ void runtime_pod_update(struct runtime_pod *pod, const struct json *object) {
     if (!pod->finished)
       runtime_pod_stop(pod, pod->deleting ? 0 : pod->pod->spec.termination_grace_period_s * 1000,
                        false);
-    check_gone(pod);
+    runtime_pod_check_gone(pod);
     return;
   }
   if (!deploy_is_deleting(object))
@@ -290,79 +198,12 @@ void runtime_pod_update(struct runtime_pod *pod, const struct json *object) {
   int64_t grace_s = json_int(json_path(object, "metadata.deletionGracePeriodSeconds"),
                              pod->pod->spec.termination_grace_period_s);
   if (pod->finished)
-    delete_object(pod);
+    runtime_pod_delete_object(pod);
   else if (!pod->deleting || grace_s * 1000 < pod->machine.grace_ms)
     runtime_pod_stop(pod, grace_s * 1000, true);
 }
 
 // --- the beginning ---
-
-static void add_name(struct buf *names, struct str path, struct str key) {
-  buf_addf(names, "%s%.*s%s%.*s", names->len ? ", " : "", STR_ARG(path), key.len ? "." : "",
-           STR_ARG(key));
-}
-
-// "spec.containers[0].securityContext" as json_path writes it.
-static const struct json *at_path(const struct json *object, struct str path, struct arena *arena) {
-  char *dotted = arena_dup(arena, path.ptr, path.len + 1);
-  size_t len = 0;
-  for (size_t i = 0; i < path.len; i++)
-    if (path.ptr[i] != ']')
-      dotted[len++] = path.ptr[i] == '[' ? '.' : path.ptr[i];
-  dotted[len] = 0;
-  return json_path(object, dotted);
-}
-
-// Of a securityContext the user and the group are honoured, where we may change to them or already
-// are them.
-static void add_context(struct buf *names, struct str path, const struct json *context) {
-  JSON_EACH(item, context) {
-    bool user = str_eq(item->key, STR("runAsUser")), group = str_eq(item->key, STR("runAsGroup"));
-    int64_t own = user ? (int64_t)geteuid() : (int64_t)getegid();
-    if ((user || group) && (geteuid() == 0 || json_int(item, -1) == own))
-      continue;
-    if (str_eq(item->key, STR("runAsNonRoot")) && geteuid() != 0)
-      continue;
-    add_name(names, path, item->key);
-  }
-}
-
-static void report_fields(struct runtime_pod *pod, const struct json *object) {
-  struct arena arena;
-  arena_init(&arena);
-  struct findings findings;
-  findings_init(&findings, &arena);
-  struct buf names;
-  buf_init(&names, 900);
-  (void)unenforced_report(&pod_kind, object, STR(""), &arena, &findings);
-  for (size_t i = 0; i < findings.count; i++) {
-    struct str path = findings.items[i].path;
-    if (str_ends(path, STR("ecurityContext")))
-      add_context(&names, path, at_path(object, path, &arena));
-    else
-      add_name(&names, path, STR_NULL);
-  }
-  if (names.len > 0)
-    runtime_pod_event(
-        pod, NULL, true, "FieldsNotHonoured",
-        arena_printf(&arena, "this machine does not honour: %.*s", STR_ARG(buf_str(&names))));
-  buf_dispose(&names);
-  for (size_t i = 0; i < pod->machine.count; i++) {
-    const struct pod_container *spec = pod->machine.items[i].spec;
-    for (int kind = 0; kind < POD_PROBE_KINDS; kind++) {
-      const struct pod_probe *probe = pod_probe_of(spec, (enum pod_probe_kind)kind);
-      bool tls = probe && probe->http_get && str_eq_nocase(probe->http_get->scheme, STR("HTTPS"));
-      if (tls || (probe && probe->grpc))
-        runtime_pod_event(pod, &pod->containers[i], true, "ProbeSimplified",
-                          arena_printf(&arena,
-                                       "the %s probe is done as a TCP connect: %s is not "
-                                       "spoken here",
-                                       pod_probe_name((enum pod_probe_kind)kind),
-                                       tls ? "HTTPS" : "gRPC"));
-    }
-  }
-  arena_dispose(&arena);
-}
 
 // The address is on record before anything uses it.
 static int need_address(struct runtime_pod *pod, struct err *err) {
@@ -475,7 +316,7 @@ struct runtime_pod *runtime_pod_new(struct runtime *runtime, const struct json *
     container_init(&pod->containers[i], pod, i);
   bool adopted = adopt_all(pod);
   if (!adopted)
-    report_fields(pod, pod->json);
+    runtime_pod_report_fields(pod, pod->json);
   bind_to_node(pod);
   runtime_pod_update(pod, object);
   runtime_pod_step(pod);

@@ -66,6 +66,12 @@ void runtime_pod_sources_changed(struct runtime_pod *pod);
 // Closes all handles without touching the processes.
 void runtime_pod_close(struct runtime_pod *pod);
 
+// runtime_pod_end.c, runtime_pod_report.c
+void runtime_pod_finish(struct runtime_pod *pod); // its processes have ended
+void runtime_pod_check_gone(struct runtime_pod *pod);
+void runtime_pod_delete_object(struct runtime_pod *pod);
+void runtime_pod_report_fields(struct runtime_pod *pod, const struct json *object);
+
 // For runtime_container.c.
 void runtime_pod_step(struct runtime_pod *pod);
 void runtime_pod_do(struct runtime_pod *pod, const struct pod_actions *actions);

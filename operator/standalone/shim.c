@@ -3,6 +3,7 @@
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
+#include "operator/standalone/shim_child.h"
 #include "operator/standalone/shim_file.h"
 #include "operator/standalone/shim_log.h"
 #include "operator/standalone/shim_mount.h"
@@ -105,67 +106,6 @@ static int open_signals(struct shim *shim, struct err *err) {
   return shim->signals < 0 ? err_errno(err, "cannot open the signals") : RC_OK;
 }
 
-// --- the child, between fork and exec ---
-
-static _Noreturn void child_fail(int report, const char *text) {
-  (void)!write(report, text, strlen(text));
-  _exit(126);
-}
-
-static void child_identity(const struct shim_start *start, int report) {
-  if (start->gid >= 0 && (setgroups(0, NULL) < 0 || setgid((gid_t)start->gid) < 0))
-    child_fail(report, "cannot change to the group of the securityContext");
-  if (start->uid >= 0 && setuid((uid_t)start->uid) < 0)
-    child_fail(report, "cannot change to the user of the securityContext");
-}
-
-static char **strings_of(const struct str *items, size_t count) {
-  char **list = xcalloc(count + 1, sizeof *list);
-  for (size_t i = 0; i < count; i++)
-    list[i] = xstrdup(items[i].ptr);
-  return list;
-}
-
-static void child_descriptors(const char *output, int report) {
-  int null = open("/dev/null", O_RDONLY);
-  int out = open(output, O_RDWR);
-  if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
-    child_fail(report, "cannot open the container's input and output");
-  if (null > 2)
-    close(null);
-  if (out > 2)
-    close(out);
-}
-
-static _Noreturn void child_run(const struct shim_start *start, const char *output, int go,
-                                int report) {
-  struct err err = {0};
-  char byte;
-  setsid();
-  child_descriptors(output, report);
-  // The shim lets us go on once we are on record; when it dies before that, we never were.
-  if (read(go, &byte, 1) != 1)
-    _exit(125);
-  if (shim_mount_apply(start, &err) != RC_OK)
-    child_fail(report, err.msg);
-  child_identity(start, report);
-  if (chdir(start->cwd.ptr) < 0) {
-    (void)err_errno(&err, "workingDir: cannot change to %s", start->cwd.ptr);
-    child_fail(report, err.msg);
-  }
-  for (int i = 1; i < NSIG; i++)
-    signal(i, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  umask(022);
-  char **argv = strings_of(start->argv, start->argv_count);
-  environ = strings_of(start->env, start->env_count); // before exec: its PATH is the one to search
-  execvp(argv[0], argv);
-  (void)err_errno(&err, "cannot run %s", argv[0]);
-  child_fail(report, err.msg);
-}
-
 // --- starting ---
 
 static void finish(struct shim *shim, int code, int sig, const char *reason, const char *message) {
@@ -189,7 +129,7 @@ static int start_process(struct shim *shim, struct err *err) {
     return err_errno(err, "cannot fork");
   if (child == 0) {
     close(go[1]);
-    child_run(&shim->start, output, go[0], report[1]);
+    shim_child_run(&shim->start, output, go[0], report[1]);
   }
   close(go[0]);
   close(report[1]);
@@ -398,46 +338,4 @@ int shim_run(const char *folder) {
   log_file_close(&shim.log);
   arena_dispose(&shim.arena);
   return rc == RC_OK ? 0 : 1;
-}
-
-static void enter_namespace(pid_t pid, const char *name, int type) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) {
-    (void)setns(fd,
-                type); // without it the command sees the host's files; its own exit code then tells
-    close(fd);
-  }
-}
-
-int shim_exec(const char *folder, const struct str *argv, size_t count) {
-  struct shim shim = {.folder = folder};
-  struct json *start = NULL, *record = NULL;
-  struct err err = {0};
-  arena_init(&shim.arena);
-  int rc = shim_file_read_json(path_of(&shim, SHIM_START), &shim.arena, &start, &err);
-  if (rc == RC_OK)
-    rc = shim_start_read(start, &shim.arena, &shim.start, &err);
-  if (rc == RC_OK)
-    rc = shim_file_read_json(path_of(&shim, SHIM_RECORD), &shim.arena, &record, &err);
-  if (rc != RC_OK) {
-    fprintf(stderr, "%s\n", err.msg);
-    return 126;
-  }
-  shim_record_read(record, &shim.record);
-  if (shim.start.mount_count > 0 && shim.start.mount_mode == SHIM_MOUNT_USER)
-    enter_namespace(shim.record.process.pid, "user", CLONE_NEWUSER);
-  if (shim.start.mount_count > 0 && shim.start.mount_mode != SHIM_MOUNT_NONE)
-    enter_namespace(shim.record.process.pid, "mnt", CLONE_NEWNS);
-  child_identity(&shim.start, STDERR_FILENO);
-  if (chdir(shim.start.cwd.ptr) < 0)
-    child_fail(STDERR_FILENO, "cannot change to the working folder\n");
-  signal(SIGPIPE, SIG_DFL);
-  environ = strings_of(shim.start.env, shim.start.env_count);
-  char **list = strings_of(argv, count);
-  execvp(list[0], list);
-  (void)err_errno(&err, "cannot run %s", list[0]);
-  fprintf(stderr, "%s\n", err.msg);
-  return 127;
 }

@@ -1,46 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/standalone/watch.h"
+#include "operator/standalone/watch_state.h"
 #include "manifests/base/alloc.h"
 #include "manifests/base/clock.h"
 
 #include <string.h>
-
-struct watch_hub {
-  struct store *store;
-  struct watch *watches;
-  size_t watch_count;
-  int64_t published;    // revision that all caught-up watches have seen
-  size_t bytes;         // in the buffers of all watches
-  struct arena arena;   // of the turn's events
-  struct event *events; // of this turn
-  size_t count, capacity;
-};
-
-// One event on its way to the watches; the json trees are made when a watch needs them.
-struct event {
-  enum store_event_type type;
-  const struct kind_desc *kind;
-  int64_t revision;
-  struct str body, prev;
-  struct json *object, *before;
-};
-
-struct watch {
-  struct watch_hub *hub;
-  struct watch *next, **link;
-  struct arena arena; // of the options
-  struct watch_options options;
-  struct str resource;
-  int64_t cursor;         // all up to this revision is in `out` or was not for us
-  bool initial;           // the objects as of `cursor` are not all in `out` yet
-  struct arena place;     // of `after`
-  struct store_key after; // the last of them that is
-  struct buf out;
-  size_t sent, counted; // of `out`: already read; part of the hub's sum
-  bool columns_sent, ended;
-  void (*wake)(void *data);
-  void *data;
-};
 
 struct watch_hub *watch_hub_new(struct store *store) {
   struct watch_hub *hub = XNEW(struct watch_hub);
@@ -77,74 +40,6 @@ void watch_forget(struct watch_hub *hub, size_t recorded) {
     hub->count = recorded;
 }
 
-static void event_parse(struct event *event, struct arena *arena) {
-  if (!event->object)
-    (void)json_parse(event->body, arena, &event->object, NULL);
-  if (!event->before && event->prev.len)
-    (void)json_parse(event->prev, arena, &event->before, NULL);
-}
-
-static const char *const type_names[] = {
-    [STORE_ADDED] = "ADDED", [STORE_MODIFIED] = "MODIFIED", [STORE_DELETED] = "DELETED"};
-
-static void write_table(struct watch *watch, struct json *object, struct arena *arena) {
-  const struct watch_options *o = &watch->options;
-  api_set_version(arena, object, o->kind, o->version);
-  if (o->include == TABLE_PARTIAL) {
-    json_write(&watch->out, table_partial(object, arena));
-    return;
-  }
-  struct json *table = table_new(o->kind, "meta.k8s.io/v1", !watch->columns_sent, arena);
-  watch->columns_sent = true;
-  struct json *meta = json_need_object(arena, table, "metadata");
-  json_put_string(arena, meta, "resourceVersion", api_meta_string(object, "resourceVersion"));
-  table_add(table, o->kind, object, o->include, clock_wall_ms(), arena);
-  json_write(&watch->out, table);
-}
-
-// `object` is used for tables and may be NULL else.
-static void write_event(struct watch *watch, enum store_event_type type, struct str body,
-                        struct json *object, struct arena *arena) {
-  buf_addf(&watch->out, "{\"type\":\"%s\",\"object\":", type_names[type]);
-  if (watch->options.include == TABLE_OFF)
-    api_write_body(&watch->out, body, watch->options.kind, watch->options.version);
-  else
-    write_table(watch, json_dup(arena, object), arena);
-  buf_add_z(&watch->out, "}\n");
-}
-
-// What the watch's selectors make of an event.
-static void feed(struct watch *watch, struct event *event, struct arena *arena) {
-  const struct watch_options *o = &watch->options;
-  if (!kind_is_same(event->kind, o->kind))
-    return;
-  bool plain = o->include == TABLE_OFF && api_filter_is_empty(&o->filter) && o->filter.ns.len == 0;
-  if (plain) {
-    write_event(watch, event->type, event->body, NULL, arena);
-    return;
-  }
-  event_parse(event, arena);
-  bool now = api_filter_match(&o->filter, event->object);
-  // Without a kept state before, no selector can tell the two apart.
-  bool before = event->before ? api_filter_match(&o->filter, event->before) : now;
-  if (event->type == STORE_ADDED)
-    before = false;
-  if (event->type == STORE_DELETED) {
-    before = before || now;
-    now = false;
-  }
-  if (now) {
-    write_event(watch, before ? STORE_MODIFIED : STORE_ADDED, event->body, event->object, arena);
-  } else if (before && event->type == STORE_DELETED) {
-    write_event(watch, STORE_DELETED, event->body, event->object, arena);
-  } else if (before) {
-    // It left the selection: its old state, with the revision of the change.
-    struct json *old = json_dup(arena, event->before ? event->before : event->object);
-    api_set_revision(arena, old, event->revision);
-    write_event(watch, STORE_DELETED, json_text(arena, old), old, arena);
-  }
-}
-
 static void count_bytes(struct watch *watch) {
   watch->hub->bytes += watch->out.len - watch->counted;
   watch->counted = watch->out.len;
@@ -155,7 +50,7 @@ static void feed_turn(struct watch *watch, int64_t revision) {
   struct watch_hub *hub = watch->hub;
   size_t i = 0;
   for (; i < hub->count && watch->out.len < WATCH_BUFFER_BYTES; i++) {
-    feed(watch, &hub->events[i], &hub->arena);
+    watch_feed(watch, &hub->events[i], &hub->arena);
     watch->cursor = hub->events[i].revision;
   }
   if (i == hub->count)
@@ -183,29 +78,6 @@ void watch_publish(struct watch_hub *hub) {
   arena_reset(&hub->arena);
 }
 
-static void write_error(struct watch *watch, int code, const char *reason, const char *message) {
-  buf_addf(
-      &watch->out,
-      "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
-      "\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"%s\",\"code\":%d}}\n",
-      message, reason, code);
-  watch->ended = true;
-}
-
-static void write_bookmark(struct watch *watch, bool initial_end) {
-  const struct kind_desc *kind = watch->options.kind;
-  struct arena arena;
-  arena_init(&arena);
-  struct str api_version = kind_api_version(kind, watch->options.version, &arena);
-  buf_addf(
-      &watch->out,
-      "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%.*s\",\"metadata\":{"
-      "\"resourceVersion\":\"%lld\",\"creationTimestamp\":null%s}}}\n",
-      kind->kind, STR_ARG(api_version), (long long)watch->cursor,
-      initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
-  arena_dispose(&arena);
-}
-
 struct replay {
   struct watch *watch;
   struct arena arena;
@@ -221,7 +93,7 @@ static bool replay_event(const struct store_event *stored, void *context) {
                         .revision = stored->revision,
                         .body = stored->body,
                         .prev = stored->prev};
-  feed(replay->watch, &event, &replay->arena);
+  watch_feed(replay->watch, &event, &replay->arena);
   replay->watch->cursor = stored->revision;
   replay->count++;
   arena_reset(&replay->arena);
@@ -237,9 +109,9 @@ static void history_page(struct watch *watch) {
                          replay_event, &replay, &err);
   arena_dispose(&replay.arena);
   if (rc == RC_EXPIRED)
-    write_error(watch, 410, "Expired", err.msg);
+    watch_write_error(watch, 410, "Expired", err.msg);
   else if (rc)
-    write_error(watch, 500, "InternalError", "the history cannot be read");
+    watch_write_error(watch, 500, "InternalError", "the history cannot be read");
   else if (replay.count < WATCH_HISTORY_PAGE && watch->out.len < WATCH_BUFFER_BYTES)
     watch->cursor = hub->published;
 }
@@ -257,7 +129,7 @@ static bool initial_row(const struct store_row *row, void *context) {
                         .kind = watch->options.kind,
                         .revision = row->revision,
                         .body = row->body};
-  feed(watch, &event, &initial->arena);
+  watch_feed(watch, &event, &initial->arena);
   arena_reset(&initial->arena);
   initial->stopped = watch->out.len >= WATCH_BUFFER_BYTES;
   if (initial->stopped) {
@@ -276,12 +148,12 @@ static void initial_page(struct watch *watch) {
                          watch->options.filter.ns, watch->after, initial_row, &initial, &err);
   arena_dispose(&initial.arena);
   if (rc == RC_EXPIRED)
-    write_error(watch, 410, "Expired", err.msg);
+    watch_write_error(watch, 410, "Expired", err.msg);
   else if (rc)
-    write_error(watch, 500, "InternalError", "the objects cannot be read");
+    watch_write_error(watch, 500, "InternalError", "the objects cannot be read");
   watch->initial = !rc && initial.stopped;
   if (!rc && !watch->initial && watch->options.initial_bookmark)
-    write_bookmark(watch, true);
+    watch_write_bookmark(watch, true);
 }
 
 // Feeds a watch that is behind.
@@ -340,7 +212,7 @@ int watch_open(struct watch_hub *hub, struct api_call *call, const struct watch_
     struct str text =
         arena_printf(call->arena, "too old resource version: %lld (%lld)",
                      (long long)options->revision, (long long)store_compacted(hub->store));
-    write_error(watch, 410, "Expired", text.ptr);
+    watch_write_error(watch, 410, "Expired", text.ptr);
   }
   *ret_watch = watch;
   return RC_OK;
@@ -388,7 +260,7 @@ void watch_bookmark_all(struct watch_hub *hub) {
     if (!watch->options.bookmarks || watch->ended || watch->out.len || watch->initial ||
         watch->cursor != hub->published)
       continue;
-    write_bookmark(watch, false);
+    watch_write_bookmark(watch, false);
     watch->wake(watch->data);
   }
 }
