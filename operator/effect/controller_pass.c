@@ -191,7 +191,7 @@ void release_action_done(struct kube_op *op, const struct kube_reply *reply) {
   }
   if (reply->rc == RC_OK)
     await_write(release, requests[action->kind].target, reply->object);
-  if (action->kind == PLAN_RELEASE_FINALIZER && release->plan.leaves)
+  if (action->kind == PLAN_RELEASE_FINALIZER && release->plan.leaves && !controller->closing)
     notifier_let_go(controller->notifier, release->key);
   if (action->kind != PLAN_STATUS && action->kind != PLAN_EVENT)
     LOG(LOG_INFO, plan_action_text(action->kind), LOG_S("rollout", release->key),

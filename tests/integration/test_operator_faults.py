@@ -8,8 +8,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import api_faults  # noqa: E402
 import apiserver  # noqa: E402
-from apiserver import check  # noqa: E402
-from operator_client import Through, begin, reaches  # noqa: E402
+from apiserver import check, wait_for  # noqa: E402
+from operator_client import ROLLOUTS, Through, begin, reaches  # noqa: E402
 
 # What the server does, to which requests, how often. After each the release is where it should be.
 FAULTS = [
@@ -39,6 +39,19 @@ def test_releases_go_on_whatever_the_server_does(server):
             reaches(server, through, name, "Paused")
             case_events = [e["reason"] for e in server.get(f"/api/v1/namespaces/{name}/events").json["items"]]
             check(case_events.count("ReleaseStarted") <= 1, f"{name}: {case_events}")
+
+
+def test_it_ends_while_a_deletion_is_under_way(server):
+    """Told to end while the API server takes its time to let the Rollout go: an orderly end all the same."""
+    with Through(server, "ends") as through:
+        case = begin(server, "ends")
+        reaches(server, through, "ends", "Paused")
+        case.post(f"{ROLLOUTS}/namespaces/ends/rolloutactions", {
+            "apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": "go"}, "spec": {"rollout": "agent", "verb": "promote"}})
+        wait_for("20 %", lambda: case.share("v2") == 20)
+        through.faults.add(api_faults.slow_answer(1), method="PATCH", path=r"/rollouts/agent(\?|$)")
+        server.ok("DELETE", case.path)
+        wait_for("the finalizer's removal to be asked for", lambda: through.faults.hits.get("slow answer 1"))
 
 
 def test_retry_after_is_honoured(server):

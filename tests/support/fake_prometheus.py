@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for Prometheus: counters that a test adds to, and the answers to the operator's queries about them."""
 import base64
+import bisect
 import http.server
 import json
 import re
@@ -17,7 +18,7 @@ class Prometheus:
         self.headers = {}  # of the last query
         self.lock = threading.Lock()
         self.counters = {}  # (metric, labels as sorted tuple) -> value
-        self.samples = {}  # the same -> [(time, value)]
+        self.samples = {}  # the same -> [(time, value as text)]
         self.away = False
         self.queries = 0
         outer = self
@@ -64,11 +65,11 @@ class Prometheus:
             self.counters[key] = self.counters.get(key, 0) + amount
 
     def scrape(self):
-        now = time.time()
+        now = round(time.time(), 3)
         with self.lock:
             for key, value in self.counters.items():
-                self.samples.setdefault(key, []).append((now, value))
-            self.samples.setdefault(("up", (("instance", "proxy:1"), ("job", "proxy"))), []).append((now, 1))
+                self.samples.setdefault(key, []).append((now, str(value)))
+            self.samples.setdefault(("up", (("instance", "proxy:1"), ("job", "proxy"))), []).append((now, "1"))
 
     def answer(self, query):
         if self.away:
@@ -82,8 +83,8 @@ class Prometheus:
         result = []
         with self.lock:
             for (name, labels), points in self.samples.items():
-                values = [[round(at, 3), str(value)] for at, value in points if at > since]
-                if name == metric and values:
+                values = points[bisect.bisect_right(points, since, key=lambda point: point[0]):] if name == metric else []
+                if values:
                     result.append({"metric": {"__name__": name, **dict(labels)}, "values": values})
         return {"status": "success", "data": {"resultType": "matrix", "result": result}}
 
