@@ -169,7 +169,7 @@ static struct cel_value eval_call(struct cel_run *run, const struct cel_node *no
          (cel_function_is_member(function) != member || !cel_function_takes(function, args, count)))
     function = cel_function_next(function);
   if (!function)
-    return cel_error(run->arena, "no such overload: %.*s", STR_ARG(node->call.name));
+    return cel_error(run->arena, "no such overload");
   if (!cel_charge(run, cost_of(run, function, args)))
     return cel_stopped();
   struct cel_value result = function->call(run, args);

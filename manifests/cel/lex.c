@@ -38,7 +38,10 @@ static struct cel_token finish(struct cel_lexer *lexer, struct cel_token token, 
 static struct cel_token bad(struct cel_lexer *lexer, struct cel_token token, const char *why) {
   token.kind = CEL_TOKEN_BAD;
   token.error = why;
-  return finish(lexer, token, 1);
+  size_t len = 1;
+  while (((unsigned char)peek(lexer, len) & 0xc0) == 0x80)
+    len++; // the whole letter
+  return finish(lexer, token, len);
 }
 
 // --- Numbers

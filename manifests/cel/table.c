@@ -266,7 +266,7 @@ static const struct cel_function table[] = {
     {"prefixLength", ".C:i", cel_fn_cidr_prefix_length, CEL_COST_ONE},
     {"quantity", "s:Q", cel_fn_quantity, CEL_COST_TEXT},
     {"isQuantity", "s:b", cel_fn_is_quantity, CEL_COST_TEXT},
-    {"sign", ".Q:i", cel_fn_quantity_sign, CEL_COST_ONE},
+    {"sign", "Q:i", cel_fn_quantity_sign, CEL_COST_ONE},
     {"isInteger", ".Q:b", cel_fn_quantity_is_integer, CEL_COST_ONE},
     {"asInteger", ".Q:i", cel_fn_quantity_as_integer, CEL_COST_ONE},
     {"asApproximateFloat", ".Q:d", cel_fn_quantity_as_float, CEL_COST_ONE},

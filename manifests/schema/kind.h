@@ -16,6 +16,8 @@ struct printer_column {
   const char *doc;
 };
 
+struct crd_rules; // operator/standalone/crd_rules.h
+
 struct kind_desc {
   const char *group;              // "" is the core group
   const char *const *versions;    // NULL-terminated; [0] is preferred, and stored but for `stored`
@@ -44,6 +46,7 @@ struct kind_desc {
   // in it, the fields that may be selected by (".spec.x"; NULL-terminated or NULL), and a warning
   // to those who use this version (NULL: none). One description for each version.
   const struct json *structural, *openapi;
+  const struct crd_rules *rules; // of x-kubernetes-validations, compiled; NULL: none
   bool has_defaults;
   const char *const *selectable;
   const char *deprecated;

@@ -205,7 +205,7 @@ static const char *cause_reason(struct str id) {
                {"unknown-value", "FieldValueNotSupported"}, {"duplicate", "FieldValueDuplicate"},
                {"immutable", "FieldValueForbidden"},        {"forbidden", "FieldValueForbidden"},
                {"too-long", "FieldValueTooLong"},           {"too-many", "FieldValueTooMany"},
-               {"not-found", "FieldValueNotFound"}};
+               {"not-found", "FieldValueNotFound"},         {"internal", "InternalError"}};
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
     if (str_contains(id, str_of(table[i].part)))
       return table[i].reason;

@@ -75,6 +75,19 @@ static struct str conflict(const struct api *api, const struct json *definition,
 
 // --- Status
 
+// Earlier versions of this server did not evaluate rules and said so.
+static void drop_rules_condition(struct json *status) {
+  struct json *conditions = json_get(status, "conditions");
+  size_t index = 0;
+  for (struct json *item = conditions ? conditions->child : NULL, *next; item; item = next) {
+    next = item->next;
+    if (str_eq_z(json_get_string(item, "type"), "ValidationRulesEvaluated"))
+      json_remove_at(conditions, index);
+    else
+      index++;
+  }
+}
+
 static void set_stored_versions(struct json *status, const struct json *definition,
                                 struct arena *arena) {
   struct json *stored = json_need_array(arena, status, "storedVersions");
@@ -88,21 +101,11 @@ static void set_stored_versions(struct json *status, const struct json *definiti
   }
 }
 
-static void set_rules_condition(struct json *object, size_t rules, const struct api_call *call) {
-  if (!rules)
-    return;
-  crd_set_condition(object, "ValidationRulesEvaluated", "False", "NotSupported",
-                    arena_printf(call->arena,
-                                 "%zu rules in x-kubernetes-validations are kept, but this server "
-                                 "does not evaluate them",
-                                 rules),
-                    call->now_ms, call->arena);
-}
-
 static void set_status(struct api *api, struct api_call *call, struct json *object) {
   struct arena *arena = call->arena;
   struct json *status = json_need_object(arena, object, "status");
   const char *reason = NULL;
+  drop_rules_condition(status);
   bool in_tables = built_in(object) != NULL;
   struct str taken = in_tables ? STR_NULL : conflict(api, object, arena, &reason);
   if (in_tables) {
@@ -126,14 +129,6 @@ static void set_status(struct api *api, struct api_call *call, struct json *obje
   else
     (void)json_need_object(arena, status, "acceptedNames");
   set_stored_versions(status, object, arena);
-}
-
-static void warn_of_rules(struct api_call *call, const struct json *object, size_t rules) {
-  if (rules)
-    api_warn(call,
-             "%.*s has %zu rules in x-kubernetes-validations: they are kept, but this embedded API "
-             "server does not evaluate them (CEL)",
-             STR_ARG(api_meta_string(object, "name")), rules);
 }
 
 static void add_finalizer(struct json *object, struct arena *arena) {
@@ -160,7 +155,6 @@ int definition_settle(struct api *api, struct api_call *call, struct json *objec
   int rc = api_invalid_findings(call, own, api_meta_string(object, "name"), &findings);
   if (rc)
     return rc;
-  size_t rules = crd_count_rules(object);
   set_status(api, call, object);
   if (kind && !kind->ours)
     api_warn(call,
@@ -169,8 +163,6 @@ int definition_settle(struct api *api, struct api_call *call, struct json *objec
              kind->plural, kind->group);
   if (kind)
     return RC_OK;
-  warn_of_rules(call, object, rules);
-  set_rules_condition(object, rules, call);
   if (str_eq_z(json_path_string(object, "spec.conversion.strategy"), "Webhook"))
     api_warn(call, "this embedded API server calls no conversion webhooks");
   add_finalizer(object, call->arena);

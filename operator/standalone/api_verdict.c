@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong with an object that a write would store.
+#include "manifests/base/bug.h"
 #include "manifests/kinds/object_meta.h"
 #include "manifests/schema/decode.h"
 #include "manifests/schema/prune.h"
 #include "operator/standalone/api_write_job.h"
+#include "operator/standalone/crd_rules.h"
 #include "operator/standalone/crd_validate.h"
 #include "operator/standalone/crd_value.h"
 #include "operator/standalone/value_rules.h"
@@ -96,6 +98,28 @@ static void judge(struct write_job *job, const struct json *object, struct findi
   crd_validate_embedded(kind->structural, object, STR(""), found);
 }
 
+// Rules in CEL, once the object has the form they were written for.
+static void judge_rules(struct write_job *job, struct findings *found) {
+  static const char *const blocking[] = {"required", "type", "enum", "too-long", "too-many"};
+  const struct kind_desc *kind = job->request->kind;
+  if (!kind->rules)
+    return;
+  for (size_t i = 0; i < found->count; i++)
+    for (size_t k = 0; k < ARRAY_LEN(blocking); k++)
+      if (found->items[i].level == FINDING_ERROR && str_eq_z(found->items[i].id, blocking[k])) {
+        findings_add(found, FINDING_ERROR, STR(""), 0, STR("<nil>"), "invalid",
+                     "Invalid value: null: some validation rules were not checked because the "
+                     "object was invalid; correct the existing errors to complete validation");
+        return;
+      }
+  size_t before = found->count;
+  crd_rules_judge(kind->rules, job->object, job->old ? write_old_as_seen(job) : NULL, STR(""),
+                  found);
+  for (size_t i = before; i < found->count; i++)
+    if (found->items[i].level == FINDING_WARNING)
+      api_warn(job->call, "%.*s", STR_ARG(found->items[i].message));
+}
+
 // What makes an object unreadable is no cause of a 422 but a 400: of Kubernetes' own kinds each
 // value of a wrong type.
 static const struct finding *unreadable(bool typed, const struct findings *found) {
@@ -123,14 +147,19 @@ int write_check_metadata(struct write_job *job) {
              : RC_OK;
 }
 
-static int report(struct write_job *job, const struct findings *found, struct findings *before) {
+// What the stored object has already is no fault of this write.
+static void forgive(struct findings *found, const struct findings *before) {
+  for (size_t i = 0; i < found->count; i++)
+    if (has_same_error(before, &found->items[i]))
+      found->items[i].level = FINDING_INFO;
+}
+
+static int report(struct write_job *job, struct findings *found, const struct findings *before) {
   const struct finding *bad = unreadable(job->request->kind->builtin, found);
   if (bad)
     return write_unreadable(job, job->object, "%.*s: %.*s", STR_ARG(bad->path),
                             STR_ARG(bad->message));
-  for (size_t i = 0; i < found->count; i++)
-    if (has_same_error(before, &found->items[i]))
-      found->items[i].level = FINDING_INFO;
+  forgive(found, before);
   return api_invalid_findings(job->call, job->request->kind, job->name, found);
 }
 
@@ -142,9 +171,11 @@ int write_validate(struct write_job *job) {
   judge(job, job->object, &found);
   findings_init(&values, arena);
   value_check_object(request->kind, job->object, job->old, request->version, arena, &values);
-  if (!found.errors && !values.errors)
-    return RC_OK;
   findings_init(&before, arena);
+  if (!found.errors && !values.errors) {
+    judge_rules(job, &found);
+    return report(job, &found, &before);
+  }
   if (unreadable(request->kind->builtin, &found))
     return report(job, &found, &before);
   if (job->old)
@@ -154,5 +185,8 @@ int write_validate(struct write_job *job) {
     return rc;
   if (job->old)
     judge(job, job->old, &before);
+  forgive(&found, &before);
+  if (!unreadable(request->kind->builtin, &found))
+    judge_rules(job, &found);
   return report(job, &found, &before);
 }

@@ -345,21 +345,3 @@ void crd_check_default(struct json *definition, struct arena *arena) {
   if (json_is(spec, JSON_OBJECT) && !json_get(spec, "conversion"))
     json_put_z(arena, json_need_object(arena, spec, "conversion"), "strategy", "None");
 }
-
-static size_t count_in(const struct json *schema) {
-  if (!json_is(schema, JSON_OBJECT))
-    return 0;
-  const struct json *rules = json_get(schema, "x-kubernetes-validations");
-  size_t count = json_is(rules, JSON_ARRAY) ? rules->count : 0;
-  JSON_EACH(property, json_get(schema, "properties"))
-  count += count_in(property);
-  return count + count_in(json_get(schema, "items")) +
-         count_in(json_get(schema, "additionalProperties"));
-}
-
-size_t crd_count_rules(const struct json *definition) {
-  size_t count = 0;
-  JSON_EACH(version, json_path(definition, "spec.versions"))
-  count += count_in(json_path(version, "schema.openAPIV3Schema"));
-  return count;
-}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Judges a CustomResourceDefinition: its names and versions (crd_check.c), and that its schemas are
-// structural (crd_check_schema.c). Findings are as of crd_validate.h. Rules in CEL
-// (x-kubernetes-validations) are accepted and kept, because common definitions carry them, but this
-// server does not evaluate them: crd_count_rules says how many, for the warning. Pure. Source:
+// structural (crd_check_schema.c), with rules that compile (crd_rules.h). Findings are as of
+// crd_validate.h. Pure. Source:
 // k8s.io/apiextensions-apiserver pkg/apis/apiextensions/validation and pkg/apiserver/schema.
 #pragma once
 
@@ -13,8 +12,6 @@
 void crd_check(const struct json *definition, const struct json *old, struct findings *findings);
 // spec.names.singular and listKind, spec.conversion.
 void crd_check_default(struct json *definition, struct arena *arena);
-// Rules under x-kubernetes-validations in all versions.
-size_t crd_count_rules(const struct json *definition);
 
 // One openAPIV3Schema, that stands at `path`.
 void crd_check_schema(const struct json *schema, struct str path, struct findings *findings);

@@ -2,6 +2,7 @@
 #include "manifests/base/bug.h"
 #include "manifests/kinds/regex.h"
 #include "operator/standalone/crd_check.h"
+#include "operator/standalone/crd_rules.h"
 #include "operator/standalone/crd_validate.h"
 #include "operator/standalone/crd_value.h"
 
@@ -381,24 +382,6 @@ static void check_default(struct checker *c, const struct json *schema,
   }
 }
 
-static void check_rules(struct checker *c, const struct json *schema, struct str path) {
-  size_t index = 0;
-  JSON_EACH(rule, json_get(schema, "x-kubernetes-validations")) {
-    struct str at = indexed(c, path, "x-kubernetes-validations", index++);
-    const struct json *message = json_get(rule, "message");
-    struct str text = str_trim(json_get_string(rule, "rule"));
-    struct str says = str_trim(json_string(message));
-    if (!text.len)
-      need(c, at, "rule", "rule is not specified");
-    else if (json_string(message).len && !says.len)
-      wrong(c, at, "message", message, "must be non-empty if specified");
-    else if (str_find_char(says, '\n') >= 0)
-      wrong(c, at, "message", message, "must not contain line breaks");
-    else if (str_find_char(text, '\n') >= 0 && !says.len)
-      need(c, at, "message", "message must be specified if rule contains line breaks");
-  }
-}
-
 static void check_structure(struct checker *c, const struct json *schema,
                             const struct place_in_schema *at);
 
@@ -453,7 +436,7 @@ static void check_structure(struct checker *c, const struct json *schema,
   c->whole = at->level == LEVEL_ROOT;
   check_junctors(c, schema, schema, at->path, at->path,
                  is_int_or_string(json_get(schema, "anyOf")));
-  check_rules(c, schema, at->path);
+  crd_rules_check_words(schema, at->path, c->findings);
   check_default(c, schema, at);
   check_children(c, schema, at);
 }
@@ -461,7 +444,10 @@ static void check_structure(struct checker *c, const struct json *schema,
 void crd_check_schema(const struct json *schema, struct str path, struct findings *findings) {
   struct checker c = {.findings = findings, .arena = findings->arena};
   struct place_in_schema root = {.path = path, .level = LEVEL_ROOT};
+  size_t before = findings->errors;
   check_structure(&c, schema, &root);
   if (crd_flag(schema, "nullable"))
     forbid(&c, path, "nullable", "nullable cannot be true at the root");
+  if (findings->errors == before) // rules of other schemas have no types
+    crd_rules_check(schema, path, findings);
 }

@@ -4,6 +4,7 @@
 #include "manifests/kinds/object_meta.h"
 #include "manifests/schema/openapi.h"
 #include "manifests/text/time.h"
+#include "operator/standalone/crd_rules.h"
 #include "operator/standalone/crd_value.h"
 
 #include <ctype.h>
@@ -190,6 +191,7 @@ static struct kind_desc *describe(const struct json *definition, const struct js
       .scale_status = text(json_get_string(scale, "statusReplicasPath"), arena),
       .scale_selector = text(json_get_string(scale, "labelSelectorPath"), arena),
       .structural = schema,
+      .rules = crd_rules_compile(schema, true, arena),
       .doc = text(json_get_string(schema, "description"), arena)};
   struct json *complete = json_dup(arena, schema);
   put_header(complete, arena);

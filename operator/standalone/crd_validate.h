@@ -8,7 +8,7 @@
 #include "manifests/base/findings.h"
 #include "manifests/text/json.h"
 
-// All keywords a structural schema may use, but for x-kubernetes-validations (see crd_check.h).
+// All keywords a structural schema may use, but for x-kubernetes-validations (see crd_rules.h).
 // `path`: where the value stands, "" for an object.
 void crd_validate(const struct json *schema, const struct json *value, struct str path,
                   struct arena *arena, struct findings *findings);

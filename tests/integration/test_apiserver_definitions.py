@@ -126,14 +126,40 @@ def test_status_and_scale(server):
     equal((after["spec"]["count"], after["status"]["count"], after["metadata"]["generation"]), (5, 1, 4))
 
 
-def test_rules_in_cel_are_kept_and_said(server):
+def test_rules_in_cel_are_evaluated(server):
     ruled = simple()
-    ruled["x-kubernetes-validations"] = [{"rule": "self.size < 3", "message": "too large"}]
+    ruled["x-kubernetes-validations"] = [{"rule": "self.size < 3", "message": "too large"}, {"rule": "self.size >= oldSelf.size", "message": "it only grows"}]
     reply = server.request("POST", CRDS, definition("keys", version("v1", ruled, storage=True)))
     equal(reply.status, 201, reply.text)
-    check("does not evaluate them" in str(reply.headers.get_all("Warning")), reply.headers)
-    equal(condition(reply.json, "ValidationRulesEvaluated")["status"], "False")
-    server.ok("POST", f"{GROUP}/v1/namespaces/default/keys", thing("Key", "k", {"size": 9}))
+    equal(reply.headers.get_all("Warning"), None)
+    path = f"{GROUP}/v1/namespaces/default/keys"
+    refused = server.request("POST", path, thing("Key", "k", {"size": 9}))
+    equal((refused.status, refused.json["details"]["causes"]),
+          (422, [{"reason": "FieldValueInvalid", "message": 'Invalid value: "object": too large', "field": "spec"}]))
+    server.ok("POST", path, thing("Key", "k", {"size": 2}))
+    for dry in ("", "?dryRun=All"):
+        refused = server.request("PATCH", path + "/k" + dry, {"spec": {"size": 1}}, content_type=MERGE)
+        check(refused.status == 422 and "it only grows" in refused.text, refused.text)
+    refused = server.request("PATCH", path + "/k?fieldManager=m&force=true", thing("Key", "k", {"size": 5}), content_type=APPLY)
+    check(refused.status == 422 and "too large" in refused.text, refused.text)
+
+
+def test_rules_that_do_not_compile_are_refused(server):
+    for rule, words in (("self.sise < 3", "undefined field 'sise'"), ("self.size < 'a'", "found no matching overload for '_<_' applied to '(int, string)'"),
+                        ("format.dns1123Label().validate('a').hasValue()", "the format library (format.NAME().validate()) is not supported by this server"),
+                        ("self.size", "cel expression must evaluate to a bool"), ("self.size <", "Syntax error")):
+        ruled = {**simple(), "x-kubernetes-validations": [{"rule": rule}]}
+        refused = server.request("POST", CRDS, definition("locks", version("v1", ruled, storage=True)))
+        check(refused.status == 422 and words in refused.json["message"], refused.text)
+
+
+def test_a_hostile_rule_stalls_nobody(server):
+    nested = "self.list.all(a, self.list.all(b, self.list.all(c, self.list.all(d, a + b != c + d + 'x'))))"
+    spec = {"type": "object", "properties": {"list": {"type": "array", "items": {"type": "string"}, "x-kubernetes-validations": []}},
+            "x-kubernetes-validations": [{"rule": nested}] * 20}
+    server.ok("POST", CRDS, definition("traps", version("v1", spec, storage=True)))
+    refused = server.request("POST", f"{GROUP}/v1/namespaces/default/traps", thing("Trap", "t", {"list": [str(n) for n in range(1000)]}))
+    check(refused.status == 422 and "call cost exceeds limit" in refused.text, refused.text[:500])
 
 
 def test_names_that_are_taken(server):
