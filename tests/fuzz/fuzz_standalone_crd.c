@@ -4,6 +4,7 @@
 #include "manifests/base/bug.h"
 #include "operator/standalone/crd_check.h"
 #include "operator/standalone/crd_kind.h"
+#include "operator/standalone/crd_rules.h"
 #include "operator/standalone/crd_validate.h"
 #include "operator/standalone/crd_value.h"
 
@@ -19,7 +20,6 @@ static void define(struct json *definition, struct arena *arena) {
   findings_init(&findings, arena);
   crd_check_default(definition, arena);
   crd_check(definition, NULL, &findings);
-  (void)crd_count_rules(definition);
   if (!findings.errors)
     BUG_ON(crd_kinds(definition, arena, &kinds) > json_path(definition, "spec.versions")->count);
 }
@@ -37,6 +37,7 @@ static void use(const struct json *schema, struct json *object, struct arena *ar
   crd_validate(schema, object, STR(""), arena, &found);
   crd_validate_lists(schema, object, STR(""), &found);
   crd_validate_embedded(schema, object, STR(""), &found);
+  crd_rules_judge(crd_rules_compile(schema, true, arena), object, again, STR(""), &found);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
