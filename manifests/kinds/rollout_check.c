@@ -86,6 +86,15 @@ static void check_form(const struct rollout_spec *spec, struct check *check) {
   rollout_check_names(spec, check);
 }
 
+// Also where traffic is left out: its own check is not asked then.
+static void check_routes(const struct rollout_traffic *traffic, struct check *check) {
+  if (!traffic->virtual_service && !traffic->virtual_services_count && !traffic->http_route &&
+      !traffic->grpc_route)
+    check_error(check, "required", "traffic",
+                "names no route: give virtualService (or virtualServices) with destinationRule, "
+                "httpRoute, or grpcRoute");
+}
+
 static void check_template(const struct rollout_spec *spec, struct check *check) {
   if (!spec->selector || !spec->pod_template)
     return;
@@ -147,6 +156,7 @@ static void check_steps(const struct rollout_spec *spec, struct check *check) {
 void rollout_check_spec(const void *object, struct check *check) {
   const struct rollout_spec *spec = object;
   check_form(spec, check);
+  check_routes(&spec->traffic, check);
   check_template(spec, check);
   check_steps(spec, check);
   for (size_t i = 0; i < spec->analysis.metrics_count; i++)

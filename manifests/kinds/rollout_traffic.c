@@ -80,10 +80,6 @@ static void check_traffic(const void *object, struct check *check) {
   bool istio = traffic->virtual_service || traffic->virtual_services_count > 0;
   int given = (traffic->virtual_service != NULL) + (traffic->virtual_services_count > 0) +
               (traffic->http_route != NULL) + (traffic->grpc_route != NULL);
-  if (given == 0)
-    check_error(check, "required", "",
-                "names no route: give virtualService (or virtualServices) with destinationRule, "
-                "httpRoute, or grpcRoute");
   if (given > 1)
     check_error(check, "one-of", "",
                 "names %d kinds of routes; keep one of virtualService, virtualServices, httpRoute "

@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import both  # noqa: E402
+import cluster  # noqa: E402
 from apiserver import Failure, wait_for  # noqa: E402
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -298,6 +299,81 @@ def test_syntax_faults_are_at_the_same_place(servers):
         if replies[0].status != replies[1].status or places[0] != places[1]:
             found.append(f"{text}: real {replies[0].status} {replies[0].json['message'][250:]}, ours {replies[1].status} {replies[1].json['message'][250:]}")
     together(found)
+
+
+def copies(folder):
+    """The definitions of others, in groups that neither server has built in."""
+    for file in sorted((pathlib.Path(cluster.assets("core", "crds")["crds"]) / folder).glob("*.yaml")):
+        for text in re.split(r"(?m)^---$", file.read_text()):
+            if "kind: CustomResourceDefinition" in text:
+                yield text.replace("gateway.networking.k8s.io", "gateway.example.io").replace("istio.io", "istio.example.io").replace("monitoring.coreos.com", "monitoring.example.io")
+
+
+def test_definitions_of_others(servers):
+    found, count = [], 0
+    for folder in ("gateway-api", "istio", "prometheus-operator"):
+        for text in copies(folder):
+            replies = [server.request("POST", CRDS + "?dryRun=All", text, content_type="application/yaml") for server in (servers.real, servers.ours)]
+            count += replies[0].status == 201
+            if replies[0].status != replies[1].status:
+                found.append(f"{re.findall('  name: (.*)', text)[:1]}: real {replies[0].status} {replies[0].text[:500]}, ours {replies[1].status} {replies[1].text[:500]}")
+    together(found)
+    if count < 25:
+        raise Failure(f"only {count} definitions were there")
+
+
+ROUTES = [
+    {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": value}}]}]} for value in ("/ok", "no-slash", "/a//b", "/a/./b", "/a/../b", "/a%2fb", "/a#b", "/a/..", "/a?b")
+] + [
+    {"rules": [{"matches": [{"path": {"type": "RegularExpression", "value": "/a.*"}}]}]},
+    {"rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": {}}], "backendRefs": [{"name": "s", "port": 80}]}]},
+    {"rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}}}]}]},
+    {"rules": [{"matches": [{"path": {"type": "Exact", "value": "/a"}}], "filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}}}]}]},
+    {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/a"}}], "filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}}}]}]},
+    {"rules": [{"filters": [{"type": "URLRewrite"}]}]},
+    {"rules": [{"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "s"}}}]}]},
+    {"rules": [{"filters": [{"type": "URLRewrite", "urlRewrite": {}}, {"type": "RequestRedirect", "requestRedirect": {}}]}]},
+    {"rules": [{"filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {}}, {"type": "RequestHeaderModifier", "requestHeaderModifier": {}}]}]},
+    {"rules": [{"backendRefs": [{"name": "s"}]}]},
+    {"rules": [{"backendRefs": [{"name": "s", "kind": "Other", "group": "g.io"}]}]},
+    {"rules": [{"timeouts": {"request": "1s", "backendRequest": "2s"}}]},
+    {"rules": [{"timeouts": {"request": "2s", "backendRequest": "1s"}}]},
+    {"rules": [{"timeouts": {"request": "0s", "backendRequest": "1s"}}]},
+    {"parentRefs": [{"name": "g"}, {"name": "g"}]},
+    {"parentRefs": [{"name": "g", "sectionName": "a"}, {"name": "g", "sectionName": "b"}]},
+    {"parentRefs": [{"name": "g", "sectionName": "a"}, {"name": "g"}]},
+    {"rules": [{"matches": [{"queryParams": [{"name": "a", "value": "b"}], "method": "GET"}]}]},
+]
+
+GATEWAYS = [
+    {"gatewayClassName": "c", "listeners": [listener]} for listener in (
+        {"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "a", "port": 443, "protocol": "HTTPS"}, {"name": "a", "port": 80, "protocol": "HTTP", "tls": {"certificateRefs": [{"name": "x"}]}},
+        {"name": "a", "port": 443, "protocol": "HTTPS", "tls": {"mode": "Terminate"}}, {"name": "a", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "x"}]}},
+        {"name": "a", "port": 80, "protocol": "TCP", "hostname": "a.b"}, {"name": "a", "port": 443, "protocol": "TLS", "tls": {"mode": "Passthrough"}})
+] + [
+    {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "a", "port": 81, "protocol": "HTTP"}]},
+    {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "b", "port": 80, "protocol": "HTTP"}]},
+    {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "b", "port": 80, "protocol": "HTTP", "hostname": "x.y"}]},
+    {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}], "addresses": [{"type": "IPAddress", "value": "1.2.3.4"}, {"type": "IPAddress", "value": "1.2.3.4"}]},
+    {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}], "addresses": [{"type": "Hostname", "value": "bad_host"}]},
+    {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}], "addresses": [{"type": "IPAddress", "value": "x"}]},
+]
+
+
+def test_objects_of_the_gateway_api(servers):
+    wanted = {"httproutes": ("HTTPRoute", ROUTES), "gateways": ("Gateway", GATEWAYS)}
+    requests = []
+    for text in copies("gateway-api"):
+        plural = re.findall(r"    plural: (.*)", text)[0]
+        if plural not in wanted:
+            continue
+        for server in (servers.real, servers.ours):
+            server.ok("POST", CRDS, text, content_type="application/yaml")
+            wait_for("the kind", lambda server=server, plural=plural: server.get(f"/apis/gateway.example.io/v1/namespaces/default/{plural}").status == 200)
+        kind, specs = wanted[plural]
+        requests += [("POST", f"/apis/gateway.example.io/v1/namespaces/default/{plural}?dryRun=All",
+                      {"apiVersion": "gateway.example.io/v1", "kind": kind, "metadata": {"name": f"o{n}"}, "spec": spec}, {}) for n, spec in enumerate(specs)]
+    each(servers, requests)
 
 
 if __name__ == "__main__":
