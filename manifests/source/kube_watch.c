@@ -156,7 +156,7 @@ static void drop_unseen(struct kube_watch *watch) {
     struct watch_entry *entry = it.value;
     if (entry->seen)
       continue;
-    struct watch_change change = watch_cache_del(&watch->cache, entry->key);
+    struct watch_change change = watch_cache_del(&watch->cache, watch_entry_key(entry));
     emit(watch, &change);
   }
 }
@@ -345,7 +345,7 @@ int kube_watch_open(struct kube_client *client, const struct kube_watch_options 
       .field_selector = arena_str(&watch->arena, options->field_selector),
   };
   watch->needs_list = watch->served = true;
-  watch->cache.packed = options->packed;
+  watch_cache_init(&watch->cache, options->packed, options->without_old);
   watch_lines_init(&watch->lines);
   buf_init(&watch->revision, 1024);
   rng_init(&watch->rng, uv_hrtime() ^ (uint64_t)(uintptr_t)watch);
@@ -451,16 +451,17 @@ const struct json *kube_watch_get(const struct kube_watch *watch, struct str ns,
 }
 
 struct kube_watch_iter kube_watch_begin(const struct kube_watch *watch) {
-  return (struct kube_watch_iter){.next = watch->cache.entries.head, .watch = watch};
+  return (struct kube_watch_iter){.entries = map_begin(&watch->cache.entries), .watch = watch};
 }
 
 bool kube_watch_each(struct kube_watch_iter *iter) {
-  struct map_iter it = {.next = iter->next};
-  if (!map_each(&it))
+  if (!map_each(&iter->entries))
     return false;
-  struct watch_entry *entry = it.value;
-  iter->key = entry->key;
-  iter->object = tree_of(iter->watch, entry);
-  iter->next = it.next;
+  iter->key = iter->entries.key;
+  iter->object = tree_of(iter->watch, iter->entries.value);
   return true;
+}
+
+void kube_watch_cool(struct kube_watch *watch) {
+  watch_cache_cool(&watch->cache);
 }

@@ -5,6 +5,7 @@
 // each costs one connection.
 #pragma once
 
+#include "manifests/base/map.h"
 #include "manifests/source/kube_client.h"
 
 struct kube_watch;
@@ -12,8 +13,8 @@ struct kube_watch;
 enum kube_event { KUBE_ADDED, KUBE_MODIFIED, KUBE_DELETED };
 
 // key: "ns/name" or "name". object: the new state, for DELETED the last one. old: the state before,
-// NULL for ADDED. Both are valid until the callback returns; the object of the cache until its next
-// event. Inside, the watch may be read and closed.
+// NULL for ADDED (and `without_old`). Both are valid until the callback returns; the object of the
+// cache until its next event. Inside, the watch may be read and closed.
 typedef void (*kube_event_fn)(struct kube_watch *watch, enum kube_event event, struct str key,
                               const struct json *object, const struct json *old, void *data);
 typedef void (*kube_watch_fn)(struct kube_watch *watch, void *data);
@@ -32,9 +33,11 @@ struct kube_watch_options {
   // Our field manager: objects get a field metadata.lastWriter, the manager of the newest write
   // that is not older than ours. Empty when that is ours; NULL: no such field.
   const char *own_manager;
-  // Objects are kept as text, which takes a fraction of a tree's memory. A tree is made when one is
-  // asked for, and lives until the caller returns to the loop: copy what is kept longer.
+  // Objects are kept as packed text (text_pack.h), which takes a hundredth of a tree's memory. A
+  // tree is made when one is asked for, and lives until the caller returns to the loop or calls
+  // kube_watch_cool: copy what is kept longer.
   bool packed;
+  bool without_old;    // packed: MODIFIED comes without the state before, and none is made
   kube_event_fn event; // may be NULL
   kube_watch_fn
       synced; // after the first complete list (all its ADDED came before); once; may be NULL
@@ -75,8 +78,10 @@ const struct json *kube_watch_get_key(const struct kube_watch *watch, struct str
 struct kube_watch_iter {
   struct str key;
   const struct json *object;
-  void *next; // private
+  struct map_iter entries; // private
   const struct kube_watch *watch;
 };
 struct kube_watch_iter kube_watch_begin(const struct kube_watch *watch);
 bool kube_watch_each(struct kube_watch_iter *iter);
+// The trees of a packed watch go now. Not from inside a callback of it.
+void kube_watch_cool(struct kube_watch *watch);

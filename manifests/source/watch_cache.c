@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/source/watch_cache.h"
 #include "manifests/base/alloc.h"
-#include "manifests/base/limits.h"
+#include "manifests/base/bug.h"
 
+#include <stddef.h>
 #include <string.h>
+
+static void tree_free(struct watch_tree *tree) {
+  if (!tree)
+    return;
+  arena_dispose(&tree->arena);
+  xfree(tree);
+}
 
 static void entry_free(struct watch_entry *entry) {
   if (!entry)
     return;
-  arena_dispose(&entry->arena);
-  xfree(entry->block);
+  tree_free(entry->tree);
+  text_words_release(entry->words);
   xfree(entry);
+}
+
+void watch_cache_init(struct watch_cache *cache, bool packed, bool without_old) {
+  *cache = (struct watch_cache){
+      .packed = packed, .without_old = without_old, .entries.borrows_keys = true};
 }
 
 void watch_cache_dispose(struct watch_cache *cache) {
@@ -18,108 +31,136 @@ void watch_cache_dispose(struct watch_cache *cache) {
   while (map_each(&it))
     entry_free(it.value);
   map_dispose(&cache->entries);
+  text_pack_dispose(&cache->pack);
 }
 
 struct watch_entry *watch_cache_get(const struct watch_cache *cache, struct str key) {
   return map_get(&cache->entries, key);
 }
 
-// --- packed entries ---
+// --- what an entry holds ---
 
-static struct str put(char **at, struct str s) {
-  struct str kept = {*at, s.len};
-  if (s.len)
-    memcpy(*at, s.ptr, s.len);
-  *at += s.len;
-  return kept;
+struct str watch_entry_key(const struct watch_entry *entry) {
+  return (struct str){entry->bytes, entry->key_len};
 }
 
-static void pack(struct watch_entry *entry, const struct json *object) {
-  struct arena arena = {0};
-  struct str key = kube_key(&arena, object), revision = kube_revision(object);
-  struct buf text;
-  buf_init(&text, SIZE_MAX / 2);
+static struct str revision_of(const struct watch_entry *entry) {
+  return (struct str){entry->bytes + entry->key_len, entry->revision_len};
+}
+
+static struct str packed_text(const struct watch_entry *entry) {
+  return (struct str){entry->bytes + entry->key_len + entry->revision_len, entry->packed_len};
+}
+
+static struct watch_entry *entry_new(struct str key, struct str revision, struct str packed) {
+  struct watch_entry *entry =
+      xcalloc(1, offsetof(struct watch_entry, bytes) + key.len + revision.len + packed.len);
+  const struct str parts[] = {key, revision, packed};
+  entry->key_len = (uint32_t)key.len;
+  entry->revision_len = (uint32_t)revision.len;
+  entry->packed_len = (uint32_t)packed.len;
+  for (size_t i = 0, at = 0; i < ARRAY_LEN(parts); at += parts[i++].len)
+    if (parts[i].len)
+      memcpy(entry->bytes + at, parts[i].ptr, parts[i].len);
+  return entry;
+}
+
+static struct watch_entry *entry_packed(struct watch_cache *cache, struct str key,
+                                        const struct json *object) {
+  struct buf text, packed;
+  buf_init(&text, SIZE_MAX / 4);
+  buf_init(&packed, SIZE_MAX / 2);
   (void)json_write(&text, object);
-  entry->block = xmalloc(key.len + revision.len + text.len + 1);
-  char *at = entry->block;
-  entry->key = put(&at, key);
-  entry->revision = put(&at, revision);
-  entry->text = put(&at, buf_str(&text));
+  struct text_words *words = text_pack_add(&cache->pack, buf_str(&text), &packed);
+  struct watch_entry *entry = entry_new(key, kube_revision(object), buf_str(&packed));
+  entry->words = words;
+  entry->text_len = (uint32_t)text.len;
   buf_dispose(&text);
-  arena_dispose(&arena);
+  buf_dispose(&packed);
+  return entry;
+}
+
+static struct watch_entry *entry_as_tree(struct str key, const struct json *object) {
+  struct watch_entry *entry = entry_new(key, kube_revision(object), STR_NULL);
+  entry->tree = XNEW(struct watch_tree);
+  entry->tree->entry = entry;
+  entry->tree->object = json_dup(&entry->tree->arena, object);
+  return entry;
+}
+
+// It was written from a tree, so only its limits could be in the way: as if it were not there.
+static struct json *unpack(const struct watch_entry *entry, struct arena *arena) {
+  char *text = xmalloc(entry->text_len);
+  struct json *object = NULL;
+  if (!text_unpack(entry->words, packed_text(entry), text, entry->text_len) ||
+      json_parse((struct str){text, entry->text_len}, arena, &object, NULL) != RC_OK)
+    object = NULL;
+  xfree(text);
+  return object;
 }
 
 const struct json *watch_cache_tree(struct watch_cache *cache, struct watch_entry *entry) {
-  if (entry->object)
-    return entry->object;
-  // It was written from a tree, so only its limits could be in the way: as if it were not there.
-  if (json_parse(entry->text, &entry->arena, &entry->object, NULL) != RC_OK) {
-    arena_dispose(&entry->arena);
-    entry->object = NULL;
+  if (entry->tree)
+    return entry->tree->object;
+  struct watch_tree *tree = XNEW(struct watch_tree);
+  tree->object = unpack(entry, &tree->arena);
+  if (!tree->object) {
+    tree_free(tree);
     return NULL;
   }
-  entry->next_warm = cache->warm;
-  cache->warm = entry;
-  return entry->object;
-}
-
-static void cool(struct watch_entry *entry) {
-  arena_dispose(&entry->arena);
-  entry->object = NULL;
-  entry->next_warm = NULL;
+  tree->entry = entry;
+  tree->next_warm = cache->warm;
+  cache->warm = tree;
+  entry->tree = tree;
+  return tree->object;
 }
 
 void watch_cache_cool(struct watch_cache *cache) {
   while (cache->warm) {
-    struct watch_entry *entry = cache->warm;
-    cache->warm = entry->next_warm;
-    cool(entry);
+    struct watch_tree *tree = cache->warm;
+    cache->warm = tree->next_warm;
+    tree->entry->tree = NULL;
+    tree_free(tree);
   }
-}
-
-// An entry that goes leaves the warm ones; its tree stays with it.
-static void unlink_warm(struct watch_cache *cache, struct watch_entry *entry) {
-  for (struct watch_entry **at = &cache->warm; *at; at = &(*at)->next_warm)
-    if (*at == entry) {
-      *at = entry->next_warm;
-      return;
-    }
-}
-
-static const struct json *last_state(struct watch_cache *cache, struct watch_entry *entry) {
-  const struct json *object = watch_cache_tree(cache, entry);
-  if (cache->packed)
-    unlink_warm(cache, entry);
-  return object;
 }
 
 // --- changes ---
 
-struct watch_change watch_cache_put(struct watch_cache *cache, const struct json *object) {
-  struct arena arena = {0};
-  struct watch_entry *old = map_get(&cache->entries, kube_key(&arena, object));
-  struct str revision = kube_revision(object);
-  arena_dispose(&arena);
-  if (old && revision.len && str_eq(old->revision, revision)) {
+static void unlink_warm(struct watch_cache *cache, const struct watch_entry *entry) {
+  for (struct watch_tree **at = &cache->warm; entry->tree && *at; at = &(*at)->next_warm)
+    if (*at == entry->tree) {
+      *at = entry->tree->next_warm;
+      return;
+    }
+}
+
+static struct watch_change put_new_state(struct watch_cache *cache, struct str key,
+                                         const struct json *object) {
+  struct watch_entry *old = map_get(&cache->entries, key);
+  if (old && old->revision_len && str_eq(revision_of(old), kube_revision(object))) {
     old->seen = true;
     return (struct watch_change){0};
   }
-  struct watch_entry *entry = XNEW(struct watch_entry);
-  if (cache->packed) {
-    pack(entry, object);
-  } else {
-    entry->key = kube_key(&entry->arena, object);
-    entry->object = json_dup(&entry->arena, object);
-    entry->revision = kube_revision(entry->object);
-  }
+  struct watch_entry *entry =
+      cache->packed ? entry_packed(cache, key, object) : entry_as_tree(key, object);
   entry->seen = true;
   struct watch_change change = {.happened = true,
                                 .event = old ? KUBE_MODIFIED : KUBE_ADDED,
-                                .key = entry->key,
-                                .object = cache->packed ? object : entry->object,
-                                .old = old ? last_state(cache, old) : NULL,
+                                .key = watch_entry_key(entry),
+                                .object = cache->packed ? object : entry->tree->object,
                                 .gone = old};
-  map_put(&cache->entries, entry->key, entry);
+  if (old && !(cache->packed && cache->without_old))
+    change.old = watch_cache_tree(cache, old);
+  if (old)
+    unlink_warm(cache, old); // its tree stays with it
+  map_put(&cache->entries, change.key, entry);
+  return change;
+}
+
+struct watch_change watch_cache_put(struct watch_cache *cache, const struct json *object) {
+  struct arena arena = {0};
+  struct watch_change change = put_new_state(cache, kube_key(&arena, object), object);
+  arena_dispose(&arena);
   return change;
 }
 
@@ -127,11 +168,12 @@ struct watch_change watch_cache_del(struct watch_cache *cache, struct str key) {
   struct watch_entry *entry = map_del(&cache->entries, key);
   if (!entry)
     return (struct watch_change){0};
-  const struct json *object = last_state(cache, entry);
+  const struct json *object = watch_cache_tree(cache, entry);
+  unlink_warm(cache, entry);
   return (struct watch_change){
       .happened = true,
       .event = KUBE_DELETED,
-      .key = entry->key,
+      .key = watch_entry_key(entry),
       .object = object,
       .old = object,
       .gone = entry,

@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects of one watch, each in its own arena, by "ns/name"; or packed, as text, from which a
-// tree is made when somebody looks. Pure but for the memory. Used by kube_watch.c.
+// The objects of one watch, by "ns/name": as trees, or packed (text_pack.h), from which a tree is
+// made when somebody looks. Pure but for the memory. Used by kube_watch.c.
 #pragma once
 
 #include "manifests/base/map.h"
 #include "manifests/source/kube_watch.h"
+#include "manifests/source/text_pack.h"
 
-struct watch_entry {
-  struct arena arena;  // of the tree, and when it is not packed of all else
-  struct json *object; // NULL: packed, and nobody has looked lately
-  struct str key, revision;
-  struct str text; // packed; these three are in one block then
-  char *block;
-  bool seen; // by the list that is being compared
-  struct watch_entry *next_warm;
+struct watch_tree {
+  struct arena arena;
+  struct json *object;
+  struct watch_entry *entry;
+  struct watch_tree *next_warm;
+};
+
+struct watch_entry {        // one block
+  struct watch_tree *tree;  // NULL: packed, and nobody has looked lately
+  struct text_words *words; // that the text was packed with
+  uint32_t key_len, revision_len;
+  uint32_t packed_len, text_len; // 0: not packed
+  bool seen;                     // by the list that is being compared
+  char bytes[];                  // key, revision, packed text
 };
 
 struct watch_cache {
-  struct map entries; // key -> struct watch_entry
+  struct map entries; // key -> struct watch_entry; borrows the entries' keys
   bool packed;
-  struct watch_entry *warm; // packed ones that have a tree
+  bool without_old;        // changes of packed objects do not tell the state before
+  struct text_pack pack;   // the newest words
+  struct watch_tree *warm; // of packed entries
 };
 
 // What a change did; all but the key lives until watch_change_dispose.
@@ -27,11 +36,13 @@ struct watch_change {
   bool happened; // false: that state was there already
   enum kube_event event;
   struct str key;
-  const struct json *object, *old;
-  struct watch_entry *gone; // freed by dispose
+  const struct json *object, *old; // old: NULL when it is new, or nobody wants to know
+  struct watch_entry *gone;        // freed by dispose
 };
 
+void watch_cache_init(struct watch_cache *cache, bool packed, bool without_old);
 void watch_cache_dispose(struct watch_cache *cache);
+struct str watch_entry_key(const struct watch_entry *entry);
 struct watch_entry *watch_cache_get(const struct watch_cache *cache, struct str key);
 // The entry's tree, made when there is none: valid until watch_cache_cool.
 const struct json *watch_cache_tree(struct watch_cache *cache, struct watch_entry *entry);

@@ -57,17 +57,16 @@ void release_due(struct release *release, int64_t delay_ms) {
 static struct release *release_new(struct controller *controller, struct str key,
                                    const struct json *rollout) {
   struct release *release = XNEW(struct release);
-  struct str ns = kube_namespace(rollout), name = kube_name(rollout);
+  size_t ns_len = kube_namespace(rollout).len;
   release->controller = controller;
-  release->key = (struct str){xmemdup(key.ptr, key.len), key.len};
-  release->ns = (struct str){xmemdup(ns.ptr, ns.len), ns.len};
-  release->name = (struct str){xmemdup(name.ptr, name.len), name.len};
+  release->key = (struct str){xmemdup(key.ptr, key.len), key.len}; // "ns/name"
+  release->ns = str_slice(release->key, 0, ns_len);
+  release->name = str_slice(release->key, ns_len ? ns_len + 1 : 0, key.len);
   arena_init(&release->pass);
   arena_init(&release->verdict_arena);
-  arena_init(&release->claims_arena);
   arena_init(&release->sets_arena);
   uv_timer_init(controller->loop, &release->timer);
-  map_put(&controller->releases, key, release);
+  map_put(&controller->releases, release->key, release);
   controller->alive_releases++;
   return release;
 }
@@ -83,7 +82,6 @@ void controller_finish(struct controller *controller) {
   while (map_each(&it))
     controller_free_proxy(it.value);
   map_dispose(&controller->proxies);
-  map_dispose(&controller->claims);
   index_dispose(controller);
   it = map_begin(&controller->servers);
   while (map_each(&it))
@@ -109,15 +107,8 @@ static void release_free(uv_handle_t *handle) {
   arena_dispose(&release->pass);
   arena_dispose(&release->verdict_arena);
   free_str(&release->key);
-  free_str(&release->ns);
-  free_str(&release->name);
   release_forget_facts(release);
-  free_str(&release->awaited_revision);
-  for (size_t i = 0; i < ROUTER_REFS_MAX; i++) {
-    free_str(&release->awaited_routes[i].name);
-    free_str(&release->awaited_routes[i].revision);
-  }
-  arena_dispose(&release->claims_arena);
+  release_forget_writes(release);
   free_str(&release->foreign_manager);
   xfree(release);
   controller->alive_releases--;
@@ -255,6 +246,7 @@ static int open_watch(struct controller *controller, enum controller_watch which
       .trim = which == WATCH_CONFIG_MAPS ? drop_content : drop_unused,
       .own_manager = is_route(which) ? FIELD_MANAGER : NULL,
       .packed = true,
+      .without_old = !is_route(which),
       .may_be_forbidden =
           which != WATCH_ROLLOUTS && which != WATCH_DEPLOYMENTS && which != WATCH_ACTIONS,
       .synced = on_synced,
@@ -357,6 +349,8 @@ int controller_open(const struct controller_options *options, struct controller 
   };
   for (int i = 0; i < WATCH_COUNT; i++)
     controller->resources[i] = kube_resource_of(kinds[i], NULL);
+  index_init(controller);
+  controller->releases.borrows_keys = true;
   metric_query_open(controller);
   uv_timer_init(controller->loop, &controller->tidy_timer);
   controller->judge_timer.data = controller->tidy_timer.data = controller;

@@ -1,74 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Rollouts name the same route or Deployment: an index, so that ten thousand Rollouts of one
-// namespace need not be compared with each other.
+// Which Rollouts drive the same route or Deployment: an index, so that ten thousand Rollouts of one
+// namespace need not be compared with each other. A term that two objects share by chance gives a
+// rival that is none: the plan looks at what they name (plan_claims.c).
 #include "manifests/base/alloc.h"
-#include "manifests/base/bug.h"
 #include "operator/effect/controller_parts.h"
-#include "operator/reconcile/claims.h"
 
-#include <string.h>
-
-struct claim { // of one object: who names it
-  struct release **items;
-  size_t count;
-};
-
-static void claim_add(struct controller *controller, struct str key, struct release *release) {
-  struct claim *claim = map_get(&controller->claims, key);
-  if (!claim) {
-    claim = XNEW(struct claim);
-    map_put(&controller->claims, key, claim);
+static size_t terms_of(const struct json *rollout, uint64_t terms[CLAIMS_MAX]) {
+  struct str keys[CLAIMS_MAX];
+  struct arena arena = {0};
+  size_t count = claims_of(rollout, &arena, keys), distinct = 0;
+  for (size_t i = 0; i < count; i++) {
+    size_t at = 0;
+    terms[distinct] = str_hash(keys[i]);
+    while (terms[at] != terms[distinct])
+      at++;
+    distinct += at == distinct;
   }
-  for (size_t i = 0; i < claim->count; i++) {
-    if (claim->items[i] == release)
-      return;
-    release_due(claim->items[i], 0);
-  }
-  claim->items = xrealloc(claim->items, (claim->count + 1) * sizeof(struct release *));
-  claim->items[claim->count++] = release;
+  arena_dispose(&arena);
+  return distinct;
 }
 
-static void claim_remove(struct controller *controller, struct str key, struct release *release) {
-  struct claim *claim = map_get(&controller->claims, key);
-  size_t kept = 0;
-  if (!claim)
-    return;
-  for (size_t i = 0; i < claim->count; i++)
-    if (claim->items[i] != release) {
-      release_due(claim->items[i], 0); // perhaps it has it now
-      claim->items[kept++] = claim->items[i];
-    }
-  claim->count = kept;
-  if (kept > 0)
-    return;
-  (void)map_del(&controller->claims, key);
-  xfree(claim->items);
-  xfree(claim);
+static bool claims_are(const struct release *release, const uint64_t *terms, size_t count) {
+  uint64_t term;
+  size_t at = 0;
+  for (struct term_owned it = term_owned(&release->claims); term_owned_each(&it, &term); at++)
+    if (at == count || terms[at] != term)
+      return false;
+  return at == count;
 }
 
-static bool is_among(struct str key, const struct str *keys, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (str_eq(keys[i], key))
-      return true;
-  return false;
+static void wake_rivals(const struct release *release) {
+  uint64_t term;
+  for (struct term_owned it = term_owned(&release->claims); term_owned_each(&it, &term);) {
+    struct release *other;
+    for (struct term_iter at = term_begin(&release->controller->claims, term);
+         (other = term_each(&at));)
+      if (other != release)
+        release_due(other, 0); // perhaps it has it now, or no longer
+  }
 }
 
 void claims_update(struct release *release, const struct json *rollout) {
-  struct str old[CLAIMS_MAX], keys[CLAIMS_MAX];
-  struct arena before = release->claims_arena;
-  size_t old_count = release->claims_count, count;
-  memcpy(old, release->claims, old_count * sizeof(*old));
-  arena_init(&release->claims_arena);
-  count = rollout ? claims_of(rollout, &release->claims_arena, keys) : 0;
-  for (size_t i = 0; i < old_count; i++)
-    if (!is_among(old[i], keys, count))
-      claim_remove(release->controller, old[i], release);
-  for (size_t i = 0; i < count; i++)
-    if (!is_among(keys[i], old, old_count))
-      claim_add(release->controller, keys[i], release);
-  memcpy(release->claims, keys, count * sizeof(*keys));
-  release->claims_count = count;
-  arena_dispose(&before);
+  uint64_t terms[CLAIMS_MAX];
+  size_t count = rollout ? terms_of(rollout, terms) : 0;
+  if (claims_are(release, terms, count))
+    return;
+  wake_rivals(release);
+  term_index_set(&release->controller->claims, &release->claims, release, terms, count);
+  wake_rivals(release);
 }
 
 static bool is_listed(const struct release **items, size_t count, const struct release *item) {
@@ -81,19 +60,17 @@ static bool is_listed(const struct release **items, size_t count, const struct r
 const struct json *const *claims_rivals(const struct release *release, struct arena *arena,
                                         size_t *ret_count) {
   const struct controller *controller = release->controller;
-  size_t room = 1, rivals = 0, count = 0;
-  for (size_t i = 0; i < release->claims_count; i++) {
-    const struct claim *claim = map_get(&controller->claims, release->claims[i]);
-    room += claim ? claim->count : 0;
-  }
-  const struct release **others = ARENA_ARRAY(arena, const struct release *, room);
-  const struct json **items = ARENA_ARRAY(arena, const struct json *, room);
-  for (size_t i = 0; i < release->claims_count; i++) {
-    const struct claim *claim = map_get(&controller->claims, release->claims[i]);
-    for (size_t r = 0; claim && r < claim->count; r++)
-      if (claim->items[r] != release && !is_listed(others, rivals, claim->items[r]))
-        others[rivals++] = claim->items[r];
-  }
+  const struct release **others = NULL, *other;
+  size_t rivals = 0, capacity = 0, count = 0;
+  uint64_t term;
+  for (struct term_owned it = term_owned(&release->claims); term_owned_each(&it, &term);)
+    for (struct term_iter at = term_begin(&controller->claims, term); (other = term_each(&at));)
+      if (other != release && !is_listed(others, rivals, other)) {
+        const struct release **to =
+            arena_push(arena, (void **)&others, &rivals, &capacity, sizeof(struct release *));
+        *to = other;
+      }
+  const struct json **items = ARENA_ARRAY(arena, const struct json *, rivals + 1);
   for (size_t i = 0; i < rivals; i++) {
     const struct json *rollout =
         kube_watch_get(controller->watches[WATCH_ROLLOUTS], others[i]->ns, others[i]->name);
@@ -106,12 +83,12 @@ const struct json *const *claims_rivals(const struct release *release, struct ar
 
 void claims_rewritten(struct controller *controller, enum controller_watch which,
                       const struct json *object) {
-  struct arena arena;
-  arena_init(&arena);
-  const struct claim *claim = map_get(
-      &controller->claims, claims_key(kube_namespace(object), controller->resources[which].kind,
-                                      kube_name(object), &arena));
-  for (size_t i = 0; claim && i < claim->count; i++)
-    foreign_writer_note(claim->items[i], json_path_string(object, "metadata.lastWriter"));
+  struct arena arena = {0};
+  struct str key = claims_key(kube_namespace(object), controller->resources[which].kind,
+                              kube_name(object), &arena);
+  struct release *release;
+  for (struct term_iter at = term_begin(&controller->claims, str_hash(key));
+       (release = term_each(&at));)
+    foreign_writer_note(release, json_path_string(object, "metadata.lastWriter"));
   arena_dispose(&arena);
 }

@@ -55,10 +55,11 @@ struct release_facts { // of its status, for /metrics
 // while something runs.
 struct release {
   struct controller *controller;
-  struct str key, ns, name;       // own copies
+  struct str key, ns, name;       // own copy; the others are parts of it
   uv_timer_t timer;               // when it is planned next
   struct term_list names, routes; // what it is about (release_index.c)
   struct term_list contents;      // ConfigMaps and Secrets it takes (controller_content.c)
+  struct term_list claims;        // the objects it drives (controller_claims.c)
   struct release_facts facts;
   bool gone;   // the Rollout was deleted: freed when nothing runs
   bool closed; // the timer's memory is free
@@ -74,14 +75,12 @@ struct release {
   struct log_limit failure_log, judge_log;
   struct kube_op op;
   int64_t pass_began_us;
-  bool looked;                 // it was planned in this process before
-  struct str awaited_revision; // of the Rollout after our last write: an older cached one is not
-                               // planned from
-  struct awaited awaited_routes[ROUTER_REFS_MAX]; // the same of the routes it names
+  bool looked;                    // it was planned in this process before
+  struct str awaited_revision;    // of the Rollout after our last write: an older cached one is not
+                                  // planned from
+  struct awaited *awaited_routes; // the same of the routes it wrote lately
+  size_t awaited_count;
   int64_t awaited_since_ms;
-  struct arena claims_arena; // controller_claims.c: objects it names
-  struct str claims[CLAIMS_MAX];
-  size_t claims_count;
   // The last judgement (metric_query.c).
   struct assessment *assessment; // NULL: there is none
   struct str release_id;         // which release it is about
@@ -142,7 +141,7 @@ struct controller {
   bool leading, closing;
   struct map releases;         // key -> struct release *
   struct map proxies;          // key -> struct proxy_seen *
-  struct map claims;           // key of an object -> struct claim *
+  struct term_index claims;    // objects -> struct release * that drive them
   struct term_index interests; // what releases are about -> struct release *
   struct object_index objects[WATCH_COUNT];
   uint64_t selections;
@@ -197,7 +196,8 @@ void index_wake_named(struct controller *controller, struct str ns, struct str n
 // The objects of a watch that the release is about, and a few more now and then.
 struct object_selection index_select(const struct release *release, enum controller_watch which,
                                      struct arena *arena);
-void index_dispose(struct controller *controller);
+void index_init(struct controller *controller);
+void index_dispose(struct controller *controller); // releases have forgotten theirs
 
 // release_facts.c
 void release_take_facts(struct release *release, const struct json *rollout);
@@ -208,6 +208,7 @@ void release_forget_facts(struct release *release);
 void release_plan(struct release *release);
 // Ends the request of the action that is being done, and goes on with the next.
 void release_action_done(struct kube_op *op, const struct kube_reply *reply);
+void release_forget_writes(struct release *release);
 // The watch of a kind of routes.
 enum controller_watch controller_route_watch(const struct kind_desc *kind);
 

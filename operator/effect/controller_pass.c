@@ -142,14 +142,31 @@ static void keep(struct str *kept, struct str text) {
   *kept = (struct str){xmemdup(text.ptr, text.len), text.len};
 }
 
+void release_forget_writes(struct release *release) {
+  for (size_t i = 0; i < release->awaited_count; i++) {
+    xfree((void *)(uintptr_t)release->awaited_routes[i].name.ptr);
+    xfree((void *)(uintptr_t)release->awaited_routes[i].revision.ptr);
+  }
+  xfree(release->awaited_routes);
+  release->awaited_routes = NULL;
+  release->awaited_count = 0;
+  xfree((void *)(uintptr_t)release->awaited_revision.ptr);
+  release->awaited_revision = STR_NULL;
+}
+
 static void await_route(struct release *release, const struct json *route) {
-  struct awaited *awaited = release->awaited_routes;
-  size_t i = 0;
-  while (i + 1 < ROUTER_REFS_MAX && awaited[i].name.len &&
-         !str_eq(awaited[i].name, kube_name(route)))
+  size_t i = 0, count = release->awaited_count;
+  while (i < count && !str_eq(release->awaited_routes[i].name, kube_name(route)))
     i++;
-  keep(&awaited[i].name, kube_name(route));
-  keep(&awaited[i].revision, kube_revision(route));
+  if (i == count && count == ROUTER_REFS_MAX)
+    i--;
+  else if (i == count) {
+    release->awaited_routes =
+        xrealloc(release->awaited_routes, (count + 1) * sizeof *release->awaited_routes);
+    release->awaited_routes[release->awaited_count++] = (struct awaited){0};
+  }
+  keep(&release->awaited_routes[i].name, kube_name(route));
+  keep(&release->awaited_routes[i].revision, kube_revision(route));
 }
 
 static void await_write(struct release *release, enum target target, const struct json *object) {
@@ -250,14 +267,17 @@ static bool is_behind(struct str cached, struct str written) {
 
 // Planning from a Rollout or a route that is older than our last write would give conflicts, and
 // take our own write for somebody else's.
-static bool is_stale(const struct release *release, const struct snapshot *snapshot) {
+static bool is_stale(struct release *release, const struct snapshot *snapshot) {
   bool behind = is_behind(snapshot->rollout->metadata.resource_version, release->awaited_revision);
   for (size_t i = 0; i < snapshot->routes_count; i++)
-    for (size_t a = 0; a < ROUTER_REFS_MAX; a++)
+    for (size_t a = 0; a < release->awaited_count; a++)
       if (str_eq(release->awaited_routes[a].name, snapshot->routes[i].ref.name))
         behind |= is_behind(kube_revision(snapshot->routes[i].object),
                             release->awaited_routes[a].revision);
-  return behind && clock_mono_ms() - release->awaited_since_ms < AWAIT_MAX_MS;
+  if (behind && clock_mono_ms() - release->awaited_since_ms < AWAIT_MAX_MS)
+    return true;
+  release_forget_writes(release); // they came back
+  return false;
 }
 
 // The server's leave, or its turn among many. What has nothing to write needs neither.
@@ -317,7 +337,11 @@ static void plan_and_act(struct release *release) {
   next_action(release);
 }
 
+// Thousands may be planned in one turn of the loop: each leaves nothing of what it read.
 void release_plan(struct release *release) {
   plan_and_act(release);
+  for (int i = 0; i < WATCH_COUNT; i++)
+    if (release->controller->watches[i])
+      kube_watch_cool(release->controller->watches[i]);
   queue_next(release->controller);
 }

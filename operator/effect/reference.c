@@ -67,8 +67,12 @@ static void walk_template(const struct json *json, struct str ns, struct arena *
 
 static void walk(const struct json *json, struct str ns, struct arena *arena,
                  struct term_set *set) {
-  // Long, and without names of objects.
-  static const char *const passed[] = {"steps", "judge", "history", "conditions", NULL};
+  // Long, and without names of objects; or words and hashes that name none.
+  static const char *const passed[] = {
+      "steps",    "judge",     "history",       "conditions", "subset",
+      "hash",     "id",        "specHash",      "version",    "interval",
+      "onNoData", "onFailure", "onNewRevision", "onDeadline", "progressDeadline",
+      NULL};
   JSON_EACH(item, json) {
     if (is_one_of(item->key, passed))
       continue;

@@ -4,20 +4,21 @@
 #include "manifests/base/alloc.h"
 #include "operator/effect/controller_parts.h"
 
+#include <string.h>
+
 struct object_entry { // an object of a watch
   struct term_list terms;
-  bool is_route;     // it has hosts: who shares one may be concerned
+  bool is_route; // it has hosts: who shares one may be concerned
+  uint32_t key_len;
   uint64_t selected; // number of the last selection it was in
-  size_t key_len;
-  char key[];
+  char key[];        // that of the map, too
 };
 
 static struct object_entry *entry_new(struct object_index *objects, struct str key) {
-  struct object_entry *entry = xcalloc(1, sizeof *entry + key.len + 1);
-  entry->key_len = key.len;
-  for (size_t i = 0; i < key.len; i++)
-    entry->key[i] = key.ptr[i];
-  map_put(&objects->by_key, key, entry);
+  struct object_entry *entry = xcalloc(1, sizeof *entry + key.len);
+  entry->key_len = (uint32_t)key.len;
+  memcpy(entry->key, key.ptr, key.len);
+  map_put(&objects->by_key, (struct str){entry->key, key.len}, entry);
   return entry;
 }
 
@@ -82,9 +83,9 @@ void index_rollout(struct release *release, const struct json *rollout) {
 }
 
 void index_forget_rollout(struct release *release) {
-  term_index_set(&release->controller->interests, &release->names, NULL, NULL, 0);
-  term_index_set(&release->controller->interests, &release->routes, NULL, NULL, 0);
-  term_index_set(&release->controller->interests, &release->contents, NULL, NULL, 0);
+  term_index_clear(&release->controller->interests, &release->names);
+  term_index_clear(&release->controller->interests, &release->routes);
+  term_index_clear(&release->controller->interests, &release->contents);
 }
 
 void index_object(struct controller *controller, enum controller_watch which, enum kube_event event,
@@ -100,7 +101,7 @@ void index_object(struct controller *controller, enum controller_watch which, en
     entry->is_route = false;
     if (was_route)
       follow_from_route(controller, entry);
-    term_index_set(&objects->terms, &entry->terms, NULL, NULL, 0);
+    term_index_clear(&objects->terms, &entry->terms);
     map_del(&objects->by_key, key);
     xfree(entry);
     return;
@@ -161,14 +162,23 @@ struct object_selection index_select(const struct release *release, enum control
   return selection;
 }
 
+void index_init(struct controller *controller) {
+  for (int which = 0; which < WATCH_COUNT; which++)
+    controller->objects[which].by_key.borrows_keys = true;
+}
+
 void index_dispose(struct controller *controller) {
   for (int which = 0; which < WATCH_COUNT; which++) {
     struct object_index *objects = &controller->objects[which];
     struct map_iter it = map_begin(&objects->by_key);
-    while (map_each(&it))
-      xfree(it.value);
+    while (map_each(&it)) {
+      struct object_entry *entry = it.value;
+      term_index_clear(&objects->terms, &entry->terms);
+      xfree(entry);
+    }
     map_dispose(&objects->by_key);
     term_index_dispose(&objects->terms);
   }
   term_index_dispose(&controller->interests);
+  term_index_dispose(&controller->claims);
 }

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/effect/term_index.h"
 #include "manifests/base/alloc.h"
+#include "manifests/base/bug.h"
 
 #define BUCKETS_MIN 64u
+#define PER_BUCKET 2u
 
 struct term_node {
   struct term_node *next, **from; // within the bucket
-  struct term_node *sibling;      // of the same owner
   uint64_t term;
   void *item;
+};
+
+struct term_block { // of one owner
+  size_t count;
+  struct term_node nodes[];
 };
 
 static struct term_node **bucket_of(const struct term_index *index, uint64_t term) {
@@ -37,49 +43,52 @@ static void grow(struct term_index *index) {
   xfree(old);
 }
 
-static void clear(struct term_index *index, struct term_list *owner) {
-  for (struct term_node *node = owner->first, *next; node; node = next) {
-    next = node->sibling;
+void term_index_clear(struct term_index *index, struct term_list *owner) {
+  struct term_block *block = owner->block;
+  for (size_t i = 0; block && i < block->count; i++) {
+    struct term_node *node = &block->nodes[i];
     *node->from = node->next;
     if (node->next)
       node->next->from = node->from;
-    xfree(node);
     index->count--;
   }
-  owner->first = NULL;
+  xfree(block);
+  owner->block = NULL;
 }
 
-static bool has(const struct term_list *owner, uint64_t term) {
-  for (const struct term_node *node = owner->first; node; node = node->sibling)
-    if (node->term == term)
+static bool is_among(uint64_t term, const uint64_t *terms, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (terms[i] == term)
       return true;
   return false;
 }
 
 void term_index_set(struct term_index *index, struct term_list *owner, void *item,
                     const uint64_t *terms, size_t count) {
-  clear(index, owner);
+  size_t distinct = 0;
+  term_index_clear(index, owner);
+  for (size_t i = 0; i < count; i++)
+    distinct += !is_among(terms[i], terms, i);
+  if (!distinct)
+    return;
+  while (index->count + distinct > index->bucket_count * PER_BUCKET)
+    grow(index);
+  struct term_block *block = xmalloc(sizeof *block + distinct * sizeof block->nodes[0]);
+  block->count = 0;
+  owner->block = block;
   for (size_t i = 0; i < count; i++) {
-    if (has(owner, terms[i]))
+    if (is_among(terms[i], terms, i))
       continue;
-    if (index->count == index->bucket_count)
-      grow(index);
-    struct term_node *node = XNEW(struct term_node);
+    struct term_node *node = &block->nodes[block->count++];
     node->term = terms[i];
     node->item = item;
-    node->sibling = owner->first;
-    owner->first = node;
     link_node(index, node);
-    index->count++;
   }
+  index->count += distinct;
 }
 
 void term_index_dispose(struct term_index *index) {
-  for (size_t i = 0; i < index->bucket_count; i++)
-    for (struct term_node *node = index->buckets[i], *next; node; node = next) {
-      next = node->next;
-      xfree(node);
-    }
+  BUG_ON(index->count);
   xfree(index->buckets);
   *index = (struct term_index){0};
 }
@@ -99,13 +108,12 @@ void *term_each(struct term_iter *iter) {
 }
 
 struct term_owned term_owned(const struct term_list *owner) {
-  return (struct term_owned){owner->first};
+  return (struct term_owned){.block = owner->block};
 }
 
 bool term_owned_each(struct term_owned *iter, uint64_t *ret_term) {
-  if (!iter->next)
+  if (!iter->block || iter->at == iter->block->count)
     return false;
-  *ret_term = iter->next->term;
-  iter->next = iter->next->sibling;
+  *ret_term = iter->block->nodes[iter->at++].term;
   return true;
 }

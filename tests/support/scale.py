@@ -6,10 +6,10 @@ import random
 import re
 import statistics
 import subprocess
-import threading
 import time
 import urllib.request
 
+import pipeline
 from apiserver import BIN, Failure, check, die_with_parent, wait_for
 
 SERIN = "/apis/serin.dev/v1alpha1"
@@ -19,65 +19,86 @@ PER_NAMESPACE = 100
 STEPS = [{"pause": {}}, {"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "1m"}}, {"setWeight": 100}, {"decommission": {}}]
 
 
-def deployment(ns, name, version):
-    labels = {"app": name, "version": version}
+def labels_of(name, version):
+    return {"app": name, "version": version}
+
+
+def template(name, version):
     container = {"name": "agent", "image": f"registry.example.com/team/agent:{version}", "ports": [{"containerPort": 8080, "name": "http"}],
                  "env": [{"name": "VERSION", "value": version}, {"name": "LOG_LEVEL", "value": "info"}],
                  "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
                  "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}}
-    return {"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": f"{name}-{version}", "namespace": ns, "labels": labels}, "spec": {
-                "replicas": int(version == "v1"), "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}}
+    return {"metadata": {"labels": labels_of(name, version)}, "spec": {"containers": [container]}}
+
+
+def version_objects(ns, name, version):
+    """(path, object, its status or None) of one version: what the Deployment controller and the kubelet make of it is written here, for they do not run."""
+    full, labels, spec = f"{name}-{version}", labels_of(name, version), template(name, version)
+    meta = {"namespace": ns, "labels": labels}
+    workload = {"replicas": 1, "selector": {"matchLabels": labels}, "template": spec}
+    yield f"/apis/apps/v1/namespaces/{ns}/deployments", {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": full, **meta}, "spec": workload}, {
+            "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    yield f"/apis/apps/v1/namespaces/{ns}/replicasets", {
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": f"{full}-7d4b9c", **meta}, "spec": workload}, None
+    yield f"/api/v1/namespaces/{ns}/pods", {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"{full}-7d4b9c-x2x7q", **meta}, "spec": spec["spec"]}, {
+            "phase": "Running", "podIP": "10.1.0.7", "conditions": [{"type": "Ready", "status": "True"}]}
 
 
 def objects(ns, name):
-    """(path, object) of one Rollout and what it is about: five objects."""
+    """(path, object, its status or None) of one Rollout and what it is about: eleven objects, of which the operator watches six."""
     host = f"{name}.{ns}.svc.cluster.local"
     for version in ("v1", "v2"):
-        yield f"/apis/apps/v1/namespaces/{ns}/deployments", deployment(ns, name, version)
+        yield from version_objects(ns, name, version)
+    yield f"/api/v1/namespaces/{ns}/services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": ns, "labels": {"app": name}},
+        "spec": {"selector": {"app": name}, "clusterIP": "None", "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}, None
+    yield f"/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices", {
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": f"{name}-k2f9z", "namespace": ns, "labels": {"kubernetes.io/service-name": name}},
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [{"addresses": ["10.1.0.7"], "conditions": {"ready": True},
+                       "targetRef": {"kind": "Pod", "namespace": ns, "name": f"{name}-{v}-7d4b9c-x2x7q"}} for v in ("v1", "v2")]}, None
     yield f"{NETWORKING}/namespaces/{ns}/destinationrules", {
         "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": name, "namespace": ns},
-        "spec": {"host": host, "subsets": [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]}}
+        "spec": {"host": host, "subsets": [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]}}, None
     yield f"{NETWORKING}/namespaces/{ns}/virtualservices", {
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": ns},
-        "spec": {"hosts": [host], "http": [{"timeout": "1s", "route": [{"destination": {"host": host, "subset": "v1"}, "weight": 100}]}]}}
+        "spec": {"hosts": [host], "http": [{"timeout": "1s", "route": [{"destination": {"host": host, "subset": "v1"}, "weight": 100}]}]}}, None
     yield f"{SERIN}/namespaces/{ns}/rollouts", {
         "apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name, "namespace": ns}, "spec": {
             "stable": {"deployment": f"{name}-v1", "subset": "v1"}, "canary": {"deployment": f"{name}-v2", "subset": "v2"},
             "traffic": {"virtualService": {"name": name}, "destinationRule": name}, "steps": STEPS,
-            "analysis": {"metrics": [{"name": "error-rate", "limit": "5%"}]}}}
+            "analysis": {"metrics": [{"name": "error-rate", "limit": "5%"}]}}}, None
 
 
 def places(count):
     return [(f"scale-{i // PER_NAMESPACE}", f"agent-{i}") for i in range(count)]
 
 
-def populate(server, count, threads=2):
-    for i in range((count + PER_NAMESPACE - 1) // PER_NAMESPACE):
-        server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{i}"}})
-    failures = []
+def requests_of(some):
+    """First the objects of some Rollouts, then what stands in their status."""
+    makes, statuses = [], []
+    for ns, name in some:
+        for path, body, status in objects(ns, name):
+            makes.append(("POST", path, body, "application/json"))
+            if status:
+                statuses.append(("PATCH", f"{path}/{body['metadata']['name']}/status", {"status": status}, "application/merge-patch+json"))
+    yield makes
+    yield statuses
 
-    def some(part):
-        connection = server.connect()
-        for ns, name in part:
-            for path, body in objects(ns, name):
-                reply = server.request("POST", path, body, connection=connection)
-                if reply.status == 201 and body["kind"] == "Deployment" and body["spec"]["replicas"]: # the Deployment controller's part
-                    ready = {"status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}}
-                    reply = server.request("PATCH", f"{path}/{body['metadata']['name']}/status", ready, "application/merge-patch+json",
-                                           connection=connection)
-                if reply.status not in (200, 201):
-                    failures.append(f"{path}: {reply.status} {reply.text[:200]}")
-                    return
-        connection.close()
 
-    everything = places(count)
-    workers = [threading.Thread(target=some, args=(everything[i::threads],)) for i in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    check(not failures, failures[:1])
+def populate(server, count, threads=8):
+    """Writes `count` Rollouts with all that belongs to them."""
+    groups = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{i}"}} for i in range((count + PER_NAMESPACE - 1) // PER_NAMESPACE)]
+    pipeline.write_all(server, [[[("POST", "/api/v1/namespaces", group, "application/json") for group in groups]]])
+    everything, chunk = places(count), 25
+
+    def part(first):
+        for at in range(first * chunk, count, threads * chunk):
+            yield from requests_of(everything[at:at + chunk])
+    pipeline.write_all(server, [part(i) for i in range(threads)])
 
 
 class Operator:
