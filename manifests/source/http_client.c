@@ -13,6 +13,8 @@
 #include <uv.h>
 
 #define IDLE_CONNECTIONS_MAX 64L
+#define UPLOAD_BUFFER 16384L // libcurl's least; with TLS it is held for a request's head, too
+#define STREAM_BUFFER 4096L
 
 enum transfer_state { TRANSFER_WAITING, TRANSFER_RUNNING, TRANSFER_ENDING };
 
@@ -353,6 +355,10 @@ static void set_transfer(struct http_transfer *transfer) {
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, transfer->chunk ? 1L : 0L);
+  // A stream holds its buffers as long as it runs, and most are silent most of the time.
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
+  if (transfer->chunk)
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, STREAM_BUFFER);
 }
 
 static int start(struct http_client *client, const struct http_request *request, struct http_op *op,

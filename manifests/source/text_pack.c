@@ -11,6 +11,7 @@
 
 #define WINDOW_BITS 14
 #define MEMORY_LEVEL 5
+#define LESSON_TEXTS 16
 #define LEARN_FACTOR 8 // words are learned from the 1st, the 8th, the 64th ... text
 
 _Static_assert(TEXT_WORDS_MAX * 2 == 1u << WINDOW_BITS, "the window is twice the words");
@@ -41,18 +42,22 @@ static void learn(struct text_pack *pack) {
   pack->words = words;
 }
 
+// The texts shortly before the next lesson are what is learned.
 static void remember(struct text_pack *pack, struct str text) {
   struct buf *recent = &pack->recent;
+  pack->added++;
+  if (pack->added + LESSON_TEXTS <= pack->learn_at)
+    return;
   if (!recent->max)
     buf_init(recent, TEXT_WORDS_MAX);
-  if (text.len > TEXT_WORDS_MAX)
-    text = str_slice(text, 0, TEXT_WORDS_MAX);
+  text = str_slice(text, 0, TEXT_WORDS_MAX);
   if (recent->len + text.len > TEXT_WORDS_MAX)
     buf_consume(recent, recent->len + text.len - TEXT_WORDS_MAX);
   (void)buf_add_str(recent, text);
-  if (++pack->added < pack->learn_at)
+  if (pack->added < pack->learn_at)
     return;
   learn(pack);
+  buf_dispose(recent);
   pack->learn_at = pack->added * LEARN_FACTOR;
 }
 

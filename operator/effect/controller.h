@@ -33,4 +33,4 @@ int controller_open(const struct controller_options *options, struct controller 
 void controller_close(struct controller *controller, void (*closed)(void *data), void *data);
 bool controller_is_ready(const struct controller *controller); // has seen everything once
 // The operator's own metrics, as text exposition.
-void controller_metrics(const struct controller *controller, struct buf *out);
+void controller_metrics(struct controller *controller, struct buf *out);

@@ -135,6 +135,7 @@ int operator_run(const struct operator_options *options, struct err *err) {
     return rc;
   }
   (void)mallopt(M_ARENA_MAX, 1); // one thread works; those that look up names come and go
+  (void)mallopt(M_MXFAST, 0);    // what is freed joins its neighbours at once
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   uv_loop_init(&process.loop);

@@ -102,10 +102,11 @@ static void own(const struct controller *controller, struct buf *out) {
 #undef XX
 }
 
-void controller_metrics(const struct controller *controller, struct buf *out) {
+void controller_metrics(struct controller *controller, struct buf *out) {
   rollouts(controller, out);
   evidence_metrics(controller, out);
   if (controller->notifier)
     notifier_metrics(controller->notifier, out);
   own(controller, out);
+  controller_tidy_later(controller); // a page for thousands of Rollouts is as large as they are
 }

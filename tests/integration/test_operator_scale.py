@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The small form of tests/bench/scale.py: some hundred Rollouts in lists of several pages, one change of which only what it is about is woken."""
+import json
 import os
 import pathlib
 import sys
@@ -10,7 +11,8 @@ import apiserver  # noqa: E402
 import scale  # noqa: E402
 from apiserver import check, equal, wait_for  # noqa: E402
 
-COUNT = 260 if os.environ.get("SERIN_LONG") else 60  # 260: over 500 Deployments, more than one page
+LONG = os.environ.get("SERIN_LONG")
+COUNT = 260 if LONG else 60  # 260: over 500 Deployments, more than one page
 
 
 def passes(operator):
@@ -34,6 +36,19 @@ def test_one_change_wakes_whom_it_is_about(server):
     again = scale.Operator(server.data / "kubeconfig", server.data / "scale-2.log")
     again.settle(COUNT, 100)
     again.stop()
+
+
+def test_who_is_too_fast_is_let_through_later(_):
+    hurried = apiserver.Server(options=["--rate", "40", "--burst", "20"])
+    try:
+        scale.populate(hurried, 2, threads=1)  # more at once than the burst
+        equal(len(hurried.ok("GET", f"{scale.SERIN}/rollouts")["items"]), 2, "Rollouts that were written")
+        if LONG and apiserver.KUBECTL:
+            maps = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"one-{i}", "namespace": "default"}} for i in range(60)]
+            said = hurried.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": maps}))
+            equal(said.count(" created"), len(maps), "ConfigMaps applied by kubectl, which waits as Retry-After says")
+    finally:
+        hurried.stop()
 
 
 if __name__ == "__main__":

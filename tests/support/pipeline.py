@@ -3,9 +3,9 @@
 says it is busy (429) is given the time it asks for (Retry-After), as kubectl does. Used by tests/support/scale.py."""
 import json
 import threading
-import time
 
 from apiserver import Failure
+from waiting import takes
 
 AHEAD = 32
 TRIES = 600
@@ -80,7 +80,7 @@ class Writer:
                 left, pause = self.some(left)
                 if left:
                     self.waited += pause
-                    time.sleep(pause)  # what Retry-After says
+                    takes(pause)  # what Retry-After says
 
 
 def write_all(server, parts):

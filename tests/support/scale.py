@@ -31,6 +31,9 @@ def template(name, version):
     return {"metadata": {"labels": labels_of(name, version)}, "spec": {"containers": [container]}}
 
 
+UNWATCHED = ("ReplicaSet", "Pod", "EndpointSlice") # by the operator
+
+
 def version_objects(ns, name, version):
     """(path, object, its status or None) of one version: what the Deployment controller and the kubelet make of it is written here, for they do not run."""
     full, labels, spec = f"{name}-{version}", labels_of(name, version), template(name, version)
@@ -77,11 +80,13 @@ def places(count):
     return [(f"scale-{i // PER_NAMESPACE}", f"agent-{i}") for i in range(count)]
 
 
-def requests_of(some):
+def requests_of(some, whole):
     """First the objects of some Rollouts, then what stands in their status."""
     makes, statuses = [], []
     for ns, name in some:
         for path, body, status in objects(ns, name):
+            if not whole and body["kind"] in UNWATCHED:
+                continue
             makes.append(("POST", path, body, "application/json"))
             if status:
                 statuses.append(("PATCH", f"{path}/{body['metadata']['name']}/status", {"status": status}, "application/merge-patch+json"))
@@ -89,15 +94,15 @@ def requests_of(some):
     yield statuses
 
 
-def populate(server, count, threads=8):
-    """Writes `count` Rollouts with all that belongs to them."""
+def populate(server, count, threads=8, whole=True):
+    """Writes `count` Rollouts with all that belongs to them, or with what the operator watches of it."""
     groups = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{i}"}} for i in range((count + PER_NAMESPACE - 1) // PER_NAMESPACE)]
     pipeline.write_all(server, [[[("POST", "/api/v1/namespaces", group, "application/json") for group in groups]]])
     everything, chunk = places(count), 25
 
     def part(first):
         for at in range(first * chunk, count, threads * chunk):
-            yield from requests_of(everything[at:at + chunk])
+            yield from requests_of(everything[at:at + chunk], whole)
     pipeline.write_all(server, [part(i) for i in range(threads)])
 
 
@@ -117,10 +122,11 @@ class Operator:
         return text, {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line and line[0] != "#"}
 
     def settle(self, count, seconds=600):
-        """Until every Rollout waits for a person and nothing is in hand."""
+        """Until every Rollout was planned, waits for a person, and nothing is in hand."""
         def settled():
             text, values = self.metrics()
-            return text.count('phase="Paused"') == count and not values["serin_operator_passes_running"] and not values["serin_operator_queue_depth"]
+            return (text.count('phase="Paused"') == count and values["serin_operator_passes_total"] >= count
+                    and not values["serin_operator_passes_running"] and not values["serin_operator_queue_depth"])
         wait_for(f"{count} Rollouts to be Paused", settled, seconds, every=max(0.1, count / 5000))
 
     def memory_kb(self, field="VmRSS"):
@@ -162,5 +168,21 @@ def latencies(server, count, samples, seed=1):
     return sorted(took)
 
 
-def median_ms(took):
-    return statistics.median(took) * 1000
+def list_pages(server, path, limit):
+    """How many items, page by page."""
+    connection, count, rest = server.connect(), 0, ""
+    while True:
+        page = server.ok("GET", f"{path}?limit={limit}{rest}", connection=connection)
+        count += len(page["items"])
+        if not page["metadata"].get("continue"):
+            connection.close()
+            return count
+        rest = f"&continue={page['metadata']['continue']}"
+
+
+def watch_all(server, path, count):
+    """Until a watch that begins with everything has told it."""
+    stream = server.watch(f"{path}?watch=true&resourceVersion=0")
+    for _ in range(count):
+        check(stream.next(60)["type"] == "ADDED", "an event that is no ADDED")
+    stream.close()
