@@ -86,11 +86,16 @@ static void config_kube_event(struct kube_watch *watch, enum kube_event event, s
   struct config_kube_watch *of = data;
   struct config_set *set = of->kube->options.set;
   (void)watch;
-  (void)key;
   (void)old;
-  bool changed = event == KUBE_DELETED
-                     ? config_set_delete(set, of->kind, kube_namespace(object), kube_name(object))
-                     : config_set_put(set, object, STR(""), 0);
+  bool changed;
+  if (event == KUBE_DELETED) {
+    struct str ns = STR(""), name = key;
+    if (of->resource.namespaced)
+      (void)str_next(&name, '/', &ns);
+    changed = config_set_delete(set, of->kind, ns, name);
+  } else {
+    changed = config_set_put(set, object, STR(""), 0);
+  }
   of->kube->is_changed = of->kube->is_changed || changed;
 }
 
@@ -156,6 +161,7 @@ static int config_kube_watch_open(struct config_kube_watch *watch, struct err *e
       .resource = &watch->resource,
       .ns = watch->kube->options.ns,
       .trim = config_kube_trim_pod,
+      .keep = KUBE_KEEP_REVISIONS, // what is needed of them is in the set
       .event = config_kube_event,
       .synced = config_kube_synced,
       .changed = config_kube_changed,

@@ -345,7 +345,7 @@ int kube_watch_open(struct kube_client *client, const struct kube_watch_options 
       .field_selector = arena_str(&watch->arena, options->field_selector),
   };
   watch->needs_list = watch->served = true;
-  watch_cache_init(&watch->cache, options->packed, options->without_old);
+  watch_cache_init(&watch->cache, options->keep, options->without_old);
   watch_lines_init(&watch->lines);
   buf_init(&watch->revision, 1024);
   rng_init(&watch->rng, uv_hrtime() ^ (uint64_t)(uintptr_t)watch);
@@ -431,7 +431,7 @@ static const struct json *tree_of(const struct kube_watch *watch, struct watch_e
   struct kube_watch *own = (struct kube_watch *)(uintptr_t)watch;
   if (!entry)
     return NULL;
-  if (own->cache.packed && !own->cache.warm && !own->closing)
+  if (own->cache.keep == KUBE_KEEP_PACKED && !own->cache.warm && !own->closing)
     uv_timer_start(&own->cool, on_cool, 0, 0);
   return watch_cache_tree(&own->cache, entry);
 }

@@ -13,8 +13,8 @@ struct kube_watch;
 enum kube_event { KUBE_ADDED, KUBE_MODIFIED, KUBE_DELETED };
 
 // key: "ns/name" or "name". object: the new state, for DELETED the last one. old: the state before,
-// NULL for ADDED (and `without_old`). Both are valid until the callback returns; the object of the
-// cache until its next event. Inside, the watch may be read and closed.
+// NULL for ADDED (and as enum kube_keep and `without_old` say). Both are valid until the callback
+// returns; the object of the cache until its next event. Inside, the watch may be read and closed.
 typedef void (*kube_event_fn)(struct kube_watch *watch, enum kube_event event, struct str key,
                               const struct json *object, const struct json *old, void *data);
 typedef void (*kube_watch_fn)(struct kube_watch *watch, void *data);
@@ -25,6 +25,18 @@ typedef void (*kube_watch_error_fn)(struct kube_watch *watch, const struct err *
 // What is added is in `arena`.
 typedef void (*kube_trim_fn)(struct json *object, struct arena *arena, void *data);
 
+// How objects are kept.
+enum kube_keep {
+  KUBE_KEEP_TREES, // as they are handed out
+  // As packed text (text_pack.h), which takes a hundredth of a tree's memory. A tree is made when
+  // one is asked for, and lives until the caller returns to the loop or calls kube_watch_cool: copy
+  // what is kept longer.
+  KUBE_KEEP_PACKED,
+  // Only what tells a change from none, for who keeps what it needs itself: nothing can be read,
+  // MODIFIED comes without the state before, and DELETED with a key alone.
+  KUBE_KEEP_REVISIONS,
+};
+
 struct kube_watch_options {
   const struct kube_resource *resource; // must outlive the watch
   struct str ns;                        // empty: all namespaces
@@ -33,10 +45,7 @@ struct kube_watch_options {
   // Our field manager: objects get a field metadata.lastWriter, the manager of the newest write
   // that is not older than ours. Empty when that is ours; NULL: no such field.
   const char *own_manager;
-  // Objects are kept as packed text (text_pack.h), which takes a hundredth of a tree's memory. A
-  // tree is made when one is asked for, and lives until the caller returns to the loop or calls
-  // kube_watch_cool: copy what is kept longer.
-  bool packed;
+  enum kube_keep keep;
   bool without_old;    // packed: MODIFIED comes without the state before, and none is made
   kube_event_fn event; // may be NULL
   kube_watch_fn

@@ -21,9 +21,9 @@ static void entry_free(struct watch_entry *entry) {
   xfree(entry);
 }
 
-void watch_cache_init(struct watch_cache *cache, bool packed, bool without_old) {
-  *cache = (struct watch_cache){
-      .packed = packed, .without_old = without_old, .entries.borrows_keys = true};
+void watch_cache_init(struct watch_cache *cache, enum kube_keep keep, bool without_old) {
+  *cache =
+      (struct watch_cache){.keep = keep, .without_old = without_old, .entries.borrows_keys = true};
 }
 
 void watch_cache_dispose(struct watch_cache *cache) {
@@ -102,6 +102,8 @@ static struct json *unpack(const struct watch_entry *entry, struct arena *arena)
 const struct json *watch_cache_tree(struct watch_cache *cache, struct watch_entry *entry) {
   if (entry->tree)
     return entry->tree->object;
+  if (!entry->text_len)
+    return NULL;
   struct watch_tree *tree = XNEW(struct watch_tree);
   tree->object = unpack(entry, &tree->arena);
   if (!tree->object) {
@@ -134,6 +136,16 @@ static void unlink_warm(struct watch_cache *cache, const struct watch_entry *ent
     }
 }
 
+static struct watch_entry *entry_of(struct watch_cache *cache, struct str key,
+                                    const struct json *object) {
+  switch (cache->keep) {
+  case KUBE_KEEP_PACKED: return entry_packed(cache, key, object);
+  case KUBE_KEEP_REVISIONS: return entry_new(key, kube_revision(object), STR_NULL);
+  case KUBE_KEEP_TREES: break;
+  }
+  return entry_as_tree(key, object);
+}
+
 static struct watch_change put_new_state(struct watch_cache *cache, struct str key,
                                          const struct json *object) {
   struct watch_entry *old = map_get(&cache->entries, key);
@@ -141,15 +153,14 @@ static struct watch_change put_new_state(struct watch_cache *cache, struct str k
     old->seen = true;
     return (struct watch_change){0};
   }
-  struct watch_entry *entry =
-      cache->packed ? entry_packed(cache, key, object) : entry_as_tree(key, object);
+  struct watch_entry *entry = entry_of(cache, key, object);
   entry->seen = true;
   struct watch_change change = {.happened = true,
                                 .event = old ? KUBE_MODIFIED : KUBE_ADDED,
                                 .key = watch_entry_key(entry),
-                                .object = cache->packed ? object : entry->tree->object,
+                                .object = entry->tree ? entry->tree->object : object,
                                 .gone = old};
-  if (old && !(cache->packed && cache->without_old))
+  if (old && !(cache->keep == KUBE_KEEP_PACKED && cache->without_old))
     change.old = watch_cache_tree(cache, old);
   if (old)
     unlink_warm(cache, old); // its tree stays with it

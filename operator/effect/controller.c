@@ -245,7 +245,7 @@ static int open_watch(struct controller *controller, enum controller_watch which
       .event = handlers[which],
       .trim = which == WATCH_CONFIG_MAPS ? drop_content : drop_unused,
       .own_manager = is_route(which) ? FIELD_MANAGER : NULL,
-      .packed = true,
+      .keep = KUBE_KEEP_PACKED,
       .without_old = !is_route(which),
       .may_be_forbidden =
           which != WATCH_ROLLOUTS && which != WATCH_DEPLOYMENTS && which != WATCH_ACTIONS,
