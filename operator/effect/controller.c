@@ -38,12 +38,12 @@ struct release *controller_release(const struct controller *controller, struct s
 
 // --- releases: one for each Rollout ---
 
-static void plan_now(uv_timer_t *timer) {
-  release_plan(container_of(timer, struct release, timer));
+static void on_due(uv_timer_t *timer) {
+  ready_add(container_of(timer, struct release, timer));
 }
 
 void release_due(struct release *release, int64_t delay_ms) {
-  if (release->gone || release->controller->closing)
+  if (release->gone || release->controller->closing || release->ready.is_in)
     return;
   uv_timer_t *timer = &release->timer;
   if (uv_is_active((uv_handle_t *)timer) && (int64_t)uv_timer_get_due_in(timer) <= delay_ms)
@@ -51,7 +51,7 @@ void release_due(struct release *release, int64_t delay_ms) {
   if (delay_ms > 3600000)
     delay_ms = 3600000; // look at least once an hour, whatever a plan thought
   uv_update_time(release->controller->loop);
-  uv_timer_start(timer, plan_now, (uint64_t)(delay_ms > 0 ? delay_ms : 0), 0);
+  uv_timer_start(timer, on_due, (uint64_t)(delay_ms > 0 ? delay_ms : 0), 0);
 }
 
 static struct release *release_new(struct controller *controller, struct str key,
@@ -130,7 +130,7 @@ static void release_end(struct release *release) {
   if (!release->controller->closing)
     notifier_let_go(release->controller->notifier, release->key);
   index_forget_rollout(release);
-  queue_leave(release);
+  rows_leave(release);
   queue_next(release->controller);
   release->gone = true;
   claims_update(release, NULL);
@@ -353,6 +353,7 @@ int controller_open(const struct controller_options *options, struct controller 
   controller->releases.borrows_keys = true;
   metric_query_open(controller);
   uv_timer_init(controller->loop, &controller->tidy_timer);
+  ready_open(controller);
   controller->judge_timer.data = controller->tidy_timer.data = controller;
   controller->open_handles++;
   controller->notifier =
@@ -431,6 +432,7 @@ void controller_close(struct controller *controller, void (*closed)(void *data),
     release_end(it.value);
   metric_query_close(controller, on_timer_closed);
   uv_close((uv_handle_t *)&controller->tidy_timer, on_timer_closed);
+  uv_close((uv_handle_t *)&controller->planner, on_timer_closed);
   content_secrets_close(controller->content);
   notifier_close(controller->notifier, on_notifier_closed, controller);
 }

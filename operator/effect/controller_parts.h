@@ -51,6 +51,16 @@ struct release_facts { // of its status, for /metrics
   struct str result, reason; // of the last release; own copies
 };
 
+// Releases in a row. Each may be in it once, by a link of its own.
+struct row_link {
+  struct row_link *next;
+  bool is_in;
+};
+
+struct release_row { // zeroed to begin with
+  struct row_link *first, **end;
+};
+
 // One Rollout as this process knows it. It exists as long as the Rollout does, and a little longer
 // while something runs.
 struct release {
@@ -67,11 +77,11 @@ struct release {
   struct arena pass;
   struct plan plan;
   size_t at;
-  bool running, again; // again: something changed meanwhile
-  bool queued;         // its turn to write comes (controller_queue.c)
-  struct release *next_queued;
-  int failures;          // passes in a row that failed
-  int64_t not_before_ms; // steady clock: the server asked for no writes before; a rollback may
+  bool running, again;    // again: something changed meanwhile
+  struct row_link ready;  // it is planned soon (controller_queue.c)
+  struct row_link queued; // its turn to write comes
+  int failures;           // passes in a row that failed
+  int64_t not_before_ms;  // steady clock: the server asked for no writes before; a rollback may
   struct log_limit failure_log, judge_log;
   struct kube_op op;
   int64_t pass_began_us;
@@ -147,11 +157,12 @@ struct controller {
   uint64_t selections;
   int alive_releases; // structs not yet freed
   int running_passes;
-  struct release *queue, **queue_end;
+  struct release_row ready, queue;
+  uv_idle_t planner; // runs while somebody is ready
   struct rng rng;
   uv_timer_t judge_timer;
   uv_timer_t tidy_timer; // gives memory back after work
-  int open_handles;      // judge_timer
+  int open_handles;      // the planner and the timers
   struct round *rounds;  // query rounds that run
   struct prometheus_secrets *secrets;
   struct notifier *notifier;       // NULL when it is closed
@@ -178,11 +189,14 @@ void release_settle(struct release *release); // frees a release that is gone an
 void controller_finish(
     struct controller *controller); // ends the closing when nothing runs any more
 
-// controller_queue.c: not all releases write at once.
+// controller_queue.c: not all releases are planned in one turn of the loop, nor write at once.
+void ready_open(struct controller *controller);
+void ready_add(struct release *release);
 // True when the release has to wait for its turn; it is planned anew then.
 bool queue_holds(struct release *release);
 void queue_next(struct controller *controller); // after whatever may have left room
 void queue_leave(struct release *release);
+void rows_leave(struct release *release); // both
 size_t queue_length(const struct controller *controller);
 
 // release_index.c

@@ -71,8 +71,8 @@ static void own(const struct controller *controller, struct buf *out) {
   while (map_each(&it)) {
     const struct release *release = it.value;
     running += release->running;
-    due += uv_is_active((const uv_handle_t *)&release->timer) &&
-           uv_timer_get_due_in(&release->timer) == 0;
+    due += release->ready.is_in || (uv_is_active((const uv_handle_t *)&release->timer) &&
+                                    uv_timer_get_due_in(&release->timer) == 0);
   }
   exposition_family(out, "serin_operator_queue_depth", "gauge",
                     "Rollouts that wait to be planned.");
