@@ -8,6 +8,7 @@ usage: kubelet.py FOLDER [--image NAME=COMMAND]...    (FOLDER: that of the runni
 A container's command is its image's, as `serin up --image`, or its own `command`; one with neither is a pretence: Running and Ready, no
 process. POD_IP, PORT (its first containerPort) and KUBERNETES_SERVICE_* are in the environment, and SERIN_POD=NAMESPACE/NAME tells whose it
 is. A Pod with a service account other than "default" has its token where Pods have it. Logs: FOLDER/pods/NAMESPACE_NAME_CONTAINER.log."""
+import base64
 import ctypes
 import http.client
 import json
@@ -61,6 +62,7 @@ class Container:
     def __init__(self, pod, spec):
         self.pod, self.spec, self.name = pod, spec, spec["name"]
         self.process, self.restarts, self.start_at = None, 0, 0
+        self.config = {}  # variables from ConfigMaps and Secrets, as they were at its start
         self.ready, self.probed_at, self.misses, self.started_at = False, 0, 0, None
         command = pod.kubelet.images.get(spec["image"].rsplit("/", 1)[-1].split(":")[0])
         self.command = [command] if command and not spec.get("command") else [self.expand(part) for part in spec.get("command", [])]
@@ -79,10 +81,24 @@ class Container:
         port = next((str(p["containerPort"]) for p in self.spec.get("ports", [])), "8080")
         result = {"PATH": os.environ.get("PATH", ""), "POD_IP": self.pod.ip, "PORT": port, "SERIN_POD": f"{meta['namespace']}/{meta['name']}",
                   "KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.pod.kubelet.api.port)}
+        result.update(self.config)
         for item in self.spec.get("env", []):
             field = item.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
             result[item["name"]] = item.get("value", "") if field is None else fields.get(field, "")
         return result
+
+    def fetch_config(self):
+        """envFrom, as it is now. False: something is missing that must be there."""
+        found = {}
+        for source in self.spec.get("envFrom", []):
+            kind, reference = ("configmaps", source["configMapRef"]) if "configMapRef" in source else ("secrets", source["secretRef"])
+            reply = self.pod.kubelet.api.call("GET", f"/api/v1/namespaces/{self.pod.key.split('/')[0]}/{kind}/{reference['name']}")
+            if reply.status != 200 and not reference.get("optional"):
+                return False
+            data = reply.json.get("data", {}) if reply.status == 200 else {}
+            found.update(data if kind == "configmaps" else {name: base64.b64decode(value).decode() for name, value in data.items()})
+        self.config = found
+        return True
 
     def start(self):
         self.started_at = now()
@@ -116,6 +132,9 @@ class Container:
             return True
         if self.started_at is None or (self.command and not self.process):
             if time.monotonic() < self.start_at:
+                return False
+            if not self.fetch_config():
+                self.start_at = time.monotonic() + 0.5
                 return False
             self.start()
             self.misses = self.probed_at = 0

@@ -35,6 +35,17 @@ static size_t pass(struct world *world, bool crash) {
   return planned;
 }
 
+// Some worlds have a template that takes something from a ConfigMap.
+static void configure(struct world *world) {
+  static const char *const texts[] = {"one", "two", "three"};
+  if (world->content_count == 0)
+    return;
+  world_config(world, "ConfigMap", "settings", texts[rng_below(&world->rng, 3)]);
+  world_config(world, "ConfigMap", "extra", rng_below(&world->rng, 2) ? "some" : NULL);
+  world_content(world, STR("ConfigMap"), STR("settings"))->state =
+      rng_below(&world->rng, 5) ? CONTENT_THERE : CONTENT_DENIED;
+}
+
 static void meddle(struct world *world) {
   static const char *const verbs[] = {"promote", "promoteFull", "abort", "retry",
                                       "pause",   "resume",      "undo"};
@@ -62,13 +73,19 @@ static void meddle(struct world *world) {
                      arena_printf(world->arena, "agent:%d", (int)rng_below(&world->rng, 6)).ptr);
     break;
   case 7: world->now_ms += (int64_t)rng_below(&world->rng, 400000); break;
+  case 8:
+    if (world->content_count > 0) {
+      configure(world);
+      break;
+    }
+    __attribute__((fallthrough));
   default: world->now_ms += (int64_t)rng_below(&world->rng, 10000); break;
   }
 }
 
 static void calm(struct world *world) {
   world->never_ready = world->proxies_lag = world->first_look = false;
-  world->sets_late = false;
+  world->sets_late = world->content_late = false;
   world->ready_limit = 0;
   world->outcome = OUTCOME_PASS;
   world->cause = CAUSE_NONE;
@@ -86,10 +103,23 @@ static void newest_serves(const struct world *world, uint64_t seed) {
   const struct json *from = world->is_workload ? world->deployments[0] : world->rollout;
   if (!world_names_versions(world) || !str_eq_z(world_phase(world), "Healthy"))
     return;
-  struct str wanted = snapshot_template_hash(json_path(from, "spec.template"), world->arena);
-  if (!str_eq(wanted, world_status(world, "stable.hash")))
+  struct str wanted = snapshot_declared_hash(json_path(from, "spec.template"), world->arena);
+  if (!str_eq(wanted, world_status(world, "stable.hash")) &&
+      !str_eq(wanted, world_status(world, "stable.templateHash")))
     fail_msg("seed %llu: Healthy with %s, wanted %s", (unsigned long long)seed,
              world_status(world, "stable.hash").ptr, wanted.ptr);
+}
+
+// And what serves has the content that is there, as far as it may be read and is a part of it.
+static void newest_content_serves(struct world *world, uint64_t seed) {
+  const struct world_content *settings = world_content(world, STR("ConfigMap"), STR("settings"));
+  if (!settings || settings->state != CONTENT_THERE || !str_eq_z(world_phase(world), "Healthy"))
+    return;
+  JSON_EACH(item, json_path(world->rollout, "status.stable.content"))
+  if (str_eq_z(json_get_string(item, "name"), "settings") &&
+      !str_ends(json_get_string(item, "hash"), settings->text))
+    fail_msg("seed %llu: Healthy with %s, settings have %s", (unsigned long long)seed,
+             json_get_string(item, "hash").ptr, settings->text.ptr);
 }
 
 static void wander(uint64_t seed, enum world_form form) {
@@ -97,9 +127,14 @@ static void wander(uint64_t seed, enum world_form form) {
   struct world world;
   arena_init(&arena);
   world_init(&world, &arena, seed, SHORT_STEPS, form);
+  if (world_names_versions(&world) && seed % 3 == 0) {
+    world_config(&world, "ConfigMap", "settings", "one");
+    world_refer(&world);
+  }
   for (int i = 0; i < 120 && !world.broken[0]; i++) {
     meddle(&world);
     world.rolls_slowly = world.sets_late = rng_below(&world.rng, 2);
+    world.content_late = world.sets_late;
     if (rng_below(&world.rng, 3))
       world_ready(&world);
     pass(&world, rng_below(&world.rng, 3) == 0);
@@ -120,6 +155,7 @@ static void wander(uint64_t seed, enum world_form form) {
              json_text(&arena, json_get(world.service, "spec")).ptr,
              json_text(&arena, json_get(world.rollout, "status")).ptr);
   newest_serves(&world, seed);
+  newest_content_serves(&world, seed);
   arena_dispose(&arena);
 }
 
