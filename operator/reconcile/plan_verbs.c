@@ -184,6 +184,19 @@ static const struct workload *revision_find(struct pass *pass, int64_t revision)
   return best;
 }
 
+// A version that was made before content was tracked kept none.
+static struct str undone_text(struct pass *pass, const struct workload *w,
+                              const struct json *pod_template) {
+  size_t refs, kept;
+  struct str ignored;
+  (void)content_refs(pod_template, pass->arena, &refs);
+  (void)content_recorded(w->object, pass->arena, &kept, &ignored);
+  bool lacks = refs > 0 && kept == 0 && pass->spec->config_tracking != ROLLOUT_TRACK_NONE;
+  return pass_text(
+      pass, "%.*s is released again, with its steps%s", STR_ARG(w->name),
+      lacks ? "; of ConfigMaps and Secrets it kept none, so it gets their content of now" : "");
+}
+
 static struct verb_result undo_template(struct pass *pass, int64_t revision) {
   const struct workload *w = revision_find(pass, revision);
   struct json *pod_template;
@@ -197,12 +210,12 @@ static struct verb_result undo_template(struct pass *pass, int64_t revision) {
   if (json_parse(text, pass->arena, &pod_template, NULL) != RC_OK)
     return refused(pass, "its template was not kept");
   if (json_equal(pod_template, pass->spec->pod_template)) // done already, but not recorded
-    return did(pass_text(pass, "%.*s is released again, with its steps", STR_ARG(w->name)));
+    return did(undone_text(pass, w, pod_template));
   struct json *patch = json_new_array(pass->arena);
   patch_spec(pass, "/spec/template", pod_template, patch);
   pass_act(pass, PLAN_PATCH_SPEC, pass->snap->rollout->metadata.name, patch,
            pass_text(pass, "undo: the template of %.*s", STR_ARG(w->name)));
-  return did(pass_text(pass, "%.*s is released again, with its steps", STR_ARG(w->name)));
+  return did(undone_text(pass, w, pod_template));
 }
 
 // Workload form: the template of an earlier ReplicaSet goes back into the Deployment, as `kubectl
