@@ -195,6 +195,7 @@ void original_tidy(struct pass *pass) {
   if (!pass->leaving && (!pass->snap->sets_current || !runs_one_version(pass)))
     return;
   original_status(pass)->pinned = false;
+  pass->again = true;
   // Proxies may still have the old route for a moment.
   original_retire(pass, stable->subset, stable->subset, pass->now + PASS_DRAIN_MS);
 }

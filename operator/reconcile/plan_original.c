@@ -52,9 +52,11 @@ static bool is_own(const struct pass *pass, const struct workload *w) {
   return !str_eq(w->name, pass->spec->workload_ref->name);
 }
 
+// By what status said before this pass: as with a weight, what routes are to name is in status
+// before it is in a route. So a crash in between never has it written to and fro.
 bool original_is_bare(const struct pass *pass) {
-  const struct rollout_workload_status *workload = pass->status->workload;
-  return pass->snap->form == ROLLOUT_FORM_WORKLOAD && !(workload && workload->pinned);
+  const struct rollout_workload_status *was = pass->snap->rollout->status.workload;
+  return pass->snap->form == ROLLOUT_FORM_WORKLOAD && !(was && was->pinned);
 }
 
 bool original_can_name(const struct pass *pass) {
@@ -153,7 +155,7 @@ static void keep_paused(struct pass *pass, const struct workload *original) {
                        STR_ARG(pass->status->canary->version)));
   }
   if (original->paused && !may_roll) {
-    workload->paused = true;
+    workload->paused |= pass->snap->sets_current; // else it is not known whether it may roll
     if (json_get_s(json_path(original->object, "metadata.annotations"), STR(ROLLOUT_LEFT_PAUSED)))
       pass_act(pass, PLAN_PAUSE, original->name, original_pause_patch(pass, true, STR_NULL),
                STR("it is not left alone any more"));

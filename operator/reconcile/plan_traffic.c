@@ -311,12 +311,16 @@ static bool may_be_half_a_rollback(const struct pass *pass, int64_t asked) {
 }
 
 // What the route may say after this pass: a raise waits until status says it, a decrease does not.
+// Where the traffic goes back to a Deployment that took the version over nothing presses: status
+// first, or a crash in between would have it given and taken.
 static int64_t writable(const struct pass *pass) {
   int64_t before = 0, now = pass_asked(pass);
   const struct rollout_status *was = &pass->snap->rollout->status;
   bool same =
       was->release && pass->status->release && str_eq(was->release->id, pass->status->release->id);
-  if (same && percent_parse_parts(was->weight.canary, &before) && before < now)
+  bool hands_back = pass->snap->form == ROLLOUT_FORM_WORKLOAD && is_decommissioning(was) &&
+                    is_decommissioning(pass->status);
+  if (same && percent_parse_parts(was->weight.canary, &before) && (before < now || hands_back))
     return before;
   return same || now == 0 ? now : 0;
 }
