@@ -7,58 +7,16 @@
 #include "manifests/base/buf.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/limits.h"
-#include "manifests/source/http_easy.h"
+#include "manifests/source/http_client_parts.h"
 
-#include <curl/curl.h>
 #include <uv.h>
 
-#define IDLE_CONNECTIONS_MAX 64L
 #define UPLOAD_BUFFER 16384L // libcurl's least; with TLS it is held for a request's head, too
 #define STREAM_BUFFER 4096L
 
-enum transfer_state { TRANSFER_WAITING, TRANSFER_RUNNING, TRANSFER_ENDING };
-
-struct http_transfer {
-  struct http_client *client;
-  struct http_op *op;
-  enum transfer_state state;
-  struct http_easy curl;
-  struct arena arena; // what the request brought
-  struct str shown;   // "GET https://host/path", for messages
-  struct buf head, body;
-  http_chunk_fn chunk; // NULL: a whole reply
-  http_done_fn done;
-  int status;
-  int64_t deadline_ms, idle_ms;
-  struct err end; // why it ended early; rc 0: as libcurl says
-  char curl_message[CURL_ERROR_SIZE];
-  uv_timer_t timer; // the deadline, then the silence of a stream
-  struct http_transfer *prev, *next;
-  struct http_transfer *next_due;
-  bool is_due;
-};
-
-struct http_socket {
-  uv_poll_t poll;
-  curl_socket_t fd;
-  struct http_client *client;
-};
-
-struct http_client {
-  uv_loop_t *loop;
-  CURLM *multi;
-  uv_timer_t curl_timer, soon;
-  size_t handles; // open libuv handles, those of transfers and sockets too
-  struct http_transfer *transfers;
-  struct http_transfer *due, **due_tail;
-  bool closing, torn_down;
-  http_closed_fn closed;
-  void *closed_data;
-};
-
 // ---- handles ----
 
-static void handle_gone(struct http_client *client) {
+void http_client_handle_gone(struct http_client *client) {
   client->handles--;
   if (client->handles > 0 || !client->torn_down)
     return;
@@ -70,51 +28,23 @@ static void handle_gone(struct http_client *client) {
 }
 
 static void on_client_timer_closed(uv_handle_t *handle) {
-  handle_gone(handle->data);
-}
-
-static void on_socket_closed(uv_handle_t *handle) {
-  struct http_socket *sock = container_of(handle, struct http_socket, poll);
-  struct http_client *client = sock->client;
-  xfree(sock);
-  handle_gone(client);
+  http_client_handle_gone(handle->data);
 }
 
 static void on_transfer_closed(uv_handle_t *handle) {
   struct http_transfer *transfer = container_of(handle, struct http_transfer, timer);
   struct http_client *client = transfer->client;
   xfree(transfer);
-  handle_gone(client);
+  http_client_handle_gone(client);
 }
 
 // ---- the end of a transfer ----
 
 static void on_soon(uv_timer_t *timer);
 
-static int curl_code_to_rc(CURLcode code) {
-  switch ((int)code) {
-  case CURLE_URL_MALFORMAT:
-  case CURLE_UNSUPPORTED_PROTOCOL: return RC_USAGE;
-  case CURLE_OPERATION_TIMEDOUT: return RC_TIMEOUT;
-  case CURLE_PEER_FAILED_VERIFICATION:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_ISSUER_ERROR: return RC_DENIED;
-  case CURLE_COULDNT_RESOLVE_PROXY:
-  case CURLE_COULDNT_RESOLVE_HOST:
-  case CURLE_COULDNT_CONNECT:
-  case CURLE_GOT_NOTHING:
-  case CURLE_SEND_ERROR:
-  case CURLE_RECV_ERROR:
-  case CURLE_PARTIAL_FILE:
-  case CURLE_SSL_CONNECT_ERROR: return RC_UNAVAILABLE;
-  default: return RC_IO;
-  }
-}
-
 static void describe_curl_error(struct http_transfer *transfer, CURLcode code) {
   const char *what = transfer->curl_message[0] ? transfer->curl_message : curl_easy_strerror(code);
-  err_set(&transfer->end, curl_code_to_rc(code), "%.*s: %s", STR_ARG(transfer->shown), what);
+  err_set(&transfer->end, http_easy_rc(code), "%.*s: %s", STR_ARG(transfer->shown), what);
 }
 
 static void unlink_transfer(struct http_transfer *transfer) {
@@ -201,7 +131,7 @@ static void on_soon(uv_timer_t *timer) {
 }
 
 // Hands out what libcurl finished.
-static void collect(struct http_client *client) {
+void http_client_collect(struct http_client *client) {
   CURLMsg *message;
   int left;
   while ((message = curl_multi_info_read(client->multi, &left))) {
@@ -217,65 +147,6 @@ static void collect(struct http_client *client) {
       describe_curl_error(transfer, code);
     finish(transfer);
   }
-}
-
-// ---- libcurl's view of the loop ----
-
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  struct http_socket *sock = container_of(poll, struct http_socket, poll);
-  struct http_client *client = sock->client;
-  int flags = 0, running;
-  if (events & UV_READABLE)
-    flags |= CURL_CSELECT_IN;
-  if (events & UV_WRITABLE)
-    flags |= CURL_CSELECT_OUT;
-  if (status < 0)
-    flags |= CURL_CSELECT_ERR;
-  curl_multi_socket_action(client->multi, sock->fd, flags, &running);
-  collect(client);
-}
-
-static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data) {
-  (void)easy;
-  struct http_client *client = data;
-  struct http_socket *sock = socket_data;
-  if (what == CURL_POLL_REMOVE) {
-    if (sock) {
-      curl_multi_assign(client->multi, fd, NULL);
-      uv_close((uv_handle_t *)&sock->poll, on_socket_closed);
-    }
-    return 0;
-  }
-  if (!sock) {
-    sock = XNEW(struct http_socket);
-    sock->fd = fd;
-    sock->client = client;
-    if (uv_poll_init_socket(client->loop, &sock->poll, fd) != 0) {
-      xfree(sock);
-      return -1;
-    }
-    client->handles++;
-    curl_multi_assign(client->multi, fd, sock);
-  }
-  int events = what == CURL_POLL_IN    ? UV_READABLE
-               : what == CURL_POLL_OUT ? UV_WRITABLE
-                                       : UV_READABLE | UV_WRITABLE; // CURL_POLL_INOUT
-  return uv_poll_start(&sock->poll, events, on_poll) == 0 ? 0 : -1;
-}
-
-static void on_curl_timeout(uv_timer_t *timer) {
-  struct http_client *client = timer->data;
-  int running;
-  curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  collect(client);
-}
-
-static int on_curl_timer(CURLM *multi, long timeout_ms, void *data) {
-  (void)multi;
-  struct http_client *client = data;
-  if (timeout_ms < 0)
-    return uv_timer_stop(&client->curl_timer);
-  return uv_timer_start(&client->curl_timer, on_curl_timeout, (uint64_t)timeout_ms, 0);
 }
 
 // ---- what a reply brings ----
@@ -437,17 +308,10 @@ struct http_client *http_client_new(struct uv_loop_s *loop) {
   struct http_client *client = XNEW(struct http_client);
   client->loop = loop;
   client->due_tail = &client->due;
-  client->multi = curl_multi_init();
-  BUG_ON(!client->multi);
-  curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-  curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-  curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-  curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-  curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX);
-  uv_timer_init(loop, &client->curl_timer);
+  http_loop_open(client);
   uv_timer_init(loop, &client->soon);
-  client->curl_timer.data = client->soon.data = client;
-  client->handles = 2;
+  client->soon.data = client;
+  client->handles++;
   return client;
 }
 

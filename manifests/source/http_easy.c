@@ -196,3 +196,24 @@ void http_easy_init(struct http_easy *curl, struct arena *arena, const struct ht
   set_security(curl, request);
   set_headers(curl, request);
 }
+
+int http_easy_rc(CURLcode code) {
+  switch ((int)code) {
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL: return RC_USAGE;
+  case CURLE_OPERATION_TIMEDOUT: return RC_TIMEOUT;
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_ISSUER_ERROR: return RC_DENIED;
+  case CURLE_COULDNT_RESOLVE_PROXY:
+  case CURLE_COULDNT_RESOLVE_HOST:
+  case CURLE_COULDNT_CONNECT:
+  case CURLE_GOT_NOTHING:
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_SSL_CONNECT_ERROR: return RC_UNAVAILABLE;
+  default: return RC_IO;
+  }
+}

@@ -25,3 +25,5 @@ int http_easy_read_url(struct arena *arena, const struct http_request *request, 
 // Makes the handle. Handle and lists are the caller's to free with libcurl's functions.
 void http_easy_init(struct http_easy *curl, struct arena *arena, const struct http_request *request,
                     struct str url, bool is_loopback);
+// Of what a transfer ended with.
+int http_easy_rc(CURLcode code);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "manifests/source/kube_client.h"
+#include "manifests/source/kube_call.h"
 #include "manifests/base/alloc.h"
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/limits.h"
-#include "manifests/source/kube_credentials.h"
 #include "manifests/source/kube_path.h"
 #include "manifests/source/kube_status.h"
-#include "manifests/source/list_stream.h"
 
 #include <uv.h>
 
@@ -15,42 +13,6 @@
 #define RETRY_MAX_MS 10000 // one wait for a busy server
 #define PAGE_MIN                                                                                   \
   20 // a page whose reply is over a limit is asked for again in smaller ones, down to this
-
-struct kube_client {
-  struct http_client *http;
-  const struct kube_config *config;
-  char *user_agent;
-  struct kube_credentials *credentials;
-  int64_t patience_ms;
-};
-
-struct kube_call {
-  struct kube_client *client;
-  struct kube_op *op;
-  kube_done_fn done;
-  kube_chunk_fn chunk;
-  kube_item_fn each;
-  struct list_stream items; // of kube_list
-  struct arena item_arena;
-  struct err fault; // found in the items; the request is then canceled
-  struct http_op http;
-  struct credential_wait wait; // for the credentials
-  uv_timer_t timer;            // the wait for a busy server
-  bool waiting, pausing, canceled, shown_again;
-  int64_t patience_left_ms;
-  uint64_t shown;     // which credentials
-  struct str asked;   // path and query of the request that runs
-  struct arena arena; // the request
-  struct kube_request request;
-  bool is_raw;
-  struct str path;           // with the query, but for lists
-  struct str body;           // as text
-  struct arena result_arena; // the reply
-  struct json *list;         // pages so far
-  int64_t page;
-  int64_t idle_ms; // streams
-  bool restarted;
-};
 
 struct kube_client *kube_client_new(struct http_client *http, const struct kube_config *config,
                                     const char *user_agent) {
@@ -86,7 +48,7 @@ static void on_call_closed(uv_handle_t *handle) {
   xfree(container_of((uv_timer_t *)handle, struct kube_call, timer));
 }
 
-static void call_free(struct kube_call *call) {
+void kube_call_free(struct kube_call *call) {
   arena_dispose(&call->arena);
   arena_dispose(&call->result_arena);
   arena_dispose(&call->item_arena);
@@ -106,16 +68,6 @@ static void on_http_chunk(struct http_op *http, int status, struct str bytes) {
   struct kube_call *call = container_of(http, struct kube_call, http);
   (void)status;
   call->chunk(call->op, bytes);
-}
-
-static int on_item(struct str text, void *data) {
-  struct kube_call *call = data;
-  struct json *item;
-  arena_reset(&call->item_arena);
-  int rc = json_parse(text, &call->item_arena, &item, &call->fault);
-  if (rc == RC_OK)
-    call->each(call->op, item, &call->item_arena);
-  return rc == RC_OK && call->canceled ? RC_CANCELED : rc;
 }
 
 static void on_list_chunk(struct http_op *http, int status, struct str bytes) {
@@ -170,7 +122,7 @@ static void on_credentials(struct credential_wait *wait, const struct err *err) 
   end(call, &answer, err ? err : &failure);
 }
 
-static int ask(struct kube_call *call, struct str path, struct err *err) {
+int kube_call_ask(struct kube_call *call, struct str path, struct err *err) {
   call->asked = path;
   if (!kube_credentials_must_wait(call->client->credentials))
     return send_now(call, err);
@@ -179,10 +131,10 @@ static int ask(struct kube_call *call, struct str path, struct err *err) {
   return RC_OK;
 }
 
-static int send_page(struct kube_call *call, struct str token, struct err *err) {
+int kube_call_page(struct kube_call *call, struct str token, struct err *err) {
   struct str query = kube_path_query(&call->arena, &call->request, NULL, call->page, token);
-  return ask(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)),
-             err);
+  return kube_call_ask(
+      call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)), err);
 }
 
 // ---- replies ----
@@ -193,7 +145,7 @@ static void end(struct kube_call *call, struct kube_reply *reply, const struct e
   reply->arena = &call->result_arena;
   call->op->call = NULL;
   call->done(call->op, reply);
-  call_free(call);
+  kube_call_free(call);
 }
 
 // Puts a page to what came before and asks for the next. *ret_more: the call goes on.
@@ -213,7 +165,7 @@ static int next_page(struct kube_call *call, struct json *page, bool *ret_more, 
     }
     json_put(&call->result_arena, call->list, "metadata", json_get(page, "metadata"));
   }
-  int rc = token.len ? send_page(call, token, err) : RC_OK;
+  int rc = token.len ? kube_call_page(call, token, err) : RC_OK;
   *ret_more = token.len && rc == RC_OK;
   return rc;
 }
@@ -233,7 +185,7 @@ static bool start_over(struct kube_call *call, int rc) {
   arena_reset(&call->result_arena);
   if (call->each)
     call->each(call->op, NULL, NULL);
-  return send_page(call, STR_NULL, NULL) == RC_OK;
+  return kube_call_page(call, STR_NULL, NULL) == RC_OK;
 }
 
 // ---- another try ----
@@ -245,7 +197,7 @@ static bool shows_again(struct kube_call *call, int rc) {
       !kube_credentials_refused(call->client->credentials, call->shown))
     return false;
   call->shown_again = true;
-  return ask(call, call->asked, NULL) == RC_OK;
+  return kube_call_ask(call, call->asked, NULL) == RC_OK;
 }
 
 static void on_pause_over(uv_timer_t *timer) {
@@ -255,7 +207,7 @@ static void on_pause_over(uv_timer_t *timer) {
   call->pausing = false;
   if (call->canceled)
     err_set(&err, RC_CANCELED, "%.*s: canceled", STR_ARG(call->path));
-  else if (ask(call, call->asked, &err) == RC_OK)
+  else if (kube_call_ask(call, call->asked, &err) == RC_OK)
     return;
   end(call, &answer, &err);
 }
@@ -334,117 +286,6 @@ static void on_http_done(struct http_op *http, const struct http_reply *reply,
   answer.text = reply->body;
   answer.head = reply->head;
   end(call, &answer, rc ? &failure : NULL);
-}
-
-// ---- starting ----
-
-static struct kube_call *call_new(struct kube_client *client, struct kube_op *op,
-                                  kube_done_fn done) {
-  BUG_ON(op->call); // one op, one request at a time
-  struct kube_call *call = XNEW(struct kube_call);
-  call->client = client;
-  call->op = op;
-  call->done = done;
-  call->patience_left_ms = client->patience_ms;
-  return call;
-}
-
-static int launch(struct kube_call *call, int rc) {
-  if (rc)
-    call_free(call);
-  else
-    call->op->call = call;
-  return rc;
-}
-
-static void copy_request(struct kube_call *call, const struct kube_request *request) {
-  struct arena *arena = &call->arena;
-  struct kube_request *copy = &call->request;
-  *copy = *request;
-  copy->ns = request->ns.len ? request->ns : kube_namespace(request->body);
-  copy->name = request->name;
-  if (!copy->name.len && (request->verb == KUBE_UPDATE || request->verb == KUBE_PATCH))
-    copy->name = kube_name(request->body);
-  copy->label_selector = arena_str(arena, request->label_selector);
-  copy->field_selector = arena_str(arena, request->field_selector);
-  call->page = request->page > 0 ? request->page : KUBE_PAGE;
-  struct buf body;
-  buf_init(&body, LIMIT_JSON_BYTES);
-  if (request->body)
-    json_write(&body, request->body);
-  else if (request->verb == KUBE_DELETE)
-    buf_add_z(&body, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
-                     "\"propagationPolicy\":\"Background\"}");
-  call->body = arena_str(arena, buf_str(&body));
-  buf_dispose(&body);
-}
-
-static int check_request(const struct kube_request *request, struct err *err) {
-  bool needs_name = request->verb == KUBE_GET || request->verb == KUBE_UPDATE ||
-                    request->verb == KUBE_PATCH || request->verb == KUBE_DELETE;
-  bool needs_ns = request->resource->namespaced && request->verb != KUBE_LIST;
-  if (needs_name && !request->name.len)
-    return err_set(err, RC_USAGE, "%s of a %s without a name", kube_path_method(request->verb),
-                   request->resource->kind);
-  if (needs_ns && !request->ns.len)
-    return err_set(err, RC_USAGE, "%s of %s \"%.*s\" without a namespace",
-                   kube_path_method(request->verb), request->resource->kind,
-                   STR_ARG(request->name));
-  return RC_OK;
-}
-
-static int start(struct kube_call *call, const struct kube_request *request, struct err *err) {
-  copy_request(call, request);
-  int rc = check_request(&call->request, err);
-  if (rc)
-    return launch(call, rc);
-  struct kube_request *copy = &call->request;
-  struct str name = copy->verb == KUBE_CREATE || copy->verb == KUBE_LIST ? STR_NULL : copy->name;
-  // A subresource of a new object ("pods/x/eviction") does carry the name.
-  if (copy->verb == KUBE_CREATE && copy->subresource)
-    name = copy->name;
-  call->path = kube_path(&call->arena, copy->resource, copy->ns, name, copy->subresource);
-  copy->body = NULL;
-  copy->ns = copy->name = STR_NULL; // they are in the path
-  if (copy->verb == KUBE_LIST)
-    return launch(call, send_page(call, STR_NULL, err));
-  struct str query = kube_path_query(&call->arena, copy, call->client->user_agent, 0, STR_NULL);
-  return launch(
-      call,
-      ask(call, arena_printf(&call->arena, "%.*s%.*s", STR_ARG(call->path), STR_ARG(query)), err));
-}
-
-int kube_start(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
-               kube_done_fn done, struct err *err) {
-  return start(call_new(client, op, done), request, err);
-}
-
-int kube_list(struct kube_client *client, const struct kube_request *request, struct kube_op *op,
-              kube_item_fn each, kube_done_fn done, struct err *err) {
-  BUG_ON(request->verb != KUBE_LIST);
-  struct kube_call *call = call_new(client, op, done);
-  call->each = each;
-  list_stream_init(&call->items, on_item, call);
-  return start(call, request, err);
-}
-
-int kube_start_raw(struct kube_client *client, struct str path, int64_t deadline_ms,
-                   struct kube_op *op, kube_done_fn done, struct err *err) {
-  struct kube_call *call = call_new(client, op, done);
-  call->is_raw = true;
-  call->request.deadline_ms = deadline_ms;
-  call->path = arena_str(&call->arena, path);
-  return launch(call, ask(call, call->path, err));
-}
-
-int kube_stream(struct kube_client *client, struct str path, int64_t idle_ms, struct kube_op *op,
-                kube_chunk_fn chunk, kube_done_fn done, struct err *err) {
-  struct kube_call *call = call_new(client, op, done);
-  call->is_raw = true;
-  call->chunk = chunk;
-  call->idle_ms = idle_ms;
-  call->path = arena_str(&call->arena, path);
-  return launch(call, ask(call, call->path, err));
 }
 
 void kube_cancel(struct kube_op *op) {

@@ -2,34 +2,10 @@
 #include "manifests/text/expression.h"
 
 #include "manifests/base/bug.h"
+#include "manifests/text/expression_code.h"
 
 #include <ctype.h>
 #include <math.h>
-
-enum code {
-  OP_NUMBER, // pushes `number`
-  OP_VALUE,  // pushes result[number]
-  OP_ONLY,   // pushes the only value
-  OP_LENGTH,
-  OP_NEGATE,
-  OP_ADD,
-  OP_SUBTRACT,
-  OP_MULTIPLY,
-  OP_DIVIDE,
-  OP_IS_NAN,
-  OP_IS_INF,
-  OP_AS_INT,
-  OP_DEFAULT,
-  OP_LESS,
-  OP_LESS_EQUAL,
-  OP_GREATER,
-  OP_GREATER_EQUAL,
-  OP_EQUAL,
-  OP_NOT_EQUAL,
-  OP_NOT,
-  OP_AND,
-  OP_OR,
-};
 
 enum type { TYPE_NUMBER, TYPE_TRUTH, TYPE_FAILED };
 
@@ -68,7 +44,7 @@ static bool take(struct parser *parser, const char *sign) {
   return true;
 }
 
-static bool emit(struct parser *parser, enum code code, double number) {
+static bool emit(struct parser *parser, enum expression_code code, double number) {
   if (parser->out->count == EXPRESSION_OPS_MAX) {
     (void)fail(parser, "a shorter condition");
     return false;
@@ -78,7 +54,8 @@ static bool emit(struct parser *parser, enum code code, double number) {
   return true;
 }
 
-static enum type emit_as(struct parser *parser, enum code code, double number, enum type type) {
+static enum type emit_as(struct parser *parser, enum expression_code code, double number,
+                         enum type type) {
   return emit(parser, code, number) ? type : TYPE_FAILED;
 }
 
@@ -135,8 +112,8 @@ static enum type parse_typed(struct parser *parser, enum type wanted, const char
 }
 
 // The arguments of a function, after its name.
-static enum type parse_call(struct parser *parser, enum code code, bool has_code, int arguments,
-                            enum type type) {
+static enum type parse_call(struct parser *parser, enum expression_code code, bool has_code,
+                            int arguments, enum type type) {
   if (!take(parser, "("))
     return fail(parser, "(");
   for (int i = 0; i < arguments; i++) {
@@ -212,7 +189,7 @@ static enum type parse_unary(struct parser *parser) {
 
 struct sign {
   const char *text;
-  enum code code;
+  enum expression_code code;
 };
 
 // operand {sign operand}, all of one type.
@@ -308,94 +285,4 @@ int expression_parse(struct str text, struct expression *ret_expression, struct 
   if (type != TYPE_TRUTH)
     ret_expression->count = 0;
   return type == TYPE_TRUTH ? RC_OK : RC_PARSE;
-}
-
-// --- evaluation ---
-
-struct value {
-  double number; // truth: 0 or 1
-  bool missing;  // a value that is not there
-};
-
-static struct value combine(enum code code, struct value a, struct value b) {
-  struct value value = {.missing = a.missing || b.missing};
-  switch (code) {
-  case OP_ADD: value.number = a.number + b.number; break;
-  case OP_SUBTRACT: value.number = a.number - b.number; break;
-  case OP_MULTIPLY: value.number = a.number * b.number; break;
-  case OP_DIVIDE: value.number = a.number / b.number; break;
-  case OP_LESS: value.number = a.number < b.number; break;
-  case OP_LESS_EQUAL: value.number = a.number <= b.number; break;
-  case OP_GREATER: value.number = a.number > b.number; break;
-  case OP_GREATER_EQUAL: value.number = a.number >= b.number; break;
-  case OP_EQUAL: value.number = a.number == b.number; break;
-  case OP_NOT_EQUAL: value.number = a.number != b.number; break;
-  case OP_DEFAULT: return a.missing || isnan(a.number) ? b : a;
-  case OP_AND: return !a.missing && a.number == 0 ? a : a.missing ? a : b;
-  case OP_OR: return !a.missing && a.number != 0 ? a : a.missing ? a : b;
-  case OP_NUMBER:
-  case OP_VALUE:
-  case OP_ONLY:
-  case OP_LENGTH:
-  case OP_NEGATE:
-  case OP_IS_NAN:
-  case OP_IS_INF:
-  case OP_AS_INT:
-  case OP_NOT: BUG_ON(true);
-  }
-  return value;
-}
-
-// Ops without operands, and with one; false for those with two.
-static bool push(enum code code, double number, const double *values, size_t count,
-                 struct value *stack, size_t *depth) {
-  struct value *top = *depth ? &stack[*depth - 1] : stack;
-  size_t index = code == OP_VALUE ? (size_t)number : 0;
-  switch (code) {
-  case OP_NUMBER: stack[(*depth)++] = (struct value){number, false}; return true;
-  case OP_LENGTH: stack[(*depth)++] = (struct value){(double)count, false}; return true;
-  case OP_VALUE:
-    stack[(*depth)++] =
-        index < count ? (struct value){values[index], false} : (struct value){0, true};
-    return true;
-  case OP_ONLY:
-    stack[(*depth)++] = count == 1 ? (struct value){values[0], false} : (struct value){0, true};
-    return true;
-  case OP_NEGATE: top->number = -top->number; return true;
-  case OP_IS_NAN: top->number = isnan(top->number); return true;
-  case OP_IS_INF: top->number = isinf(top->number) != 0; return true;
-  case OP_AS_INT: top->number = trunc(top->number); return true;
-  case OP_NOT: top->number = top->number == 0; return true;
-  case OP_ADD:
-  case OP_SUBTRACT:
-  case OP_MULTIPLY:
-  case OP_DIVIDE:
-  case OP_DEFAULT:
-  case OP_LESS:
-  case OP_LESS_EQUAL:
-  case OP_GREATER:
-  case OP_GREATER_EQUAL:
-  case OP_EQUAL:
-  case OP_NOT_EQUAL:
-  case OP_AND:
-  case OP_OR: break;
-  }
-  return false;
-}
-
-enum expression_result expression_evaluate(const struct expression *expression,
-                                           const double *values, size_t count) {
-  struct value stack[EXPRESSION_OPS_MAX];
-  size_t depth = 0;
-  for (size_t i = 0; i < expression->count; i++) {
-    enum code code = (enum code)expression->ops[i].code;
-    if (push(code, expression->ops[i].number, values, count, stack, &depth))
-      continue;
-    BUG_ON(depth < 2);
-    stack[depth - 2] = combine(code, stack[depth - 2], stack[depth - 1]);
-    depth--;
-  }
-  if (depth != 1 || stack[0].missing)
-    return EXPRESSION_ERROR;
-  return stack[0].number != 0 ? EXPRESSION_TRUE : EXPRESSION_FALSE;
 }

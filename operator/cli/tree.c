@@ -8,6 +8,7 @@
 #include "operator/cli/step_text.h"
 #include "operator/cli/table_text.h"
 #include "operator/cli/tree_line.h"
+#include "operator/cli/tree_words.h"
 
 #define LABEL_COLUMN 13
 #define BAR_WIDTH 20
@@ -38,10 +39,6 @@ static enum tree_style phase_style(enum rollout_phase phase) {
   case ROLLOUT_DECOMMISSIONING: break;
   }
   return TREE_CYAN;
-}
-
-static const char *phase_word(const struct rollout_status *status) {
-  return status->phase == ROLLOUT_PHASE_NONE ? "Unknown" : rollout_phase_name(status->phase);
 }
 
 // A branch of the first level (depth 0) or below it; `last` ends its level.
@@ -90,7 +87,7 @@ static void draw_head(struct drawing *drawing) {
   struct tree_lines *lines = &drawing->lines;
   tree_addf(lines, TREE_BOLD, "%.*s", STR_ARG(rollout->metadata.name));
   tree_addf(lines, TREE_DIM, " in %.*s   ", STR_ARG(rollout->metadata.namespace_));
-  tree_addz(lines, phase_style(status->phase), phase_word(status));
+  tree_addz(lines, phase_style(status->phase), tree_phase_word(status));
   bool hands_over = rollout->spec.workload_ref && status->stable && status->canary &&
                     str_eq(status->stable->hash, status->canary->hash);
   if (status->stable && status->canary && !hands_over)
@@ -195,10 +192,6 @@ static struct str or_dash(struct str text) {
   return text.len ? text : STR("-");
 }
 
-static const char *verdict_word(enum rollout_verdict verdict) {
-  return verdict == ROLLOUT_PASS ? "pass" : verdict == ROLLOUT_FAIL ? "fail" : "insufficient";
-}
-
 static enum tree_style verdict_style(enum rollout_verdict verdict) {
   return verdict == ROLLOUT_PASS ? TREE_GREEN : verdict == ROLLOUT_FAIL ? TREE_RED : TREE_YELLOW;
 }
@@ -222,7 +215,7 @@ static struct metric_widths measure(struct drawing *drawing) {
   for (size_t i = 0; i < drawing->status->metrics_count; i++) {
     const struct rollout_metric_status *metric = &drawing->status->metrics[i];
     widen(&widths.name, metric->name);
-    widen(&widths.verdict, str_of(verdict_word(metric->verdict)));
+    widen(&widths.verdict, str_of(tree_verdict_word(metric->verdict)));
     widen(&widths.canary, or_dash(metric->canary));
     widen(&widths.stable, or_dash(metric->stable));
     widen(&widths.limit, or_dash(metric->limit));
@@ -244,7 +237,7 @@ static void draw_metric(struct drawing *drawing, const struct rollout_metric_sta
                         const struct metric_widths *widths) {
   struct tree_lines *lines = &drawing->lines;
   cell(drawing, "", TREE_PLAIN, metric->name, widths->name);
-  cell(drawing, "", verdict_style(metric->verdict), str_of(verdict_word(metric->verdict)),
+  cell(drawing, "", verdict_style(metric->verdict), str_of(tree_verdict_word(metric->verdict)),
        widths->verdict);
   cell(drawing, "canary ", TREE_PLAIN, or_dash(metric->canary), widths->canary);
   cell(drawing, "stable ", TREE_PLAIN, or_dash(metric->stable), widths->stable);
@@ -347,18 +340,6 @@ static void draw_original(struct drawing *drawing) {
   tree_end(lines);
 }
 
-// What a person should know now: always there, so that holding is never silent.
-static struct str now_text(const struct rollout_status *status, struct arena *arena) {
-  if (status->step.waiting_for.len && !rollout_phase_is_final(status->phase))
-    return arena_printf(arena, "waiting for %.*s%s%.*s", STR_ARG(status->step.waiting_for),
-                        status->message.len ? ": " : "", STR_ARG(status->message));
-  if (status->message.len)
-    return status->message;
-  if (status->phase == ROLLOUT_PHASE_NONE)
-    return STR("no operator has looked at it yet; is `serin operator` running?");
-  return status->reason.len ? status->reason : STR("nothing to do");
-}
-
 static void draw_condition(struct drawing *drawing, const char *type) {
   const struct rollout_condition *condition = rollout_condition_find(drawing->status, type);
   if (!condition || condition->status != ROLLOUT_TRUE)
@@ -386,63 +367,7 @@ void tree_write(const struct tree_view *view, struct arena *arena, struct buf *o
   for (size_t i = 0; i < sizeof alarms / sizeof alarms[0]; i++)
     draw_condition(&drawing, alarms[i]);
   branch(&drawing, 0, false, true);
-  tree_add(&drawing.lines, phase_style(drawing.status->phase), now_text(drawing.status, arena));
+  tree_add(&drawing.lines, phase_style(drawing.status->phase),
+           tree_now_text(drawing.status, arena));
   tree_end(&drawing.lines);
-}
-
-// ---- one line ----
-
-struct str tree_summary(const struct tree_view *view, struct arena *arena, struct str *ret_key) {
-  const struct rollout *rollout = view->rollout;
-  const struct rollout_status *status = &rollout->status;
-  struct buf line;
-  buf_init(&line, 65536);
-  buf_addf(&line, "%.*s/%.*s %s", STR_ARG(rollout->metadata.namespace_),
-           STR_ARG(rollout->metadata.name), phase_word(status));
-  if (status->release)
-    buf_addf(&line, " step=%lld/%zu %.*s",
-             (long long)(status->step.index < (int64_t)rollout->spec.steps_count
-                             ? status->step.index + 1
-                             : status->step.index),
-             rollout->spec.steps_count, STR_ARG(status->step.name));
-  if (status->weight.canary.len)
-    buf_addf(&line, " weight=%.*s%%", STR_ARG(status->weight.canary));
-  if (status->weight.acknowledged.len)
-    buf_addf(&line, " ack=%.*s", STR_ARG(status->weight.acknowledged));
-  for (size_t i = 0; i < status->metrics_count; i++)
-    buf_addf(&line, " %.*s=%s", STR_ARG(status->metrics[i].name),
-             verdict_word(status->metrics[i].verdict));
-  if (ret_key)
-    *ret_key = arena_printf(arena, "%.*s %.*s", STR_ARG(buf_str(&line)), STR_ARG(status->reason));
-  if (status->weight.observed.len)
-    buf_addf(&line, " observed=%.*s%%", STR_ARG(status->weight.observed));
-  if (status->reason.len)
-    buf_addf(&line, " reason=%.*s", STR_ARG(status->reason));
-  struct str now = now_text(status, arena);
-  buf_addf(&line, ": %.*s", STR_ARG(now));
-  struct str text = arena_str(arena, buf_str(&line));
-  buf_dispose(&line);
-  return text;
-}
-
-int tree_exit_code(const struct rollout *rollout) {
-  const struct rollout_status *status = &rollout->status;
-  // What the operator has not seen yet is in progress, whatever the last release came to.
-  if (status->observed_generation < rollout->metadata.generation)
-    return EXIT_PROGRESS;
-  switch (status->phase) {
-  case ROLLOUT_HEALTHY: return EXIT_DONE;
-  case ROLLOUT_ROLLED_BACK:
-  case ROLLOUT_ABORTED:
-  case ROLLOUT_DEGRADED: return EXIT_FAILED;
-  case ROLLOUT_PAUSED:
-  case ROLLOUT_HOLDING: return EXIT_WAITING;
-  case ROLLOUT_PHASE_NONE:
-  case ROLLOUT_PENDING:
-  case ROLLOUT_DEPLOYING:
-  case ROLLOUT_PROGRESSING:
-  case ROLLOUT_ROLLING_BACK:
-  case ROLLOUT_DECOMMISSIONING: break;
-  }
-  return EXIT_PROGRESS;
 }

@@ -31,9 +31,9 @@ EFFECT_HEADERS = re.compile(r"<(uv\.h|curl/|microhttpd\.h|sqlite3\.h|time\.h|sys
                             r"unistd\.h|fcntl\.h)")
 EFFECT_CALLS = re.compile(r"\b(clock_(wall|mono)_\w+|LOG|log_write|printf|fprintf|fopen|getenv|getrandom)\s*\(")
 ONLY = {  # third-party header -> the files that may know it
-    "cjson/": {f"{TEXT}/json.c"},
+    "cjson/": {f"{TEXT}/json_parse.c"},
     "<yaml.h>": {f"{TEXT}/yaml.c"},
-    "<curl/": {f"{SOURCE}/http_client.c", f"{SOURCE}/http_easy.c", f"{SOURCE}/http_easy.h"},
+    "<curl/": {f"{SOURCE}/{name}" for name in ("http_client_parts.h", "http_loop.c", "http_easy.c", "http_easy.h")},
     "llhttp.h": None,  # proxy/http1*.c
     "<sqlite3.h>": None,  # operator/standalone/store*.c
     "<pcre2.h>": {"manifests/kinds/regex.c"},
