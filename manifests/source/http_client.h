@@ -10,7 +10,7 @@
 struct sockaddr;
 struct uv_loop_s;
 struct http_client;
-struct http_transfer; // one running request, inside http_client.c
+struct http_transfer; // one running request: http_client_parts.h
 
 #define HTTP_DEADLINE_MS 30000      // when a request names none
 #define HTTP_HEAD_MAX (64u << 10)   // all header lines of one reply

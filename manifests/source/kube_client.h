@@ -9,7 +9,7 @@
 #include "manifests/text/json.h"
 
 struct kube_client;
-struct kube_call; // one running request, inside kube_client.c
+struct kube_call; // one running request: kube_call.h
 
 #define KUBE_PAGE 500 // objects a list asks for at once
 

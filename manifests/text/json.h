@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON as a tree in an arena: read, build, change, compare, write. json.c is the only file that
-// knows cJSON. YAML (yaml.h) gives the same tree, with line marks. A node belongs to one parent;
-// its memory is the arena's.
+// JSON as a tree in an arena: read, build, change, compare, write. json_parse.c is the only file
+// that knows cJSON. YAML (yaml.h) gives the same tree, with line marks. A node belongs to one
+// parent; its memory is the arena's.
 #pragma once
 
 #include "manifests/base/arena.h"

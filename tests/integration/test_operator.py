@@ -7,13 +7,11 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import operator_world as support  # noqa: E402
-from waiting import takes  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -123,19 +121,22 @@ def test_a_canary_that_does_not_come_up(env):
 
 def test_kill_at_every_step(env):
     case = Case(env, "killed", FAST).begin()
-    seen, deadline = set(), time.monotonic() + 120
-    while case.phase() != "Healthy":
-        check(time.monotonic() < deadline, f"no end: {case.status()}")
-        status = case.status()
-        at = (status.get("step", {}).get("index"), status.get("step", {}).get("name"), status.get("weight", {}).get("canary"))
-        asked = float(status.get("weight", {}).get("canary") or 0)
+    changes = case.server.watch(case.path.rpartition("/")[0] + "?watch=1&resourceVersion=0")  # misses no state on a busy machine
+    seen, phase = set(), None
+    while phase != "Healthy":
+        status = changes.next(120)["object"].get("status", {})
+        phase, step = status.get("phase"), status.get("step", {})
         if status.get("release"):
-            check(case.share("v2") <= max(asked, float(case.status().get("weight", {}).get("canary") or 0)), status)
-        if at not in seen:
+            asked = [float(case.status().get("weight", {}).get("canary") or 0)]
+            share = case.share("v2")
+            asked.append(float(case.status().get("weight", {}).get("canary") or 0))
+            check(share <= max(asked), f"share {share}, asked {asked}")
+        at = (step.get("index"), step.get("name"), status.get("weight", {}).get("canary"))
+        if at not in seen and phase != "Healthy":
             seen.add(at)
             env.operator.kill()
             env.operator.start()
-        takes(0.01)
+    changes.close()
     check(len(seen) >= 8, f"killed only at {seen}")
     equal(case.share("v2"), 100, "share of v2")
     equal(len(case.status()["history"]), 1, "history")

@@ -12,6 +12,7 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from proxy import *
+from apiserver import mortal
 from waiting import takes
 
 
@@ -601,8 +602,8 @@ def test_sockets_of_its_own():
     with Backend() as b, tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "all.yaml"
         path.write_text("\n---\n".join(json.dumps(o) for o in flatten(simple(b))))
-        process = subprocess.Popen([BIN, "proxy", "--manifests", folder, "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin", "127.0.0.1:0",
-                                    "--workers", "2"], stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(mortal([BIN, "proxy", "--manifests", folder, "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin", "127.0.0.1:0",
+                                    "--workers", "2"]), stderr=subprocess.PIPE, text=True)
         try:
             ports = {}
             while len(ports) < 3:

@@ -39,9 +39,9 @@ class Cluster:
 
     def start(self, name, *options):
         log = open(pathlib.Path(self.folder.name) / name, "ab")
-        process = subprocess.Popen([BIN, "proxy", "--kubeconfig", str(self.server.data / "kubeconfig"), "--name", name,
+        process = subprocess.Popen(apiserver.mortal([BIN, "proxy", "--kubeconfig", str(self.server.data / "kubeconfig"), "--name", name,
                                     "--listen", "127.0.0.1:0,persona=gateway", "--admin", "off", "--workers", "1",
-                                    "--drain-time", "1s", *options], stderr=log)
+                                    "--drain-time", "1s", *options]), stderr=log)
         self.proxies.append(process)
         return process
 

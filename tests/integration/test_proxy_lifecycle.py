@@ -15,6 +15,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from apiserver import mortal  # noqa: E402
 from proxy import (BIN, HOST, Backend, Proxy, Reader, check, connect, destination_rule, endpoint, equal, fetch, flatten,  # noqa: E402
                    main, read_response, reply, request_bytes, service, virtual_service, wait_for)
 from streams import Events, WebSocket  # noqa: E402
@@ -126,8 +127,8 @@ class Line:
     def start(self, workers=2, source=None, listen="127.0.0.1:0"):
         log = open(self.root / f"log.{len(self.processes)}", "ab")
         source = source or ["--manifests", str(self.manifests)]
-        process = subprocess.Popen([BIN, "proxy", "--listen", listen, "--admin", "127.0.0.1:0", "--hand-over", str(self.path),
-                                    "--workers", str(workers), "--drain-time", "20s"] + source + self.options, stderr=log)
+        process = subprocess.Popen(mortal([BIN, "proxy", "--listen", listen, "--admin", "127.0.0.1:0", "--hand-over", str(self.path),
+                                    "--workers", str(workers), "--drain-time", "20s"] + source + self.options), stderr=log)
         self.processes.append(process)
         return process
 
@@ -198,7 +199,7 @@ class Agent:
         with socket.socket() as it:
             it.bind(("127.0.0.1", 0))
             self.address, self.port = it.getsockname()
-        self.process = subprocess.Popen([TOOLS / "research-agent"], env={**os.environ, "POD_IP": self.address, "PORT": str(self.port)},
+        self.process = subprocess.Popen(mortal([TOOLS / "research-agent"]), env={**os.environ, "POD_IP": self.address, "PORT": str(self.port)},
                                         stdout=subprocess.DEVNULL)
 
     def __enter__(self):

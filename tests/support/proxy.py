@@ -16,6 +16,7 @@ import threading
 import traceback
 
 import waiting
+from apiserver import mortal
 from waiting import Failure, check, equal  # noqa: F401  (for the tests)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -342,7 +343,7 @@ class Proxy:
                    "--admin-fd", str(self.admin_socket.fileno())]
         for fd in fds:
             command += ["--listen-fd", f"{fd},persona={self.persona}" if self.persona else str(fd)]
-        self.process = subprocess.Popen(command + self.options, pass_fds=fds + [self.admin_socket.fileno()],
+        self.process = subprocess.Popen(mortal(command + self.options), pass_fds=fds + [self.admin_socket.fileno()],
                                         stderr=open(self.log_path, "ab"))
 
     def wait_ready(self):
