@@ -123,15 +123,30 @@ static void a_label_set_is_one_however_often_asked(void **state) {
   stats_free(stats);
 }
 
+static uint64_t overflow_of(struct stats *stats) {
+  struct stats_view view = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
+  struct stats_value values[STATS_VALUES];
+  size_t count = stats_sum_server(&view, values);
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(values[i].name, "series_overflow_total") == 0)
+      return values[i].value;
+  }
+  return 0;
+}
+
 static void peers_cannot_make_series_without_end(void **state) {
   struct stats *stats = stats_new(&source);
   (void)state;
+  struct stats_base *base = base_of(stats);
   struct stats_sample sample = {.status = 200, .grpc_status = -1};
   for (uint32_t flags = 0; flags < STATS_SERIES_MAX + 100; flags++) {
     sample.flags = flags;
-    stats_record(stats, base_of(stats), &sample);
+    stats_record(stats, base, &sample);
   }
   assert_int_equal(stats->series_count, STATS_SERIES_MAX);
+  assert_int_equal(stats_read(&stats->shared_series->requests), stats_read(&stats->overflow));
+  assert_true(stats_read(&stats->overflow) >= 100);
+  assert_true(overflow_of(stats) >= 100);
   for (unsigned i = 0; i < STATS_BASES_MAX + 100; i++) {
     char name[32];
     (void)snprintf(name, sizeof(name), "host-%u", i);
@@ -215,7 +230,7 @@ static void pieces_stay_small(void **state) {
   size_t most = 0, all = 0;
   (void)state;
   struct stats_sample sample = {.grpc_status = -1};
-  for (unsigned i = 0; i < 2000; i++) {
+  for (unsigned i = 0; i < 600; i++) {
     char name[32];
     (void)snprintf(name, sizeof(name), "host-%u", i / 5);
     sample.status = (uint16_t)(200 + i % 5);
@@ -229,31 +244,8 @@ static void pieces_stay_small(void **state) {
   }
   stats_text_close(&reader);
   buf_dispose(&piece);
-  assert_true(all > 100u << 20);
+  assert_true(all > 30u << 20);
   assert_true(most < 64u << 10);
-  stats_free(stats);
-}
-
-static void series_over_the_cap_share_one(void **state) {
-  struct stats *stats = stats_new(&source);
-  struct stats_view view = {.workers = &stats, .count = 1, .reporters = STATS_SOURCE};
-  struct buf text;
-  (void)state;
-  struct stats_sample sample = {.status = 200, .grpc_status = -1};
-  for (uint32_t flags = 0; flags < STATS_SERIES_MAX + 100; flags++) {
-    sample.flags = flags;
-    stats_record(stats, base_of(stats), &sample);
-  }
-  assert_int_equal(stats_read(&stats->shared_series->requests), stats_read(&stats->overflow));
-  assert_true(stats_read(&stats->overflow) >= 100);
-  buf_init(&text, 1u << 20);
-  struct stats_value values[STATS_VALUES];
-  size_t count = stats_sum_server(&view, values);
-  bool found = false;
-  for (size_t i = 0; i < count; i++)
-    found |= strcmp(values[i].name, "series_overflow_total") == 0 && values[i].value >= 100;
-  assert_true(found);
-  buf_dispose(&text);
   stats_free(stats);
 }
 
@@ -373,7 +365,6 @@ int main(void) {
       cmocka_unit_test(buckets_are_those_of_the_bounds),
       cmocka_unit_test(a_reader_that_stands_still_holds_nobody_up),
       cmocka_unit_test(pieces_stay_small),
-      cmocka_unit_test(series_over_the_cap_share_one),
       cmocka_unit_test(plain_lines_are_envoys),
       cmocka_unit_test(a_reset_takes_the_old_values_off),
       cmocka_unit_test(grpc_messages_are_counted_however_they_are_cut),
