@@ -5,34 +5,29 @@
 #include "manifests/kinds/virtual_service_http.h"
 #include "manifests/schema/format.h"
 
+// What TLS and TCP routes match by alike.
+#define L4_MATCH_FIELDS                                                                            \
+  F_STRINGS(struct vs_l4_match, destination_subnets, "destinationSubnets", F_NOT_ENFORCED,         \
+            .doc = "Addresses the connection goes to."),                                           \
+      F_INT(struct vs_l4_match, port, "port", F_RANGE(0, 65535), F_NOT_ENFORCED,                   \
+            .doc = "Port the connection goes to."),                                                \
+      F_STRING_MAP(struct vs_l4_match, source_labels, "sourceLabels", F_NOT_ENFORCED,              \
+                   .doc = "Labels of the proxies this applies to."),                               \
+      F_STRINGS(struct vs_l4_match, gateways, "gateways", F_NOT_ENFORCED,                          \
+                .doc = "Gateways this applies to."),                                               \
+      F_STRING(struct vs_l4_match, source_namespace, "sourceNamespace", F_NOT_ENFORCED,            \
+               .doc = "Namespace of the proxies this applies to.")
+
 static const struct field l4_match_fields[] = {
     F_STRINGS(struct vs_l4_match, sni_hosts, "sniHosts", F_NOT_ENFORCED,
               .doc = "Server names of the TLS handshake."),
-    F_STRINGS(struct vs_l4_match, destination_subnets, "destinationSubnets", F_NOT_ENFORCED,
-              .doc = "Addresses the connection goes to."),
-    F_INT(struct vs_l4_match, port, "port", F_RANGE(0, 65535), F_NOT_ENFORCED,
-          .doc = "Port the connection goes to."),
-    F_STRING_MAP(struct vs_l4_match, source_labels, "sourceLabels", F_NOT_ENFORCED,
-                 .doc = "Labels of the proxies this applies to."),
-    F_STRINGS(struct vs_l4_match, gateways, "gateways", F_NOT_ENFORCED,
-              .doc = "Gateways this applies to."),
-    F_STRING(struct vs_l4_match, source_namespace, "sourceNamespace", F_NOT_ENFORCED,
-             .doc = "Namespace of the proxies this applies to."),
+    L4_MATCH_FIELDS,
 };
 static const struct schema tls_match_schema =
     SCHEMA("TLSMatchAttributes", struct vs_l4_match, l4_match_fields);
 
 static const struct field tcp_match_fields[] = {
-    F_STRINGS(struct vs_l4_match, destination_subnets, "destinationSubnets", F_NOT_ENFORCED,
-              .doc = "Addresses the connection goes to."),
-    F_INT(struct vs_l4_match, port, "port", F_RANGE(0, 65535), F_NOT_ENFORCED,
-          .doc = "Port the connection goes to."),
-    F_STRING_MAP(struct vs_l4_match, source_labels, "sourceLabels", F_NOT_ENFORCED,
-                 .doc = "Labels of the proxies this applies to."),
-    F_STRINGS(struct vs_l4_match, gateways, "gateways", F_NOT_ENFORCED,
-              .doc = "Gateways this applies to."),
-    F_STRING(struct vs_l4_match, source_namespace, "sourceNamespace", F_NOT_ENFORCED,
-             .doc = "Namespace of the proxies this applies to."),
+    L4_MATCH_FIELDS,
     F_STRING(struct vs_l4_match, source_subnet, "sourceSubnet", F_NOT_ENFORCED,
              .doc = "Address the connection comes from."),
 };

@@ -42,7 +42,7 @@ static bool dns_subdomain(struct str s) {
   return dotted(s, false);
 }
 
-static bool is_ip(struct str s) {
+bool format_is_ip(struct str s) {
   char text[INET6_ADDRSTRLEN];
   unsigned char bytes[16];
   if (s.len == 0 || s.len >= sizeof(text))
@@ -53,7 +53,7 @@ static bool is_ip(struct str s) {
 }
 
 static bool precise_hostname(struct str s) {
-  return dotted(s, false) && !is_ip(s);
+  return dotted(s, false) && !format_is_ip(s);
 }
 
 static bool hostname(struct str s) {
@@ -61,7 +61,7 @@ static bool hostname(struct str s) {
 }
 
 static bool host(struct str s) {
-  if (str_eq_z(s, "*") || is_ip(s))
+  if (str_eq_z(s, "*") || format_is_ip(s))
     return true;
   return dotted(str_starts(s, STR("*.")) ? str_slice(s, 2, s.len) : s, true);
 }

@@ -18,3 +18,6 @@ extern const struct field_format format_config_key;    // keys of ConfigMap and 
 extern const struct field_format format_absolute_path; // starts with /
 extern const struct field_format format_base64;
 extern const struct field_format format_env_name; // printable, no '='
+
+// "10.0.0.1", "2001:db8::1"; no brackets, no zone.
+bool format_is_ip(struct str text);

@@ -6,7 +6,6 @@
 #include "manifests/schema/format.h"
 #include "manifests/text/quantity.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -47,20 +46,10 @@ static bool is_port_name(struct str s) {
   return letter && s.len <= 15;
 }
 
-static bool is_ip(struct str s) {
-  char text[INET6_ADDRSTRLEN];
-  unsigned char bytes[16];
-  if (s.len == 0 || s.len >= sizeof(text))
-    return false;
-  memcpy(text, s.ptr, s.len);
-  text[s.len] = '\0';
-  return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
-}
-
 static bool is_cidr(struct str s) {
   ptrdiff_t slash = str_find_char(s, '/');
   uint64_t bits;
-  if (slash < 0 || !is_ip(str_slice(s, 0, (size_t)slash)) ||
+  if (slash < 0 || !format_is_ip(str_slice(s, 0, (size_t)slash)) ||
       !str_to_u64(str_slice(s, (size_t)slash + 1, s.len), &bits))
     return false;
   return bits <= (str_find_char(s, ':') >= 0 ? 128u : 32u);
@@ -111,7 +100,7 @@ const struct value_form
                         "'.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for "
                         "validation is '[-._a-zA-Z0-9]+')",
                         is_config_key},
-    value_ip = {"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)", is_ip},
+    value_ip = {"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)", format_is_ip},
     value_cidr = {"must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)", is_cidr},
     value_path_segment = {"may not be '.', '..', nor contain '/' or '%'", is_path_segment},
     value_wildcard_host = {
