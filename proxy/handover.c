@@ -102,7 +102,7 @@ static int receive_sockets(struct handover_offer *offer, char *text, struct err 
                      n == 0 ? "ended or refused" : strerror(errno));
     if (strcmp(text, "end") == 0)
       return 0;
-    if (sscanf(text, "sockets %u %u", &traffic, &admin) != 2 ||
+    if (sscanf(text, "sockets %4u %1u", &traffic, &admin) != 2 ||
         before + traffic + admin != offer->count || admin > 1)
       return err_set(err, RC_PARSE, "--hand-over: the running proxy speaks another language");
     if (admin)
