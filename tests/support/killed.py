@@ -8,6 +8,8 @@ from api_faults import Faults, cut_after, cut_before
 from operator_world import FAST, Case, GatewayCase, Operator
 from stage import Shares, Stage, check, equal, promoted_once, through, wait_for
 
+PATIENCE = 600  # seconds for a release whose operator dies dozens of times, beside two others of that kind
+
 
 class Killer(Faults):
     """The operator's way to the API server. Of the events, which a new operator tells again, a few are met."""
@@ -153,7 +155,7 @@ def a_good_pair(stage, ns):
     with stage as env:
         case = Case(env, ns, FAST)
         with Shares(case) as shares:
-            case.begin().wait("Healthy", 300)
+            case.begin().wait("Healthy", PATIENCE)
             promoted_once(case)
             shares.climbed(0, 10, 50, 100)
         return env.faults.kills
@@ -163,7 +165,7 @@ def a_bad_pair(stage, ns):
     with stage as env:
         env.world.errors[ns, "v2"] = 1.0
         case = Case(env, ns, FAST).begin()
-        case.wait("RolledBack", 300)
+        case.wait("RolledBack", PATIENCE)
         equal(case.share("v2"), 0, "share of v2")
         equal(case.status()["failed"]["reason"], "AnalysisFailed", "reason")
         equal([item["result"] for item in case.status()["history"]], ["RolledBack"], "history")
@@ -175,7 +177,7 @@ def a_bad_pair(stage, ns):
 def a_good_pair_of_services(stage, ns):
     with stage as env:
         case = GatewayCase(env, ns, FAST).begin()
-        case.wait("Healthy", 300)
+        case.wait("Healthy", PATIENCE)
         promoted_once(case, of="agent-v2")
         return env.faults.kills
 
@@ -183,11 +185,11 @@ def a_good_pair_of_services(stage, ns):
 def two_templates(stage, ns, kind=Case):
     with stage as env:
         case = kind(env, ns, FAST, template=True).begin()
-        case.wait("Healthy", 300)
+        case.wait("Healthy", PATIENCE)
         first = case.status()["stable"]["deployment"]
         image = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "agent:2"}]
         case.server.ok("PATCH", case.path, image, content_type="application/json-patch+json")
-        wait_for("the second version to serve", lambda: case.phase() == "Healthy" and case.status()["stable"]["deployment"] != first, 300)
+        wait_for("the second version to serve", lambda: case.phase() == "Healthy" and case.status()["stable"]["deployment"] != first, PATIENCE)
         second = case.status()["stable"]["deployment"]
         equal([item["result"] for item in case.status()["history"]], ["Promoted"] * 2, "history")
         equal([d["destination"]["subset"] for d in case.destinations()], [second], "destinations")
@@ -209,13 +211,13 @@ def verbs(stage, ns):
     steps = [{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"decommission": {"action": "none"}}]
     with stage as env:
         case = Case(env, ns, steps).begin()
-        case.wait("Paused", 300)
+        case.wait("Paused", PATIENCE)
         equal(case.act("abort", 90), "Done", "abort")
-        case.wait("Aborted", 300)
+        case.wait("Aborted", PATIENCE)
         equal(case.share("v2"), 0, "share of v2")
         equal(case.act("retry", 90), "Done", "retry")
-        case.wait("Paused", 300)
+        case.wait("Paused", PATIENCE)
         equal(case.act("promote", 90), "Done", "promote")
-        case.wait("Healthy", 300)
+        case.wait("Healthy", PATIENCE)
         equal([item["result"] for item in case.status()["history"]], ["Promoted", "Aborted"], "history")
         return env.faults.kills
