@@ -55,14 +55,14 @@ CASES = {}
 def case_of(env, name):
     """All releases run at once, each in its namespace; a test looks at its own."""
     if not CASES:
-        RECEIVER.answers = {"slow": [-60] * 8, "again": [500, 503], "refused": [404], "moved": [307], "killed": [500] * 50}
+        RECEIVER.answers = {"slow": [-60] * 8, "again": [500, 503], "refused": [404], "moved": [307], "died": [500] * 50}
         for bad in ("numbers", "slow"):
             env.world.errors[bad, "v2"] = 1.0
             CASES[bad] = Case(env, bad, WATCHED, to=[TEAM, DEAD] if bad == "slow" else None, **FAST)
-        RECEIVER.answers["deleted"] = [204, 503] # paused, then aborted twice
+        RECEIVER.answers["last-word"] = [204, 503] # paused, then aborted twice
         CASES["inside"] = Case(env, "inside", to=INSIDE)
         CASES["named"] = Case(env, "named", to=[{**TEAM, "url": f"http://localhost:{RECEIVER.port}/named"}])
-        for other in ("again", "refused", "moved", "killed", "deleted"):
+        for other in ("again", "refused", "moved", "died", "last-word"):
             CASES[other] = Case(env, other)
         CASES["wanted"] = Case(env, "wanted", to=[{**TEAM, "name": "all"}, CHAT])
         CASES["plain"] = Case(env, "plain", to=[{"name": "team", "secretRef": {"name": "hook"}}])
@@ -155,7 +155,7 @@ def test_a_name_is_looked_at_when_it_is_resolved(env):
 
 
 def test_a_deleted_rollouts_last_word_is_sent(env):
-    case = case_of(env, "deleted")
+    case = case_of(env, "last-word")
     case.wait("Paused")
     case.told("paused")
     case.server.ok("DELETE", case.path)
@@ -208,7 +208,7 @@ def test_the_secret_may_come_later(env):
 
 
 def test_a_killed_operator_tells_it_after_all(env):
-    case = case_of(env, "killed")
+    case = case_of(env, "died")
     wait_for("a first try", lambda: case.calls("paused"))
     env.operator.kill()
     RECEIVER.answers.clear()

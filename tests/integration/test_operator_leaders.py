@@ -11,7 +11,7 @@ from apiserver import check, equal, wait_for  # noqa: E402
 from operator_client import ROLLOUTS, Through, begin, reaches  # noqa: E402
 
 QUICK = ["--leader-elect", "--leader-elect-lease-duration", "3s", "--leader-elect-renew-deadline", "2s", "--leader-elect-retry-period", "400ms",
-         "--namespace", "elected", "--lease-namespace", "elected"]
+         "--namespace", "leaders", "--lease-namespace", "leaders"]
 
 
 def leads(through):
@@ -25,8 +25,8 @@ def logged_at(through, what):
 
 def test_leaders_follow_each_other(server):
     """One leads at any time: after a clean stop the next one at once, after kill -9 or a cut when the lease has run out, and never two."""
-    lease = "/apis/coordination.k8s.io/v1/namespaces/elected/leases/serin-operator"
-    begin(server, "elected")
+    lease = "/apis/coordination.k8s.io/v1/namespaces/leaders/leases/serin-operator"
+    begin(server, "leaders")
     with Through(server, "leader-c", None, *QUICK) as last:
         leads(last)
         with Through(server, "leader-a", None, *QUICK) as first:
@@ -35,7 +35,7 @@ def test_leaders_follow_each_other(server):
             last.process.wait(20)
             check(server.get(lease).json["spec"].get("holderIdentity") != held_by, "the Lease was not given back")
             leads(first)
-            reaches(server, first, "elected", "Paused")
+            reaches(server, first, "leaders", "Paused")
             with Through(server, "leader-b", None, *QUICK) as second:
                 first.faults.down()  # it cannot renew any more
                 leads(second)
@@ -45,7 +45,7 @@ def test_leaders_follow_each_other(server):
                 second.process.send_signal(signal.SIGSTOP)  # as a machine that is suspended
                 wait_for("the first to lead again", lambda: first.log.read_text().count("msg=leading") == 2, 15)
                 before = len(second.faults.seen("PATCH", "rollouts"))
-                server.ok("PATCH", f"{ROLLOUTS}/namespaces/elected/rollouts/agent", {"spec": {"progressDeadline": "2h"}},
+                server.ok("PATCH", f"{ROLLOUTS}/namespaces/leaders/rollouts/agent", {"spec": {"progressDeadline": "2h"}},
                           content_type="application/merge-patch+json")
                 second.process.send_signal(signal.SIGCONT)
                 wait_for("it to see that it was deposed", lambda: "no longer leading" in second.log.read_text(), 15)
