@@ -19,7 +19,7 @@ struct rules_place {
 
 static void put_text(struct buf *out, const char *name, struct str text) {
   buf_addf(out, "\"%s\":", name);
-  json_write_string(out, text);
+  json_write_string(out, text.ptr ? text : STR(""));
   buf_add_char(out, ',');
 }
 
