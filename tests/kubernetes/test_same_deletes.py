@@ -6,11 +6,11 @@ import os
 import pathlib
 import random
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cluster as support  # noqa: E402
 from apiserver import Failure, Server, check, equal, wait_for  # noqa: E402
+from waiting import settled  # noqa: E402
 
 LONG = os.environ.get("SERIN_LONG") == "1"
 SEED = os.environ.get("SERIN_SEED")
@@ -46,16 +46,8 @@ class World:
         return found
 
     def settled(self):
-        """When nothing has changed for a while, or all is as `like`."""
-        seen = {"state": None, "since": 0.0}
-
-        def quiet():
-            now = self.state()
-            if now != seen["state"]:
-                seen.update(state=now, since=time.monotonic())
-            return time.monotonic() - seen["since"] > 0.6
-        wait_for("the garbage collector to come to rest", quiet, every=0.1)
-        return seen["state"]
+        """What is left when the garbage collector has come to rest."""
+        return settled("the garbage collector to come to rest", lambda: (self.state(),), 0.6)[0]
 
     def ask(self, method, path, body, **more):
         """What is the same of an answer on every server."""
@@ -66,11 +58,16 @@ class World:
         return reply.status, reply.json.get("reason"), reply.json["kind"], "deletionTimestamp" in meta, sorted(meta.get("finalizers", []))
 
 
-def made(rng):
+# In some worlds all dependents hold back their owner (blockOwnerDeletion), and it may be deleted in the foreground; in the others only some
+# do, and none is: whether the collector sees those that do not before their owner has gone is a race.
+BLOCKING, MIXED = ("Foreground", "Background", "Orphan", None), ("Background", "Orphan", None)
+
+
+def made(rng, policies):
     """[(name, owners, finalizers, label)]"""
     objects = []
     for index, name in enumerate(LETTERS):
-        owners = [(other, rng.random() < 0.6) for other in LETTERS[:index] if rng.random() < 0.35]
+        owners = [(other, policies is BLOCKING or rng.random() < 0.6) for other in LETTERS[:index] if rng.random() < 0.35]
         if rng.random() < 0.1:
             owners.append(("ghost", False))
         finalizers = [f"example.io/{x}" for x in "pq" if rng.random() < 0.6] if rng.random() < 0.25 else []
@@ -78,12 +75,12 @@ def made(rng):
     return objects
 
 
-def step(rng):
+def step(rng, policies):
     """(method, path, body, options) of one request."""
     choice, name = rng.random(), rng.choice(LETTERS)
     if choice < 0.7:
         options = {"kind": "DeleteOptions", "apiVersion": "v1"}
-        policy = rng.choice(("Foreground", "Background", "Orphan", None))
+        policy = rng.choice(policies)
         if policy:
             options["propagationPolicy"] = policy
         if rng.random() < 0.2:
@@ -100,19 +97,30 @@ def step(rng):
     return "PATCH", f"/{name}", {"metadata": {"finalizers": finalizers or None}}, {"content_type": MERGE}
 
 
+def agreed(worlds):
+    """Both states: when they have come to rest, and at the latest when they are the same."""
+    states = [world.settled() for world in worlds]
+    try:
+        wait_for("the same on both", lambda: worlds[0].state() == worlds[1].state(), 15, every=0.2)
+    except Failure:
+        return [world.state() for world in worlds]
+    return [states[1], states[1]]
+
+
 def run(worlds, seed):
     rng = random.Random(seed)
-    for args in made(rng):
+    policies = MIXED if seed % 3 == 0 else BLOCKING
+    for args in made(rng, policies):
         for world in worlds:
             world.make(*args)
     done = ["made"]
     for _ in range(8):
-        real, ours = (world.settled() for world in worlds)
+        real, ours = agreed(worlds)
         if real != ours:
             raise Failure(f"seed {seed}: after {done[-1]}\n    real {real}\n    ours {ours}")
         if not real:
             return
-        method, path, body, more = step(rng)
+        method, path, body, more = step(rng, policies)
         done.append(f"{method} {path} {body}")
         real, ours = (world.ask(method, path, body, **more) for world in worlds)
         if real != ours:

@@ -22,4 +22,4 @@ def test_recorded_refusals(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), needs=lambda: support.Cluster(controllers=False))
+    support.main(globals())
