@@ -100,3 +100,18 @@ const char *buf_z(struct buf *buf) {
   buf->ptr[buf->len] = '\0';
   return buf->ptr;
 }
+
+int buf_add_visible(struct buf *buf, struct str text, bool lines) {
+  int rc = RC_OK;
+  for (size_t i = 0; i < text.len && rc == RC_OK; i++) {
+    unsigned char c = (unsigned char)text.ptr[i];
+    // U+0080 to U+009F, in UTF-8: 0x9b is what ESC [ is in seven bits.
+    bool c1 = c == 0xc2 && i + 1 < text.len && (unsigned char)text.ptr[i + 1] < 0xa0;
+    i += c1;
+    if (c1 || c == 0x7f || (c < 0x20 && !(lines && c == '\n')))
+      rc = buf_add_char(buf, ' ');
+    else
+      rc = buf_add_char(buf, (char)c);
+  }
+  return rc;
+}

@@ -19,6 +19,9 @@ void buf_reset(struct buf *buf); // empty, storage kept, `failed` cleared
 // Each returns 0 or RC_LIMIT.
 int buf_add(struct buf *buf, const void *ptr, size_t len);
 int buf_add_str(struct buf *buf, struct str s);
+// The text as a terminal may be given it: a space for each control character (C0, DEL, C1), which
+// would move the cursor or worse. `lines`: newlines stay.
+int buf_add_visible(struct buf *buf, struct str text, bool lines);
 int buf_add_z(struct buf *buf, const char *z);
 int buf_add_char(struct buf *buf, char c);
 int buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -32,7 +32,7 @@ static void add_value(struct buf *line, struct str value) {
   bool plain = value.len > 0;
   for (size_t i = 0; i < value.len && plain; i++)
     plain = value.ptr[i] > ' ' && value.ptr[i] != '"' && value.ptr[i] != '=' &&
-            value.ptr[i] != '\\' && value.ptr[i] != 0x7f;
+            value.ptr[i] != '\\' && value.ptr[i] != 0x7f && (unsigned char)value.ptr[i] != 0xc2;
   if (plain) {
     buf_add_str(line, value);
     return;
@@ -46,6 +46,9 @@ static void add_value(struct buf *line, struct str value) {
       buf_add_z(line, "\\n");
     else if (c < 0x20 || c == 0x7f)
       buf_addf(line, "\\x%02x", c);
+    else if (c == 0xc2 && i + 1 < value.len &&
+             (unsigned char)value.ptr[i + 1] < 0xa0) // C1 controls
+      buf_addf(line, "\\x%02x", (unsigned char)value.ptr[++i]);
     else
       buf_add_char(line, (char)c);
   }

@@ -16,11 +16,14 @@ static void print(const struct json *object, const char *part, write_fn write, s
   const struct json *raw = json_path(object, part);
   if (print_object(raw ? raw : json_new_array(arena), output))
     return;
-  struct buf text;
+  struct buf text, shown;
   buf_init(&text, 1u << 20);
   (void)kind_decode(&rollout_kind, object, &options, arena, NULL, &rollout);
   write(rollout, clock_wall_ms(), arena, &text);
-  print_buf(&text);
+  buf_init(&shown, 1u << 20);
+  (void)buf_add_visible(&shown, buf_str(&text), true); // others' words are in it
+  buf_dispose(&text);
+  print_buf(&shown);
 }
 
 static int run(const struct common_options *common, const char *command, struct str name,

@@ -28,7 +28,11 @@ int session_exit_code(int rc) {
 }
 
 int session_fail(const char *command, const struct err *err) {
-  fprintf(stderr, "serin %s: %s\n", command, err->msg);
+  struct buf text; // may repeat what a server said
+  buf_init(&text, 2 * sizeof err->msg);
+  (void)buf_add_visible(&text, str_of(err->msg), true);
+  fprintf(stderr, "serin %s: %s\n", command, buf_z(&text));
+  buf_dispose(&text);
   return session_exit_code(err->rc);
 }
 
@@ -110,7 +114,11 @@ static void print_warnings(struct str head) {
     ptrdiff_t quote = str_find_char(value, '"');
     struct str text =
         quote < 0 ? value : str_slice(value, (size_t)quote + 1, value.len - (value.len > 0));
-    fprintf(stderr, "warning: %.*s\n", STR_ARG(text));
+    struct buf shown;
+    buf_init(&shown, 1u << 16);
+    (void)buf_add_visible(&shown, text, false);
+    fprintf(stderr, "warning: %s\n", buf_z(&shown));
+    buf_dispose(&shown);
   }
 }
 

@@ -49,10 +49,7 @@ static void pad(struct buf *out, size_t count) {
 
 // Control characters would move the cursor: a server's text must not.
 static void add_clean(struct buf *out, struct str cell) {
-  for (size_t i = 0; i < cell.len; i++) {
-    unsigned char c = (unsigned char)cell.ptr[i];
-    buf_add_char(out, c < 0x20 || c == 0x7f ? ' ' : (char)c);
-  }
+  (void)buf_add_visible(out, cell, false);
 }
 
 void table_text_write(const struct table_text *table, struct buf *out) {

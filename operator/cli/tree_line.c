@@ -25,8 +25,7 @@ static void add_fitting(struct tree_lines *lines, struct str text, size_t column
     size_t width = table_text_width(piece);
     if (width > columns)
       return;
-    bool control = (unsigned char)piece.ptr[0] < 0x20 || piece.ptr[0] == 0x7f;
-    buf_add_str(lines->out, control ? STR(" ") : piece);
+    (void)buf_add_visible(lines->out, piece, false);
     columns -= width;
     lines->used += width;
     at += len;

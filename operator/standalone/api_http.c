@@ -36,7 +36,10 @@ static void begin(struct request *request, struct MHD_Connection *connection, co
                                         .accept = header(request, "Accept"),
                                         .content_type = header(request, "Content-Type"),
                                         .user_agent = header(request, "User-Agent"),
-                                        .if_none_match = header(request, "If-None-Match")};
+                                        .if_none_match = header(request, "If-None-Match"),
+                                        .as_user = header(request, "Impersonate-User"),
+                                        .as_group = header(request, "Impersonate-Group"),
+                                        .as_uid = header(request, "Impersonate-Uid")};
   request->is_read =
       str_eq_z(request->rest.method, "GET") || str_eq_z(request->rest.method, "HEAD");
   const struct api_user *user =

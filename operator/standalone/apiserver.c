@@ -44,6 +44,8 @@ struct apiserver {
 static int lock(const char *data, int *ret_fd, struct err *err) {
   if (mkdir(data, 0700) && errno != EEXIST)
     return err_errno(err, "cannot make %s", data);
+  if (chmod(data, 0700)) // also: it is ours
+    return err_errno(err, "cannot close %s to others", data);
   return store_file_lock(data, ret_fd, err);
 }
 
@@ -242,12 +244,18 @@ static void raise_file_limit(void) {
   }
 }
 
+// Memory holds the CA's key and everybody's Secrets: no copy of it is left on a disk.
+static void leave_no_core(void) {
+  (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
 int apiserver_run(const struct apiserver_options *options, struct err *err) {
   struct apiserver server = {.lock_fd = -1};
   int fd = -1;
   arena_init(&server.arena);
   umask(077);
   raise_file_limit();
+  leave_no_core();
   // A large list or body must not stay with us: without these glibc raises its own thresholds at
   // the first one.
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);

@@ -14,7 +14,7 @@ static const struct auth_rule viewer_rules[] = {
 // A RolloutAction is how a person promotes, aborts, pauses, resumes, retries and undoes.
 static const struct auth_rule promote_rules[] = {
     {"*", "*", "secrets", AUTH_READ},
-    {"serin.dev", "rolloutactions", NULL, AUTH_CREATE | AUTH_DELETE},
+    {"serin.dev", "rolloutactions", NULL, AUTH_CREATE}, // they are the record of who did what
 };
 
 // The operator's and the proxy's are those of manifests/install/rbac.yaml; a unit test compares.

@@ -10,6 +10,7 @@
 struct rest_request {
   struct str method, url;
   struct str accept, content_type, user_agent, if_none_match;
+  struct str as_user, as_group, as_uid; // impersonation, which is refused
   struct str body;
   const struct api_user *user; // NULL: not authenticated
 };

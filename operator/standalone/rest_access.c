@@ -69,6 +69,26 @@ static bool may(const struct exchange *x, unsigned verb) {
   return in_namespace(x, verb) && auth_role_allows(x->call->user->role, &access);
 }
 
+// kubectl --as: answered as its own user, who may more, a client would believe what is not so.
+static int check_impersonation(struct exchange *x) {
+  const struct {
+    struct str who;
+    const char *resource;
+  } rows[] = {{x->request->as_user, "users"},
+              {x->request->as_group, "groups"},
+              {x->request->as_uid, "uids"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    if (rows[i].who.len)
+      return api_fail(
+          x->call, 403, "Forbidden",
+          "%s \"%.*s\" is forbidden: User \"%.*s\" cannot impersonate resource \"%s\" in "
+          "API group \"\" at the cluster scope: this server knows no impersonation; "
+          "give out a token (serin token create)",
+          rows[i].resource, STR_ARG(str_slice(rows[i].who, 0, 100)), STR_ARG(x->call->user->name),
+          rows[i].resource);
+  return RC_OK;
+}
+
 int rest_authorize(struct exchange *x) {
   const struct rest_path *path = &x->path;
   const struct auth_role *role = x->call->user->role;
@@ -77,8 +97,11 @@ int rest_authorize(struct exchange *x) {
                     STR_ARG(x->call->user->name), rest_is_read(x) ? "get" : "post",
                     STR_ARG(str_slice(x->request->url, 0, 200)));
   // Everybody may look at what there is, and ask what he may do.
-  if (path->place != REST_RESOURCE || api_review_find(path->group, path->version, path->resource))
+  if (path->place != REST_RESOURCE)
     return RC_OK;
+  int rc = check_impersonation(x);
+  if (rc || api_review_find(path->group, path->version, path->resource))
+    return rc;
   unsigned verb = verb_of(x);
   return !verb || may(x, verb) ? RC_OK : forbidden(x, verb);
 }

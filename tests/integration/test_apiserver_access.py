@@ -4,6 +4,7 @@
 take: time, connections, memory, more requests than its share."""
 import os
 import pathlib
+import re
 import resource
 import socket
 import ssl
@@ -85,6 +86,41 @@ def test_refusals_are_in_kubernetes_words(server):
           'secrets is forbidden: User "walter" cannot watch resource "secrets" in API group "" at the cluster scope')
     equal(message("PATCH", "/apis/apps/v1/namespaces/n/deployments/d/status", {})[0],
           'deployments.apps "d" is forbidden: User "walter" cannot patch resource "deployments/status" in API group "apps" in the namespace "n"')
+
+
+def test_nobody_acts_as_another_unnoticed(server):
+    """kubectl --as: it would be answered as its own user, who may more."""
+    for name, value, what in (("Impersonate-User", "bob", "users"), ("Impersonate-Group", "system:masters", "groups"), ("Impersonate-Uid", "7", "uids")):
+        reply = server.request("GET", SECRETS, headers={name: value})
+        equal((reply.status, reply.json["reason"]), (403, "Forbidden"), name)
+        check(f'{what} "{value}" is forbidden' in reply.json["message"] and f'cannot impersonate resource "{what}"' in reply.json["message"], reply.text)
+    said = server.kubectl("get", "secrets", "--as", "bob", code=1)
+    check("cannot impersonate" in said, said)
+
+
+def test_others_words_do_not_move_the_terminal(server):
+    """Escape sequences in what somebody wrote into an object, or sent as a header, are shown as blanks."""
+    rollouts = "/apis/serin.dev/v1alpha1/namespaces/default/rollouts"
+    server.ok("POST", rollouts, {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "esc"}, "spec": {
+        "stable": {"deployment": "x", "subset": "x"}, "canary": {"deployment": "y", "subset": "y"},
+        "traffic": {"virtualService": {"name": "x"}, "destinationRule": "x"}}})
+    evil = "a \x1b[2J\x1b]0;x\x07 \x9b31m b"
+    server.ok("PATCH", f"{rollouts}/esc/status", {"status": {"phase": "Paused", "message": evil, "step": {"waitingFor": evil}, "decisions": [
+        {"number": 1, "reason": "X", "measured": evil, "who": evil}], "history": [{"revision": 1, "result": "Promoted", "who": evil, "reason": evil}]}},
+              content_type="application/merge-patch+json")
+    for command in ("get rollouts", "status esc", "explain esc", "history esc", "describe rollout esc", "get rollout esc -o yaml"):
+        done = subprocess.run([BIN, *command.split()], env={**os.environ, "KUBECONFIG": str(server.data / "kubeconfig")}, capture_output=True, timeout=30)
+        check(not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]", done.stdout + done.stderr), f"{command}: {done.stdout} {done.stderr}")
+    equal(server.request("POST", CM, {"metadata": {"name": "evil"}}, headers={"User-Agent": "evil\x1b[31m level=error\xc2\x9b31m"}).status, 201, "status")
+    log = wait_for("the log", lambda: (lambda text: text if b"evil" in text else None)((server.data / "stderr").read_bytes()))
+    line = [line for line in log.split(b"\n") if b"evil" in line][0]
+    check(b"\x1b" not in line and b"\xc2\x9b" not in line and b'"evil' in line, line)
+
+
+def test_no_core_is_left(server):
+    limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+    equal(re.search(r"Max core file size +(\S+) +(\S+)", limits).groups(), ("0", "0"), "core files")
+    equal(stat.S_IMODE(os.stat(server.data).st_mode), 0o700, "mode of the folder")
 
 
 def test_a_token_of_one_namespace(server):

@@ -46,7 +46,7 @@ def test_helm_renders_the_same():
 
 def test_chart_and_kustomization_install_the_same():
     tool = need_helm()
-    chart = {install.key(item): item for item in install.objects(KUBECTL, install.template(tool))}
+    chart = {install.key(item): item for item in install.objects(KUBECTL, install.template(tool, "--no-hooks"))}
     for item in chart.values():
         item["metadata"].get("annotations", {}).pop("helm.sh/resource-policy", None)
         if not item["metadata"].get("annotations", True):
@@ -87,6 +87,67 @@ def test_the_chart_takes_its_values():
     pod = found["Deployment", "serin-operator"]["spec"]["template"]["spec"]
     check("--content-key=/etc/serin/content-key/key" in pod["containers"][0]["args"], pod["containers"][0]["args"])
     equal(pod["volumes"], [{"name": "content-key", "secret": {"secretName": "content"}}], "volumes")
+
+
+def test_helm_lint():
+    tool = need_helm()
+    done = subprocess.run([tool, "lint", "--strict", str(install.CHART)], capture_output=True, text=True, timeout=60)
+    check(done.returncode == 0, done.stdout + done.stderr)
+
+
+def test_every_value_of_the_chart():
+    """Each of values.yaml set to something else, alone: it renders, and renders something else."""
+    tool = need_helm()
+    if not os.environ.get("SERIN_LONG"):
+        raise Skip("SERIN_LONG is not set") # 45 times helm
+    everything = [part for name, text in (("proxy.enabled", "true"), ("serviceMonitor.enabled", "true"), ("prometheusRule.enabled", "true"),
+                                          ("admissionPolicy.enabled", "true"), ("notifications.secretName", '"s"')) for part in ("--set-json", f"{name}={text}")]
+    before = install.template(tool, *everything)
+    other = {  # the rest are texts
+        "imagePullSecrets": "[{\"name\":\"x\"}]", "operator.extraArgs": "[\"--x\"]", "proxy.extraArgs": "[\"--x\"]", "proxy.listen": "[\"[::]:81\"]",
+        "operator.nodeSelector": "{\"a\":\"b\"}", "proxy.nodeSelector": "{\"a\":\"b\"}", "operator.tolerations": "[{\"key\":\"x\"}]",
+        "proxy.tolerations": "[{\"key\":\"x\"}]", "secrets": "[{\"namespace\":\"n\",\"name\":\"x\",\"use\":\"notifications\"}]",
+        "operator.resources": "{\"limits\":{\"memory\":\"1Gi\"}}", "proxy.resources": "{\"limits\":{\"memory\":\"1Gi\"}}",
+        "notifications.allowNetworks": "[\"10.0.0.0/8\"]", "notifications.hosts": "[\"*.x.org\"]", "networkPolicy.egressPorts": "[443,1234]",
+        "operator.replicas": "3", "proxy.replicas": "3", "proxy.servicePort": "81", "notifications.form": '"slack"', "scope": None}
+    tried = 0
+    for name, value in values():
+        if name in other and other[name] is None:
+            continue # with its own test
+        text = other.get(name) or {"true": "false", "false": "true"}.get(value, '"other"')
+        changed = ["--set-json", f"{name}={text}"]
+        same = install.template(tool, *everything, *changed) == before
+        check(not same or name in ("proxy.enabled", "serviceMonitor.enabled", "prometheusRule.enabled", "admissionPolicy.enabled"), f"{name} changes nothing")
+        tried += 1
+    check(tried > 30, tried)
+
+
+def values():
+    """(name, text) of each value of values.yaml."""
+    path = []
+    for line in (install.CHART / "values.yaml").read_text().splitlines():
+        found = re.match(r"( *)([A-Za-z]+):\s*([^#]*?)\s*(#.*)?$", line)
+        if not found:
+            continue
+        depth = len(found[1]) // 2
+        path = path[:depth] + [found[2]]
+        if path[-1] in ("requests", "limits"):
+            continue
+        if found[3] or path[-1] == "resources":
+            yield ".".join(path), found[3]
+
+
+def test_helm_uninstalls_with_a_hook():
+    tool = need_helm()
+    for scope, kind in (("cluster", "ClusterRole"), ("namespace", "Role")):
+        hooks = [item for item in install.objects(KUBECTL, install.template(tool, "--set", f"scope={scope}"))
+                 if item["metadata"].get("annotations", {}).get("helm.sh/hook") == "pre-delete"]
+        found = {(item["kind"], item["metadata"]["name"]): item for item in hooks}
+        check((kind, "serin-uninstall") in found and len(found) == 4, sorted(found))
+        pod = found["Job", "serin-uninstall"]["spec"]["template"]["spec"]
+        check(pod["securityContext"]["runAsNonRoot"] and pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}, pod)
+        equal(pod["containers"][0]["args"], ["uninstall"] if scope == "cluster" else ["uninstall", "--namespace=serin-system"], "command")
+    check("serin-uninstall" not in install.template(tool, "--set", "uninstallHook.enabled=false"), "the hook is there")
 
 
 def test_one_namespace_needs_no_cluster_role():

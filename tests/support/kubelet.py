@@ -64,6 +64,7 @@ class Container:
         self.process, self.restarts, self.start_at = None, 0, 0
         self.config = {}  # variables from ConfigMaps and Secrets, as they were at its start
         self.ready, self.probed_at, self.misses, self.started_at = False, 0, 0, None
+        self.code, self.ended_at = None, None # of one that is not started again
         command = pod.kubelet.images.get(spec["image"].rsplit("/", 1)[-1].split(":")[0])
         self.command = [command] if command and not spec.get("command") else [self.expand(part) for part in spec.get("command", [])]
         if self.command:
@@ -125,8 +126,13 @@ class Container:
 
     def check(self):
         """Starts, restarts and probes it. True when something of its status changed."""
+        if self.code is not None:
+            return False
         if self.command and self.process and self.process.poll() is not None:
             self.pod.kubelet.say(f"{self.pod.key} {self.name} ended with code {self.process.returncode}")
+            if self.pod.object["spec"].get("restartPolicy") == "Never":
+                self.code, self.ended_at, self.ready, self.process = self.process.returncode, now(), False, None
+                return True
             self.process, self.ready, self.restarts = None, False, self.restarts + 1
             self.start_at = time.monotonic() + min(2 ** (self.restarts - 1), 30) - 1
             return True
@@ -173,6 +179,9 @@ class Container:
         running = self.started_at is not None and (not self.command or self.process)
         state = {"running": {"startedAt": self.started_at}} if running else \
             {"waiting": {"reason": "CrashLoopBackOff" if self.restarts else "ContainerCreating"}}
+        if self.code is not None:
+            state = {"terminated": {"exitCode": self.code, "reason": "Error" if self.code else "Completed", "startedAt": self.started_at,
+                                    "finishedAt": self.ended_at}}
         return {"name": self.name, "image": self.spec["image"], "imageID": self.spec["image"], "containerID": f"process://{self.pod.key}/{self.name}",
                 "ready": self.ready, "started": bool(running), "restartCount": self.restarts, "state": state}
 
@@ -239,7 +248,9 @@ class Pod(threading.Thread):
 
         def condition(kind, status=True, since=self.begun):
             return {"type": kind, "status": str(bool(status)), "lastTransitionTime": since}
-        status = {"phase": "Running", "podIP": self.ip, "podIPs": [{"ip": self.ip}], "hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.1"}],
+        codes = [container.code for container in self.containers]
+        phase = "Running" if None in codes else "Failed" if any(codes) else "Succeeded"
+        status = {"phase": phase, "podIP": self.ip, "podIPs": [{"ip": self.ip}], "hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.1"}],
                   "startTime": self.begun, "containerStatuses": [container.status() for container in self.containers],
                   "conditions": [condition("PodScheduled"), condition("Initialized"), condition("ContainersReady", ready, self.ready_since),
                                  condition("Ready", ready, self.ready_since)]}

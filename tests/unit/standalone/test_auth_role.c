@@ -35,7 +35,7 @@ static void the_table(void **state) {
       {"viewer", "create", "serin.dev", "rolloutactions", "", false},
       {"viewer", "patch", "serin.dev", "rollouts", "", false},
       {"promote", "create", "serin.dev", "rolloutactions", "", true},
-      {"promote", "delete", "serin.dev", "rolloutactions", "", true},
+      {"promote", "delete", "serin.dev", "rolloutactions", "", false},
       {"promote", "patch", "serin.dev", "rollouts", "", false},
       {"promote", "get", "", "secrets", "", false},
       {"operator", "patch", "serin.dev", "rollouts", "status", true},

@@ -8,6 +8,13 @@ app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/part-of: serin
 {{- end }}
 
+{{- /* Of what is there during `helm uninstall` alone. */ -}}
+{{- define "serin.hook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
 {{- define "serin.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
