@@ -360,9 +360,6 @@ def install_again(cluster):
 
 def test_the_crds_first_puts_the_traffic_back(cluster):
     """While the operator runs and has its rights every Rollout that goes leaves its traffic on stable."""
-    if not LONG:
-        print("ok - the CRDs first # SKIP SERIN_LONG is not set")
-        return
     install_again(cluster)
     service = Service(cluster, "crds-first", **PAIR)
     service.wait("Paused")
@@ -373,9 +370,6 @@ def test_the_crds_first_puts_the_traffic_back(cluster):
 
 def test_all_at_once_in_a_release_can_be_freed(cluster):
     """Then operator, rights and Rollouts go together, and who is first is chance: `serin uninstall` frees what hangs."""
-    if not LONG:
-        print("ok - all at once in a release # SKIP SERIN_LONG is not set")
-        return
     install_again(cluster)
     service = Service(cluster, "at-once", **PAIR)
     service.wait("Paused")
@@ -430,4 +424,5 @@ def test_every_command_of_the_page_was_run(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), needs=lambda: support.Cluster(audit=True, images=support.programs_to_run()))
+    support.main(globals(), long={"test_the_crds_first_puts_the_traffic_back", "test_all_at_once_in_a_release_can_be_freed"},
+                 needs=lambda: support.Cluster(audit=True, images=support.programs_to_run()))
