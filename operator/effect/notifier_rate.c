@@ -15,7 +15,8 @@ struct rate {
 static const struct rate of_rollout = {20, 10000}, of_namespace = {100, 1000};
 
 static double tokens_now(const struct sender *sender, int64_t now_ms) {
-  double tokens = sender->tokens + (double)(now_ms - sender->at_ms) / sender->rate->every_ms;
+  int64_t passed_ms = now_ms > sender->at_ms ? now_ms - sender->at_ms : 0;
+  double tokens = sender->tokens + (double)passed_ms / sender->rate->every_ms;
   return tokens < sender->rate->burst ? tokens : sender->rate->burst;
 }
 
