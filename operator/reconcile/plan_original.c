@@ -65,13 +65,12 @@ bool original_can_name(const struct pass *pass) {
 }
 
 // The bare host reaches whatever the Service selects, so a canary's Pods are made only when the
-// routes in force name the stable's.
+// routes in force name the stable's; also where somebody ended the step "deploy" by hand.
 bool original_may_create(const struct pass *pass) {
   if (pass->snap->form != ROLLOUT_FORM_WORKLOAD)
     return true;
   return pass->status->workload && pass->status->workload->pinned &&
-         (traffic_is_verified(pass) || pass->status->release->traffic_at > 0 ||
-          pass->status->step.index > 0);
+         (traffic_is_verified(pass) || pass->status->release->traffic_at > 0);
 }
 
 struct rollout_workload_status *original_status(struct pass *pass) {

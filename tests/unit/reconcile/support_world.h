@@ -75,7 +75,7 @@ struct world {
 };
 
 // How many random worlds a property is tried on: fewer where a sanitizer makes each ten times as
-// slow, more with SERIN_LONG=1.
+// slow, many more with SERIN_LONG=1.
 uint64_t world_rounds(uint64_t count);
 void world_init(struct world *world, struct arena *arena, uint64_t seed, const char *steps,
                 enum world_form form);

@@ -73,12 +73,7 @@ static void meddle(struct world *world) {
                      arena_printf(world->arena, "agent:%d", (int)rng_below(&world->rng, 6)).ptr);
     break;
   case 7: world->now_ms += (int64_t)rng_below(&world->rng, 400000); break;
-  case 8:
-    if (world->content_count > 0) {
-      configure(world);
-      break;
-    }
-    __attribute__((fallthrough));
+  case 8: configure(world); break;
   default: world->now_ms += (int64_t)rng_below(&world->rng, 10000); break;
   }
 }
@@ -93,21 +88,19 @@ static void calm(struct world *world) {
     world_act(world, "resume");
 }
 
-static bool is_end(const struct world *world) {
-  return str_eq_z(world_phase(world), "Healthy") || str_eq_z(world_phase(world), "RolledBack") ||
-         str_eq_z(world_phase(world), "Aborted");
+// 10: of several versions the last is what releases come to, one after the other where they must.
+static bool newest_serves(const struct world *world) {
+  const struct json *from = world->is_workload ? world->deployments[0] : world->rollout;
+  if (!world_names_versions(world))
+    return true;
+  struct str wanted = snapshot_declared_hash(json_path(from, "spec.template"), world->arena);
+  return str_eq(wanted, world_status(world, "stable.hash")) ||
+         str_eq(wanted, world_status(world, "stable.templateHash"));
 }
 
-// 10: of several versions the last is what a release came to, well or not.
-static void newest_serves(const struct world *world, uint64_t seed) {
-  const struct json *from = world->is_workload ? world->deployments[0] : world->rollout;
-  if (!world_names_versions(world) || !str_eq_z(world_phase(world), "Healthy"))
-    return;
-  struct str wanted = snapshot_declared_hash(json_path(from, "spec.template"), world->arena);
-  if (!str_eq(wanted, world_status(world, "stable.hash")) &&
-      !str_eq(wanted, world_status(world, "stable.templateHash")))
-    fail_msg("seed %llu: Healthy with %s, wanted %s", (unsigned long long)seed,
-             world_status(world, "stable.hash").ptr, wanted.ptr);
+static bool is_end(const struct world *world) {
+  return (str_eq_z(world_phase(world), "Healthy") && newest_serves(world)) ||
+         str_eq_z(world_phase(world), "RolledBack") || str_eq_z(world_phase(world), "Aborted");
 }
 
 // And what serves has the content that is there, as far as it may be read and is a part of it.
@@ -144,17 +137,18 @@ static void wander(uint64_t seed, enum world_form form) {
   calm(&world);
   world_settle(&world);
   for (int i = 0; i < 20 && !is_end(&world); i++) {
+    world_run(&world, "-", MINUTE, false);
     world_run(&world, "Healthy", 10 * MINUTE, false);
     calm(&world);
   }
   check(&world, seed);
-  // A pair whose spec was turned round by undo while somebody wrote the route may need a person; it
-  // says so.
-  if (!is_end(&world) && !str_eq_z(world_status(&world, "reason"), "StableNotServing"))
+  // A pair whose spec was turned round by undo while somebody wrote the route may need a person, as
+  // does a route in which somebody named a version twice before the first release; both are said.
+  if (!is_end(&world) && !str_eq_z(world_status(&world, "reason"), "StableNotServing") &&
+      !str_eq_z(world_status(&world, "reason"), "RouteAmbiguous"))
     fail_msg("form %d, seed %llu: no end: %s %s", form, (unsigned long long)seed,
              json_text(&arena, json_get(world.service, "spec")).ptr,
              json_text(&arena, json_get(world.rollout, "status")).ptr);
-  newest_serves(&world, seed);
   newest_content_serves(&world, seed);
   arena_dispose(&arena);
 }
