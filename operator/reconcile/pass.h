@@ -165,6 +165,8 @@ bool original_promote(struct pass *pass);  // the release ends well; false: anot
 // The Deployment rolls to the released version without traffic and takes it over; true when done.
 bool handback_run(struct pass *pass);
 bool handback_may_roll(struct pass *pass); // now, by what status said before this pass
+// Whether the original is about to run another ReplicaSet by our own doing.
+bool handback_expects_change(const struct pass *pass);
 
 // --- capacity (plan_capacity.c)
 int64_t capacity_need(const struct pass *pass, int64_t parts); // canary replicas

@@ -26,6 +26,12 @@ static bool is_home(const struct pass *pass) {
   return original_is(pass, status->stable) && str_eq(status->stable->hash, status->canary->hash);
 }
 
+bool handback_expects_change(const struct pass *pass) {
+  if (!str_eq_z(pass->status->step.name, "decommission"))
+    return false;
+  return !is_home(pass) || pass_asked(pass) < ROLLOUT_FULL;
+}
+
 // What makes the original roll, also when nothing but content changed: the canary's mark in its pod
 // template. NULL: its template is another.
 static const struct json *marked_template(struct pass *pass, const struct workload *original) {
@@ -198,8 +204,28 @@ static void give_back(struct pass *pass, int64_t share) {
                                     : STR("the canary goes when the proxies serve that")});
 }
 
+// Somebody let the Deployment roll on, or its pods are gone: the canary is still there.
+static bool must_take_back(const struct pass *pass, const struct version_set *home) {
+  const struct workload *canary = pass_workload(pass, pass->status->canary->deployment);
+  return pass->snap->sets_current && (!home || home->ready == 0) &&
+         pass_asked(pass) < ROLLOUT_FULL && canary && canary->ready > 0;
+}
+
 static bool bring_back(struct pass *pass) {
   const struct version_set *set = original_set(pass, pass->status->stable->subset);
+  if (must_take_back(pass, set)) {
+    traffic_ask(pass, ROLLOUT_FULL);
+    pass_decide(pass, (struct rollout_decision){
+                          .warning = true,
+                          .reason = STR("HandBackLost"),
+                          .measured = pass_text(pass, "Deployment %.*s has no ready pod of %.*s",
+                                                STR_ARG(pass->status->stable->deployment),
+                                                STR_ARG(pass->status->stable->version)),
+                          .asked = STR("canary 100 %"),
+                          .next = STR("it gets the traffic when it has")});
+    wait_for(pass, "HandingBack", 0, STR("the proxies to serve the canary again"));
+    return false;
+  }
   if (pass_asked(pass) == 0 && traffic_is_verified(pass)) {
     int64_t drained = pass->status->weight.verified_at + traffic_drain_ms(pass);
     if (pass->now >= drained)
@@ -227,8 +253,6 @@ static bool bring_back(struct pass *pass) {
 
 bool handback_run(struct pass *pass) {
   const struct workload *original = original_of(pass);
-  if (is_home(pass))
-    return bring_back(pass);
   if (!original) {
     struct str message = pass_text(pass, "Deployment %.*s does not exist; the canary serves",
                                    STR_ARG(pass->spec->workload_ref->name));
@@ -236,6 +260,8 @@ bool handback_run(struct pass *pass) {
     wait_for(pass, "WorkloadNotFound", 0, message);
     return pass->leaving;
   }
+  if (is_home(pass))
+    return bring_back(pass);
   if (!has_template(pass, original))
     return true; // a newer one: this version goes on serving from the canary
   if (!traffic_is_verified(pass)) {

@@ -262,7 +262,7 @@ void original_watch(struct pass *pass) {
   if (!pass->leaving || pass_in_release(pass))
     keep_paused(pass, original);
   if (!pass->snap->sets_current || !original_is(pass, pass->status->stable) ||
-      str_eq_z(pass->status->step.name, "decommission"))
+      handback_expects_change(pass))
     return;
   follow(pass, original);
   tell_rolled(pass, original);
