@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LOST_EVENT_MS (10 * 60 * 1000) // older ones interest nobody
+
 void pass_act(struct pass *pass, enum plan_action_kind kind, struct str name,
               const struct json *body, struct str why) {
   struct plan *plan = pass->plan;
@@ -129,16 +131,20 @@ static void event_add(struct pass *pass, const struct rollout_decision *d) {
   pass_act(pass, PLAN_EVENT, name, event, d->reason);
 }
 
+// A process that ended between status and event left one out: the first look makes up for it.
+void pass_events_lost(struct pass *pass) {
+  const struct rollout_status *was = &pass->snap->rollout->status;
+  for (size_t i = 0; i < was->decisions_count && pass->snap->first_look; i++)
+    if (was->decisions[i].time > pass->now - LOST_EVENT_MS)
+      event_add(pass, &was->decisions[i]);
+}
+
 void pass_events(struct pass *pass) {
   const struct rollout_status *status = pass->status;
-  int64_t known = pass->snap->rollout->status.decision_number;
-  for (size_t i = 0; i < status->decisions_count; i++) {
-    const struct rollout_decision *d = &status->decisions[i];
-    // A process that ended between status and event left one out: the first look makes up for it.
-    bool maybe_lost = pass->snap->first_look && d->time > pass->now - 10 * 60 * 1000;
-    if (d->number > known || maybe_lost)
-      event_add(pass, d);
-  }
+  pass_events_lost(pass);
+  for (size_t i = 0; i < status->decisions_count; i++)
+    if (status->decisions[i].number > pass->snap->rollout->status.decision_number)
+      event_add(pass, &status->decisions[i]);
 }
 
 // --- what is there ---

@@ -46,6 +46,8 @@ void pass_wait(struct pass *pass, enum rollout_phase phase, const char *reason, 
                struct str what);
 void pass_stall(struct pass *pass, const char *reason, struct str message);
 void pass_events(struct pass *pass); // events of the new decisions
+// At the first look only: those that are in status and may never have been told.
+void pass_events_lost(struct pass *pass);
 
 // --- what is there (pass.c)
 const struct workload *pass_workload(const struct pass *pass, struct str name);

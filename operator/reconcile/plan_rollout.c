@@ -228,6 +228,7 @@ static void keep_only_lowering(struct plan *plan) {
 void rollout_conclude(struct pass *pass) {
   if (wants_finalizer(pass) && !pass->leaving) {
     keep_only_lowering(pass->plan);
+    pass_events_lost(pass); // this was the first look
     finalizer_add(pass);
     return;
   }
