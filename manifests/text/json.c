@@ -210,18 +210,23 @@ void json_replace(struct json *parent, struct json *old, struct json *value) {
     parent->last = value;
 }
 
+struct json *json_add(struct arena *arena, struct json *object, struct str key,
+                      struct json *value) {
+  BUG_ON(object->type != JSON_OBJECT);
+  value->key = arena_str(arena, key);
+  json_append(object, value);
+  return value;
+}
+
 struct json *json_set(struct arena *arena, struct json *object, struct str key,
                       struct json *value) {
   BUG_ON(object->type != JSON_OBJECT);
   struct json *old = json_get_s(object, key);
   if (old == value)
     return value;
-  if (old) {
-    json_replace(object, old, value);
-  } else {
-    value->key = arena_str(arena, key);
-    json_append(object, value);
-  }
+  if (!old)
+    return json_add(arena, object, key, value);
+  json_replace(object, old, value);
   return value;
 }
 

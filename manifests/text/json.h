@@ -74,6 +74,8 @@ struct json *json_new_array(struct arena *arena);
 struct json *json_new_object(struct arena *arena);
 // Sets or replaces (in place, keeping the order) and returns `value`.
 struct json *json_set(struct arena *arena, struct json *object, struct str key, struct json *value);
+// The same for a key that is known not to be there, which is not looked for.
+struct json *json_add(struct arena *arena, struct json *object, struct str key, struct json *value);
 struct json *json_put(struct arena *arena, struct json *object, const char *key,
                       struct json *value);
 struct json *json_put_string(struct arena *arena, struct json *object, const char *key,

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WHOLE_MAX 9007199254740992.0 // 2^53: beyond it a double skips integers
@@ -139,13 +140,33 @@ int json_parse(struct str text, struct arena *arena, struct json **ret_json, str
   return rc;
 }
 
+static int by_key(const void *a, const void *b) {
+  const struct json *const *x = a, *const *y = b;
+  return str_cmp((*x)->key, (*y)->key);
+}
+
+// One of the keys that this object has twice; NULL: none. Sorted, for a peer chooses how many.
+static const struct json *key_twice(const struct json *object, struct arena *arena) {
+  size_t count = 0;
+  const struct json **sorted = ARENA_ARRAY(arena, const struct json *, object->count + 1);
+  JSON_EACH(item, object)
+  sorted[count++] = item;
+  qsort(sorted, count, sizeof(const struct json *), by_key);
+  for (size_t i = 1; i < count; i++)
+    if (str_eq(sorted[i - 1]->key, sorted[i]->key))
+      return sorted[i];
+  return NULL;
+}
+
 bool json_duplicate_key(const struct json *json, struct arena *arena, struct str *ret_path) {
   size_t index = 0;
+  const struct json *twice =
+      json->type == JSON_OBJECT && json->count > 1 ? key_twice(json, arena) : NULL;
+  if (twice) {
+    *ret_path = arena_str(arena, twice->key);
+    return true;
+  }
   JSON_EACH(item, json) {
-    if (json->type == JSON_OBJECT && json_get_s(json, item->key) != item) {
-      *ret_path = arena_str(arena, item->key);
-      return true;
-    }
     struct str below;
     if (json_duplicate_key(item, arena, &below)) {
       *ret_path = json->type == JSON_OBJECT

@@ -91,6 +91,7 @@ struct fieldset *fieldset_read(const struct json *fields, struct arena *arena) {
   return set;
 }
 
+// A set has each name once.
 struct json *fieldset_write(const struct fieldset *set, struct arena *arena) {
   struct json *fields = json_new_object(arena);
   for (size_t i = 0; set && i < set->count; i++) {
@@ -102,10 +103,10 @@ struct json *fieldset_write(const struct fieldset *set, struct arena *arena) {
       json_put(arena, below, ".", json_new_object(arena));
     for (struct json *part = rest->child, *next; part; part = next) {
       next = part->next;
-      json_set(arena, below, part->key, part);
+      json_add(arena, below, part->key, part);
     }
     if (item->is_member || below->count)
-      json_set(arena, fields, item->name, below);
+      json_add(arena, fields, item->name, below);
   }
   return fields;
 }

@@ -47,4 +47,4 @@ def test_verbs(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_a_bad_pair", "test_two_templates", "test_a_good_pair_through_an_httproute", "test_verbs"})
+    support.main(globals(), long={"test_a_bad_pair", "test_two_templates", "test_a_good_pair_through_an_httproute", "test_two_templates_through_an_httproute", "test_verbs"})

@@ -220,5 +220,5 @@ def test_uninstall_lets_the_deployment_go(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left", "test_put_back_and_left_through_an_httproute",
+    support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_an_httproute", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left", "test_put_back_and_left_through_an_httproute",
                                   "test_hands_off_while_it_leaves"})

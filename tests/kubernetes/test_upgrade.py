@@ -190,4 +190,4 @@ def test_from_an_older_version(cluster):
 
 if __name__ == "__main__":
     support.main(globals(), needs=support.bare_here,
-                 long={"test_a_promoted_pair", "test_from_an_older_version"})
+                 long={"test_a_promoted_pair", "test_a_pair_that_was_put_back", "test_from_an_older_version"})
