@@ -57,7 +57,7 @@ def release_with_kills(kill, may_lose=lambda lost: not lost):
                 kill(up)
             pids = {pid for pid, name in up.pods().items() if name == "v1"}
             check(stable_pids <= pids or not pids, f"the pods of v1 were restarted: {stable_pids} then {pids}")
-            up.wait_phase("Healthy", seconds=90)
+            up.wait_phase("Healthy")
             wait_for("v1 to be scaled down", lambda: up.get("deployment", "research-agent-v1")["spec"]["replicas"] == 0, 30)
         watch.check_steps([0, 10, 50, 100])
         lost = load.lost()

@@ -67,7 +67,7 @@ def test_a_pair_is_promoted_and_a_bad_one_put_back():
             up.kubectl("patch", "httproute", "research-agent", "-n", NAMESPACE, "--type=json", "-p", json.dumps(
                 [{"op": "replace", "path": "/spec/rules/0/backendRefs", "value": [{"name": "research-agent-v1", "port": 8080}]}]))
             wait_for("the weights to be put right", lambda: backends(up).get("research-agent-v2") == 20, 10)
-            up.wait_phase("Healthy", seconds=120)
+            up.wait_phase("Healthy")
             check(backends(up) == {"research-agent-v2": 100}, f"backends at the end: {backends(up)}")
             check(up.get("deployment", "research-agent-v1")["spec"]["replicas"] == 0, "v1 is still there")
             # The next: v3 fails every other request.
@@ -75,7 +75,7 @@ def test_a_pair_is_promoted_and_a_bad_one_put_back():
             bad["spec"]["stable"]["deployment"], bad["spec"]["canary"]["deployment"] = "research-agent-v2", "research-agent-v3"
             bad["spec"]["traffic"]["httpRoute"].update(stableService="research-agent-v2", canaryService="research-agent-v3")
             up.apply(service_of("research-agent-v3", version="v3"), version("v3", ERROR_RATE="0.5"), bad)
-            up.wait_phase("RolledBack", seconds=90)
+            up.wait_phase("RolledBack")
             check(not backends(up).get("research-agent-v3"), f"backends after the rollback: {backends(up)}")
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
@@ -91,7 +91,7 @@ def test_the_operator_killed_at_each_step():
                 pid = wait_for("the operator", lambda: up.component("operator"), 20)
                 os.kill(pid, signal.SIGKILL)
                 wait_for("another operator", lambda: up.component("operator") not in (None, pid), 20)
-            up.wait_phase("Healthy", seconds=90)
+            up.wait_phase("Healthy")
             check(backends(up) == {"research-agent-v2": 100}, f"backends at the end: {backends(up)}")
             check(len(up.rollout()["status"]["history"]) == 1, f"one release, but the history is {up.rollout()['status']['history']}")
             check(not load.lost(), f"requests were lost: {load.lost()}")
@@ -120,7 +120,7 @@ def test_the_template_form_makes_a_service_for_each_version():
         gateway = {"apiVersion": GROUP, "kind": "Gateway", "metadata": {"name": "web", "namespace": NAMESPACE}, "spec": {
             "gatewayClassName": "serin", "listeners": [{"name": "http", "port": port, "protocol": "HTTP"}]}}
         up.apply(service()[0], service_of("research-agent"), gateway, route({"name": "web"}, "research-agent"), template("v1"))
-        up.wait_phase("Healthy", seconds=40)
+        up.wait_phase("Healthy")
         first = [name for name in backends(up)]
         check(len(first) == 1 and first[0].startswith("research-agent-"), f"backends after the first version: {first}")
         check(up.get("service", first[0])["spec"]["ports"][0]["targetPort"] == 8080, "ports are not those of the user's Service")
@@ -129,8 +129,8 @@ def test_the_template_form_makes_a_service_for_each_version():
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(template("v2"))
-            load.wait_version("v2", 20, seconds=40)
-            up.wait_phase("Healthy", seconds=120)
+            load.wait_version("v2", 20)
+            up.wait_phase("Healthy")
             second = list(backends(up))
             check(len(second) == 1 and second != first, f"backends after v2: {second}")
             wait_for("the first version's Service to go", lambda: first[0] not in up.kubectl("get", "services", "-n", NAMESPACE, "-o", "name"), 60)
@@ -145,7 +145,7 @@ def test_of_two_rollouts_on_one_route_the_younger_is_stalled():
         first["spec"]["steps"] = second["spec"]["steps"] = steps
         second["metadata"]["name"] = "twin"
         up.apply(version("v2"), first)
-        up.wait_phase("Paused", seconds=40)
+        up.wait_phase("Paused")
         wait_for("a later second", lambda: up.kubectl("get", "rollout", "research-agent", "-n", NAMESPACE, "--no-headers").split()[-1] not in ("0s", "<invalid>"), 10)
         up.apply(second)
         up.kubectl("wait", "--for=condition=Stalled", "rollout/twin", "-n", NAMESPACE, "--timeout=20s")
@@ -155,9 +155,9 @@ def test_of_two_rollouts_on_one_route_the_younger_is_stalled():
         said = up.serin("abort", "research-agent", "--direct", "-n", NAMESPACE)
         check("is on Service research-agent-v1" in said, f"abort --direct: {said}")
         up.serin("abort", "research-agent", "-n", NAMESPACE, fail=False) # the operator would put it right again
-        up.wait_phase("Aborted", seconds=20)
+        up.wait_phase("Aborted")
         up.kubectl("delete", "rollout", "research-agent", "-n", NAMESPACE, "--timeout=30s")
-        up.wait_phase("Paused", seconds=40, name="twin") # it has the route now
+        up.wait_phase("Paused", name="twin") # it has the route now
 
 
 def test_the_example_is_true():

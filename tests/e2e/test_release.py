@@ -17,7 +17,7 @@ def promote(keep_alive):
         with Load(up, keep_alive=keep_alive) as load:
             load.wait_version("v1")
             up.apply(version("v2"), rollout())
-            up.wait_phase("Healthy", seconds=90)
+            up.wait_phase("Healthy")
             before = load.answers("v2")
             load.wait_version("v2", before + 400)
         report = load.stop()
@@ -76,7 +76,7 @@ def put_back(keep_alive):
         with Load(up, keep_alive=keep_alive) as load:
             load.wait_version("v1")
             up.apply(version("v2", ERROR_RATE=0.2), rollout())
-            up.wait_phase("RolledBack", seconds=60)
+            up.wait_phase("RolledBack")
             weights = up.weights()
             check(weights.get("v1") == 100 and not weights.get("v2"), f"weights: {weights}")
             seen = load.answers("v2")

@@ -64,7 +64,7 @@ def test_errors_are_put_back_and_a_good_version_goes_on_early():
             load.wait_version("v1")
             up.apply(version("v2", ERROR_RATE=0.1), rollout(steps=STEPS, metrics=ERRORS, judge=QUICK))
             wait_for("evidence in status", lambda: up.rollout()["status"]["judge"].get("evidence"), 40)
-            up.wait_phase("RolledBack", seconds=60)
+            up.wait_phase("RolledBack")
             judged = check_rolled_back(up, "error-rate", "failed")
             since = next(item["time"] for item in up.rollout()["status"]["decisions"] if item["reason"] == "WeightSet")
             check(3 < number(judged["canary"]) < 25, judged)
@@ -84,7 +84,7 @@ def test_errors_are_put_back_and_a_good_version_goes_on_early():
             # The next one is good. 300 requests/s are enough for a pass long before the five minutes are over.
             wide = [{"name": "error-rate", "accept": {"ratio": 2, "points": 2}}]
             up.apply(version("v3"), rollout(canary="v3", steps=STEPS, metrics=wide, judge=QUICK))
-            up.wait_phase("Healthy", seconds=120)
+            up.wait_phase("Healthy")
             status = up.rollout()["status"]
             done = [item for item in status["decisions"] if item["reason"] == "StepCompleted" and item.get("verdict") == "pass"]
             check(done and "canary requests failed" in done[0]["measured"], status["decisions"])
@@ -98,7 +98,7 @@ def test_a_slow_version_is_put_back():
         with Load(up, rate=200, threads=64) as load:
             load.wait_version("v1")
             up.apply(version("v2", LATENCY_MS=120), rollout(steps=STEPS, metrics=BOTH, judge=QUICK))
-            up.wait_phase("RolledBack", seconds=60)
+            up.wait_phase("RolledBack")
             check_rolled_back(up, "latency-p99", "took over")
 
 
@@ -128,7 +128,7 @@ if LONG:
             with Load(up, rate=200, threads=64) as load:
                 load.wait_version("v1")
                 up.apply(version("v2", LATENCY_MS=300), rollout(steps=STEPS, metrics=metrics, judge=QUICK))
-                up.wait_phase("RolledBack", seconds=90)
+                up.wait_phase("RolledBack")
                 check("latency-p99" in up.rollout()["status"]["failed"]["message"], up.rollout()["status"]["failed"])
 
 

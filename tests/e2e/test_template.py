@@ -49,7 +49,7 @@ def test_versions_follow_one_another():
             check(load.answers("v1") == before, "v1 still answers")
             # A bad one is put back, and its pods go.
             up.apply(release("v3", ERROR_RATE=0.5))
-            up.wait_phase("RolledBack", seconds=60)
+            up.wait_phase("RolledBack")
             load.wait_version("v2", load.answers("v2") + 200)
             wait_for("the pods of v3 to be gone", lambda: set(up.pods().values()) == {"v2"}, 60)
             # It is not tried again by itself; another version is.
@@ -68,7 +68,7 @@ def test_a_new_version_during_a_release_replaces_it():
         with Load(up) as load:
             load.wait_version("v1")
             up.apply(release("v2"))
-            load.wait_version("v2", seconds=40)
+            load.wait_version("v2")
             up.apply(release("v3"))
             healthy_with(up, "v3")
             check(not load.lost(), f"requests were lost: {load.lost()}")

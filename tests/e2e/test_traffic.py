@@ -18,14 +18,14 @@ def test_an_unready_stable_pod_does_not_stop_the_rollback():
             up.apply(version("v2", CONTROL_FILE=up.data / "v2.control"), rollout(steps=[
                 {"deploy": {}}, {"setWeight": 20}, {"monitor": {"duration": "1m", "min": "1m"}}, {"setWeight": 100},
                 {"monitor": {"duration": "5s", "min": "5s"}}, {"decommission": {"action": "none"}}]))
-            load.wait_version("v2", seconds=40)
+            load.wait_version("v2")
             # A third pod of v1 that can never become ready.
             up.kubectl("patch", "deployment", "research-agent-v1", "-n", NAMESPACE, "--type=json", "-p", json.dumps([
                 {"op": "replace", "path": "/spec/replicas", "value": 3},
                 {"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe/httpGet/path", "value": "/no-such-page"}]))
             wait_for("an unready pod of v1", lambda: up.get("deployment", "research-agent-v1")["status"].get("unavailableReplicas"), 30)
             (up.data / "v2.control").write_text("error_rate=1\n")
-            up.wait_phase("RolledBack", seconds=60)
+            up.wait_phase("RolledBack")
             check(not up.weights().get("v2"), f"weights: {up.weights()}")
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
@@ -96,7 +96,7 @@ def test_a_rollout_deleted_in_the_middle_puts_the_traffic_back():
             up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 50}, {"monitor": {"duration": "1m", "min": "1m"}},
                                                    {"setWeight": 100}, {"monitor": {"duration": "5s", "min": "5s"}},
                                                    {"decommission": {"action": "none"}}]))
-            load.wait_version("v2", seconds=40)
+            load.wait_version("v2")
             up.kubectl("delete", "rollout", "research-agent", "-n", NAMESPACE, "--timeout=30s")
             check(not up.weights().get("v2"), f"weights: {up.weights()}")
             check(not load.lost(), f"requests were lost: {load.lost()}")
@@ -109,15 +109,15 @@ def test_abort_pause_resume_and_promote_by_hand():
             load.wait_version("v1")
             up.apply(version("v2"), rollout(steps=[{"deploy": {}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 100},
                                                    {"monitor": {"duration": "5s", "min": "5s"}}, {"decommission": {"action": "none"}}]))
-            up.wait_phase("Paused", seconds=40)
+            up.wait_phase("Paused")
             check(up.weights().get("v2") == 20, f"weights: {up.weights()}")
             up.serin("abort", "research-agent", "-n", NAMESPACE)
-            up.wait_phase("Aborted", seconds=20)
+            up.wait_phase("Aborted")
             check(not up.weights().get("v2"), f"weights: {up.weights()}")
             up.serin("retry", "research-agent", "-n", NAMESPACE)
-            up.wait_phase("Paused", seconds=40)
+            up.wait_phase("Paused")
             up.serin("promote", "research-agent", "-n", NAMESPACE)
-            up.wait_phase("Healthy", seconds=60)
+            up.wait_phase("Healthy")
             check(not load.lost(), f"requests were lost: {load.lost()}")
 
 

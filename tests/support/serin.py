@@ -96,7 +96,7 @@ class World:
     def phase(self, name="research-agent", namespace=NAMESPACE):
         return self.rollout(name, namespace).get("status", {}).get("phase", "")
 
-    def wait_phase(self, *phases, seconds=60, name="research-agent"):
+    def wait_phase(self, *phases, seconds=180, name="research-agent"):
         try:
             return wait_for(f"phase {' or '.join(phases)}", lambda: self.phase(name) in phases and self.phase(name), seconds, 0.25)
         except Failure as failure:
@@ -286,7 +286,7 @@ class Load:
             self.final = json.loads(out)
         return self.final
 
-    def wait_version(self, version, requests=50, seconds=20):
+    def wait_version(self, version, requests=50, seconds=120):
         return wait_for(f"{requests} answers of {version}", lambda: self.answers(version) >= requests, seconds)
 
     def answers(self, version):
