@@ -256,4 +256,4 @@ def test_requests(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), needs=lambda: support.Cluster(controllers=False))
+    support.main(globals(), needs=lambda: support.Cluster(controllers=False), long={"test_kubectl"})

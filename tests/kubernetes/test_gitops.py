@@ -189,4 +189,4 @@ def test_argo_server_side_with_ignored_fields_has_no_contention(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_argo_server_side_apply_of_everything", "test_argo_server_side_with_ignored_fields_has_no_contention"})
+    support.main(globals(), long={"test_flux_of_everything", "test_argo_server_side_apply_of_everything", "test_argo_server_side_with_ignored_fields_has_no_contention"})

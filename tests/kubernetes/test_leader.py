@@ -108,5 +108,5 @@ def test_the_leader_is_killed_at_its_effects_behind_an_httproute(cluster):
 
 
 if __name__ == "__main__":
-    support.main(globals(), long={"test_the_leader_is_killed_at_its_effects_in_the_template_form",
+    support.main(globals(), long={"test_the_leader_is_killed", "test_the_leader_is_killed_at_its_effects_in_the_template_form",
                                   "test_the_leader_is_killed_at_its_effects_behind_an_httproute"})

@@ -197,4 +197,4 @@ def test_a_wrong_spec_moves_nothing_and_a_right_one_goes_on(cluster):
 if __name__ == "__main__":
     support.main(globals(), long={
         "test_back_to_what_serves_is_no_release", "test_a_canary_changed_in_place_begins_again", "test_a_new_version_waits_for_the_running_release",
-        "test_the_next_pair_and_undo", "test_promoted_at_once_it_bakes_first", "test_replicas_changed_while_it_waits", "test_replicas_and_template_in_one_edit"})
+        "test_the_next_pair_and_undo", "test_a_restart_of_what_serves_is_no_release", "test_promoted_at_once_it_bakes_first", "test_replicas_changed_while_it_waits", "test_replicas_and_template_in_one_edit"})
