@@ -120,4 +120,4 @@ def test_an_acknowledged_write_survives():
 
 
 if __name__ == "__main__":
-    main()
+    main(long={"test_kill_the_runtime_at_each_step", "test_kill_the_supervisor_at_each_step"})

@@ -128,4 +128,4 @@ def test_an_operator_with_a_clock_behind(cluster):
 
 if __name__ == "__main__":
     support.main(globals(), needs=lambda: support.Cluster(controllers=False, crds=("istio",)),
-                 long={"test_etcd_is_killed", "test_an_operator_with_a_clock_behind"})
+                 long={"test_the_api_server_is_killed_at_each_weight", "test_etcd_is_killed", "test_an_operator_with_a_clock_behind"})
