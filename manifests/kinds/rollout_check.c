@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define HISTORY_LIMIT_DEFAULT 10 // what the field says
+
 void rollout_check_workload_ref(const void *object, struct check *check) {
   const struct rollout_workload_ref *ref = object;
   if (!str_eq_z(ref->api_version, "apps/v1"))
@@ -57,6 +59,18 @@ void rollout_check_deploy(const void *object, struct check *check) {
                 STR_ARG(deploy->replicas.text));
 }
 
+// What a form leaves alone.
+static void check_unused(const struct rollout_spec *spec, struct check *check) {
+  bool pair = spec->stable && spec->canary;
+  if (pair && spec->config_tracking == ROLLOUT_TRACK_ALL)
+    check_warn(check, "no-effect", "configTracking",
+               "counts with template and workloadRef alone: the Deployments of a pair keep the "
+               "content that they name");
+  if (!spec->pod_template && spec->revision_history_limit != HISTORY_LIMIT_DEFAULT)
+    check_warn(check, "no-effect", "revisionHistoryLimit",
+               "counts with template alone: of other forms no Deployments are kept for undo");
+}
+
 static void check_form(const struct rollout_spec *spec, struct check *check) {
   bool pair = spec->stable || spec->canary;
   bool template = spec->pod_template || spec->selector || spec->has_replicas;
@@ -84,6 +98,7 @@ static void check_form(const struct rollout_spec *spec, struct check *check) {
     check_error(check, "same", "canary.deployment", "is the same Deployment as stable's, \"%.*s\"",
                 STR_ARG(spec->stable->deployment));
   rollout_check_names(spec, check);
+  check_unused(spec, check);
 }
 
 // Also where traffic is left out: its own check is not asked then.
