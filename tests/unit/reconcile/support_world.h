@@ -77,6 +77,11 @@ struct world {
 // How many random worlds a property is tried on: fewer where a sanitizer makes each ten times as
 // slow, many more with SERIN_LONG=1.
 uint64_t world_rounds(uint64_t count);
+// A whole release of two minutes.
+#define WORLD_SHORT_STEPS                                                                          \
+  "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},"      \
+  "{\"setWeight\":50},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},{\"setWeight\":100},"   \
+  "{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}]"
 void world_init(struct world *world, struct arena *arena, uint64_t seed, const char *steps,
                 enum world_form form);
 bool world_names_versions(const struct world *world); // the operator does: not a pair
@@ -120,6 +125,8 @@ void world_ready(struct world *world); // Deployments come up
 // Plans and applies until nothing is left to do now, then lets time pass to the next wake; until
 // `phase` or `limit_ms`. `crash`: each plan may be cut after any number of actions.
 void world_run(struct world *world, const char *phase, int64_t limit_ms, bool crash);
+// One plan, applied: all of it, or with `crash` perhaps only some. How much there was to do.
+size_t world_step(struct world *world, bool crash);
 void world_settle(struct world *world); // plans until no action is left, no time passes
 
 struct str world_phase(const struct world *world);

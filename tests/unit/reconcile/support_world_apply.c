@@ -251,6 +251,18 @@ size_t world_apply(struct world *world, const struct plan *plan, size_t count) {
   return done;
 }
 
+size_t world_step(struct world *world, bool crash) {
+  struct arena arena;
+  arena_init(&arena);
+  struct plan *plan = world_plan(world, &arena);
+  size_t count = crash ? rng_below(&world->rng, plan->count + 1) : plan->count;
+  world->first_look = crash && count < plan->count;
+  (void)world_apply(world, plan, count);
+  size_t planned = plan->count;
+  arena_dispose(&arena);
+  return planned;
+}
+
 void world_settle(struct world *world) {
   char last[256] = "";
   for (int i = 0; i < 60 && !world->gone; i++) {

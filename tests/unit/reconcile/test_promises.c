@@ -14,27 +14,10 @@
 
 #define MINUTE 60000
 #define HOUR (60 * MINUTE)
-#define SHORT_STEPS                                                                                \
-  "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},"      \
-  "{\"setWeight\":50},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},{\"setWeight\":100},"   \
-  "{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}]"
 
 static void check(const struct world *world, enum world_form form, uint64_t seed) {
   if (world->broken[0])
     fail_msg("form %d, seed %llu: %s", form, (unsigned long long)seed, world->broken);
-}
-
-// Plans and applies, perhaps only some of it.
-static size_t pass(struct world *world, bool crash) {
-  struct arena arena;
-  arena_init(&arena);
-  struct plan *plan = world_plan(world, &arena);
-  size_t count = crash ? rng_below(&world->rng, plan->count + 1) : plan->count;
-  world->first_look = crash && count < plan->count;
-  (void)world_apply(world, plan, count);
-  size_t planned = plan->count;
-  arena_dispose(&arena);
-  return planned;
 }
 
 // A property, over so many worlds of each form.
@@ -45,7 +28,7 @@ static void over_all_forms(uint64_t count,
       struct arena arena;
       struct world world;
       arena_init(&arena);
-      world_init(&world, &arena, seed, SHORT_STEPS, (enum world_form)form);
+      world_init(&world, &arena, seed, WORLD_SHORT_STEPS, (enum world_form)form);
       if (world_names_versions(&world)) { // what serves is there first
         world_run(&world, "Healthy", HOUR, false);
         world_template(&world, "agent:2");
@@ -65,7 +48,7 @@ static void some_time(struct world *world, uint64_t seconds) {
 static void planned_again(struct world *world, enum world_form form, uint64_t seed) {
   some_time(world, 100);
   world_settle(world);
-  if (pass(world, false) != 0)
+  if (world_step(world, false) != 0)
     fail_msg("form %d, seed %llu: something is left to do", form, (unsigned long long)seed);
 }
 
@@ -135,7 +118,7 @@ static void put_right(struct world *world, enum world_form form, uint64_t seed) 
   struct str text = json_text(world->arena, json_get(world->service, "spec"));
   struct world_split before = world_split(world), after;
   world_foreign_write(world);
-  pass(world, false);
+  world_step(world, false);
   after = world_split(world);
   if (after.canary != before.canary || after.stable != before.stable ||
       after.is_bare != before.is_bare)
@@ -200,7 +183,7 @@ static void stays_back(struct world *world, enum world_form form, uint64_t seed)
     bool resumed = world->is_workload && rng_below(&world->rng, 6) == 0;
     if (resumed) // and is paused again before its controller looks
       world_unpause(world);
-    pass(world, !resumed && rng_below(&world->rng, 2));
+    world_step(world, !resumed && rng_below(&world->rng, 2));
   }
   world->first_look = false;
   world_settle(world);

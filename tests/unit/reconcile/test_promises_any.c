@@ -12,27 +12,10 @@
 
 #define MINUTE 60000
 #define HOUR (60 * MINUTE)
-#define SHORT_STEPS                                                                                \
-  "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},"      \
-  "{\"setWeight\":50},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},{\"setWeight\":100},"   \
-  "{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}]"
 
 static void check(const struct world *world, uint64_t seed) {
   if (world->broken[0])
     fail_msg("seed %llu: %s", (unsigned long long)seed, world->broken);
-}
-
-// Plans and applies, perhaps only some of it.
-static size_t pass(struct world *world, bool crash) {
-  struct arena arena;
-  arena_init(&arena);
-  struct plan *plan = world_plan(world, &arena);
-  size_t count = crash ? rng_below(&world->rng, plan->count + 1) : plan->count;
-  world->first_look = crash && count < plan->count;
-  (void)world_apply(world, plan, count);
-  size_t planned = plan->count;
-  arena_dispose(&arena);
-  return planned;
 }
 
 // Some worlds have a template that takes something from a ConfigMap.
@@ -119,7 +102,7 @@ static void wander(uint64_t seed, enum world_form form) {
   struct arena arena;
   struct world world;
   arena_init(&arena);
-  world_init(&world, &arena, seed, SHORT_STEPS, form);
+  world_init(&world, &arena, seed, WORLD_SHORT_STEPS, form);
   if (world_names_versions(&world) && seed % 3 == 0) {
     world_config(&world, "ConfigMap", "settings", "one");
     world_refer(&world);
@@ -130,7 +113,7 @@ static void wander(uint64_t seed, enum world_form form) {
     world.content_late = world.sets_late;
     if (rng_below(&world.rng, 3))
       world_ready(&world);
-    pass(&world, rng_below(&world.rng, 3) == 0);
+    world_step(&world, rng_below(&world.rng, 3) == 0);
   }
   check(&world, seed);
   world.actions_count = world.actions_count < WORLD_MAX ? world.actions_count : 0;

@@ -11,10 +11,6 @@
 
 #define MINUTE 60000
 #define HOUR (60 * MINUTE)
-#define SHORT_STEPS                                                                                \
-  "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},"      \
-  "{\"setWeight\":50},{\"monitor\":{\"duration\":\"30s\",\"min\":\"10s\"}},{\"setWeight\":100},"   \
-  "{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}]"
 
 static void check(const struct world *world, uint64_t seed) {
   if (world->broken[0])
@@ -55,7 +51,7 @@ static int64_t names_count(const struct world *world) {
 static struct ending tell(struct arena *arena, enum tale tale, enum world_form form, uint64_t seed,
                           bool crash) {
   struct world world;
-  world_init(&world, arena, seed, SHORT_STEPS, form);
+  world_init(&world, arena, seed, WORLD_SHORT_STEPS, form);
   world.rolls_slowly = world.sets_late = crash;
   if (world_names_versions(&world)) {
     world_run(&world, "Healthy", HOUR, crash);
@@ -159,7 +155,7 @@ static void ends_all_the_same(enum world_form form, uint64_t offset) {
   struct world world;
   uint64_t writes = offset;
   arena_init(&arena);
-  world_init(&world, &arena, 1, SHORT_STEPS, form);
+  world_init(&world, &arena, 1, WORLD_SHORT_STEPS, form);
   if (world_names_versions(&world)) {
     run_killed(&world, "Healthy", &writes);
     world_template(&world, "agent:2");
