@@ -174,7 +174,7 @@ static struct json *as_marked(struct api_call *call, const struct kind_desc *kin
   return object;
 }
 
-// The finalizers that stand for another propagation than the one that is asked for now.
+// The finalizers of every other propagation than the one that is asked for.
 static int change_propagation(struct cascade *c, const struct kind_desc *kind, struct json **object,
                               enum propagation propagation) {
   struct arena *arena = c->call->arena;
