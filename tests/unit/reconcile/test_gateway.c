@@ -1,72 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Releases through an HTTPRoute: what its parents say, Services of versions; and a route or a
 // Deployment that two Rollouts name.
-#include "support_world.h"
+#include "support_story.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 
-#define HOUR 3600000
 #define STEPS                                                                                      \
   "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"1m\",\"min\":\"30s\"}},"       \
   "{\"setWeight\":100},{\"monitor\":{\"duration\":\"30s\",\"min\":\"30s\"}},{\"decommission\":{}}" \
   "]"
 
-struct story {
-  struct arena arena;
-  struct world world;
-};
-
-static struct world *begin(struct story *story, bool template) {
-  arena_init(&story->arena);
-  if (template)
-    world_init_template(&story->world, &story->arena, 1, STEPS);
-  else
-    world_init_pair(&story->world, &story->arena, 1, STEPS);
-  return &story->world;
-}
-
-static void end(struct story *story) {
-  if (story->world.broken[0])
-    fail_msg("%s", story->world.broken);
-  arena_dispose(&story->arena);
-}
-
-static struct json *parse(struct world *world, const char *text) {
-  struct json *json = NULL;
-  assert_int_equal(json_parse(str_of(text), world->arena, &json, NULL), RC_OK);
-  return json;
-}
-
 static struct str condition(const struct world *world, const char *type, const char *field) {
-  JSON_EACH(item, json_path(world->rollout, "status.conditions")) {
-    if (str_eq_z(json_get_string(item, "type"), type))
-      return json_get_string(item, field);
-  }
-  return STR("");
-}
-
-static void run_to_share(struct world *world, int64_t share) {
-  for (int i = 0; i < 400 && world_share(world, "v2") < share; i++)
-    world_run(world, "-", 1000, false);
-  assert_int_equal(world_share(world, "v2"), share);
+  return json_get_string(story_condition(world, type), field);
 }
 
 static void set_parent(struct world *world, const char *condition_type, const char *status,
                        int64_t generation) {
-  json_put(
-      world->arena, world->service, "status",
-      parse(world, arena_printf(world->arena,
-                                "{\"parents\":[{\"parentRef\":{\"name\":\"gw\"},\"controllerName\":"
-                                "\"example.com/gw\",\"conditions\":[{\"type\":\"%s\",\"status\":"
-                                "\"%s\",\"observedGeneration\":%lld,\"reason\":\"NoReason\","
-                                "\"message\":\"words\"}]}]}",
-                                condition_type, status, (long long)generation)
-                       .ptr));
+  json_put(world->arena, world->service, "status",
+           parsed(world,
+                  arena_printf(world->arena,
+                               "{\"parents\":[{\"parentRef\":{\"name\":\"gw\"},\"controllerName\":"
+                               "\"example.com/gw\",\"conditions\":[{\"type\":\"%s\",\"status\":"
+                               "\"%s\",\"observedGeneration\":%lld,\"reason\":\"NoReason\","
+                               "\"message\":\"words\"}]}]}",
+                               condition_type, status, (long long)generation)
+                      .ptr));
   json_put_int(world->arena, json_get(world->service, "metadata"), "generation", 7);
   world_touch(world, world->service);
 }
@@ -76,7 +34,7 @@ static void set_parent(struct world *world, const char *condition_type, const ch
 static void test_a_route_that_is_refused_stalls(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   world_through_gateway(world);
   set_parent(world, "Accepted", "False", 7);
   world_run(world, "-", 120000, false);
@@ -86,26 +44,26 @@ static void test_a_route_that_is_refused_stalls(void **state) {
   set_parent(world, "Accepted", "True", 7);
   run_to_share(world, 1000);
   assert_string_equal(condition(world, "Stalled", "status").ptr, "False");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_a_refusal_does_not_keep_traffic_on_the_canary(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   world_through_gateway(world);
   run_to_share(world, 1000);
   set_parent(world, "ResolvedRefs", "False", 7);
   world->outcome = OUTCOME_FAIL;
   world_run(world, "RolledBack", HOUR, false);
   assert_int_equal(world_share(world, "v2"), 0);
-  end(&story);
+  story_end(&story);
 }
 
 static void test_the_parents_of_another_gateway_verify(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   world_through_gateway(world);
   world->proxies = 0;
   set_parent(world, "Accepted", "True", 6); // it has not seen the newest
@@ -117,13 +75,13 @@ static void test_the_parents_of_another_gateway_verify(void **state) {
   world_run(world, "-", 6000, false);
   assert_string_equal(world_status(world, "step.name").ptr, "monitor");
   assert_string_equal(condition(world, "WeightUnverified", "status").ptr, "False");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_without_a_word_the_step_goes_on_unverified(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   world_through_gateway(world);
   world->proxies = 0;
   run_to_share(world, 1000);
@@ -132,7 +90,7 @@ static void test_without_a_word_the_step_goes_on_unverified(void **state) {
   world_run(world, "-", 20000, false);
   assert_string_equal(world_status(world, "step.name").ptr, "monitor");
   assert_string_equal(condition(world, "WeightUnverified", "status").ptr, "True");
-  end(&story);
+  story_end(&story);
 }
 
 // --- Services ---
@@ -140,19 +98,19 @@ static void test_without_a_word_the_step_goes_on_unverified(void **state) {
 static void test_a_missing_service_gets_no_traffic(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   world_through_gateway(world);
   world->services_count--; // v2
   world_run(world, "-", 120000, false);
   assert_int_equal(world_share(world, "v2"), 0);
   assert_string_equal(condition(world, "Stalled", "reason").ptr, "ServiceNotFound");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_each_version_has_a_service(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, true);
+  struct world *world = story_template(&story, STEPS);
   world_through_gateway(world);
   world_run(world, "Healthy", HOUR, false);
   assert_int_equal(world->services_count, 2);
@@ -175,18 +133,18 @@ static void test_each_version_has_a_service(void **state) {
   world_settle(world);
   assert_int_equal(world->services_count, 2);
   assert_false(str_eq(json_path_string(world->services[1], "metadata.name"), name));
-  end(&story);
+  story_end(&story);
 }
 
 // --- two Rollouts ---
 
 static void set_rival(struct world *world, const char *at, const char *spec) {
   world->rival =
-      parse(world, arena_printf(world->arena,
-                                "{\"metadata\":{\"name\":\"rival\",\"namespace\":\"team1\","
-                                "\"creationTimestamp\":\"%s\"},\"spec\":{%s}}",
-                                at, spec)
-                       .ptr);
+      parsed(world, arena_printf(world->arena,
+                                 "{\"metadata\":{\"name\":\"rival\",\"namespace\":\"team1\","
+                                 "\"creationTimestamp\":\"%s\"},\"spec\":{%s}}",
+                                 at, spec)
+                        .ptr);
 }
 
 #define OTHER_PAIR                                                                                 \
@@ -215,54 +173,54 @@ static void expect_stalled(struct world *world, const char *reason) {
 static void test_the_younger_of_two_on_one_route_moves_nothing(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   born(world);
   set_rival(world, BEFORE, OTHER_PAIR SAME_ROUTE);
   expect_stalled(world, "RouteClaimed");
   world->rival = NULL; // it is gone
   world_run(world, "Healthy", HOUR, false);
   assert_string_equal(world_phase(world).ptr, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_the_younger_of_two_on_one_deployment_moves_nothing(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   born(world);
   set_rival(world, BEFORE,
             "\"stable\":{\"deployment\":\"x\",\"subset\":\"x\"},\"canary\":{\"deployment\":"
             "\"agent-v2\",\"subset\":\"y\"}," OTHER_ROUTE);
   expect_stalled(world, "DeploymentClaimed");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_the_older_goes_on(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   born(world);
   set_rival(world, AFTER, OTHER_PAIR SAME_ROUTE);
   world_run(world, "Healthy", HOUR, false);
   assert_string_equal(world_phase(world).ptr, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_another_service_of_the_same_object_is_no_rival(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   born(world);
   set_rival(world, BEFORE, OTHER_PAIR OTHER_ROUTE);
   world_run(world, "Healthy", HOUR, false);
   assert_string_equal(world_phase(world).ptr, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_a_claim_in_the_middle_holds_and_a_rollback_goes_on(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story, false);
+  struct world *world = story_pair(&story, STEPS);
   born(world);
   run_to_share(world, 1000);
   set_rival(world, BEFORE, OTHER_PAIR SAME_ROUTE);
@@ -272,7 +230,7 @@ static void test_a_claim_in_the_middle_holds_and_a_rollback_goes_on(void **state
   world->outcome = OUTCOME_FAIL;
   world_run(world, "-", 60000, false);
   assert_int_equal(world_share(world, "v2"), 0);
-  end(&story);
+  story_end(&story);
 }
 
 int main(void) {

@@ -3,16 +3,10 @@
 // and the messages (tests/golden/notice).
 #include "../kinds/support_golden.h"
 #include "operator/reconcile/notice.h"
-#include "support_world.h"
+#include "support_story.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
-#define HOUR 3600000
 #define STEPS                                                                                      \
   "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"1m\",\"min\":\"10s\"}},"       \
   "{\"pause\":{}},{\"setWeight\":100},{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},"       \
@@ -90,26 +84,12 @@ static void a_stall_is_told_for_each_reason(void **state) {
 
 // --- what waits in status ---
 
-struct story {
-  struct arena arena;
-  struct world world;
-};
-
 static struct world *begin(struct story *story, const char *notifications) {
-  struct json *json = NULL;
-  arena_init(&story->arena);
-  world_init_pair(&story->world, &story->arena, 1, STEPS);
-  if (notifications) {
-    assert_int_equal(json_parse(str_of(notifications), &story->arena, &json, NULL), RC_OK);
-    json_put(&story->arena, json_get(story->world.rollout, "spec"), "notifications", json);
-  }
-  return &story->world;
-}
-
-static void end(struct story *story) {
-  if (story->world.broken[0])
-    fail_msg("%s", story->world.broken);
-  arena_dispose(&story->arena);
+  struct world *world = story_pair(story, STEPS);
+  if (notifications)
+    json_put(world->arena, json_get(world->rollout, "spec"), "notifications",
+             parsed(world, notifications));
+  return world;
 }
 
 static struct json *notice(const struct world *world, size_t index) {
@@ -123,11 +103,7 @@ static void delivered(struct world *world, enum notice_outcome outcome, const ch
 }
 
 static const struct json *condition(const struct world *world) {
-  JSON_EACH(item, json_path(world->rollout, "status.conditions")) {
-    if (str_eq_z(json_get_string(item, "type"), "NotificationsDelivered"))
-      return item;
-  }
-  return NULL;
+  return story_condition(world, "NotificationsDelivered");
 }
 
 static void nobody_is_told_unless_asked(void **state) {
@@ -136,7 +112,7 @@ static void nobody_is_told_unless_asked(void **state) {
   struct world *world = begin(&story, NULL);
   world_run(world, "Paused", HOUR, false);
   assert_null(notice(world, 0));
-  end(&story);
+  story_end(&story);
 }
 
 static void it_waits_until_it_is_delivered(void **state) {
@@ -156,7 +132,7 @@ static void it_waits_until_it_is_delivered(void **state) {
   delivered(world, NOTICE_DELIVERED, "");
   assert_null(notice(world, 0));
   assert_string_equal(json_get_string(condition(world), "status").ptr, "True");
-  end(&story);
+  story_end(&story);
 }
 
 static void one_that_is_given_up_is_said(void **state) {
@@ -173,7 +149,7 @@ static void one_that_is_given_up_is_said(void **state) {
     told |= str_eq_z(json_get_string(decision, "reason"), "NotificationFailed");
   }
   assert_true(told);
-  end(&story);
+  story_end(&story);
 }
 
 static void only_the_events_that_are_wanted(void **state) {
@@ -189,7 +165,7 @@ static void only_the_events_that_are_wanted(void **state) {
   assert_string_equal(json_get_string(notice(world, 0), "event").ptr, "aborted");
   assert_string_equal(json_get_string(notice(world, 0), "weight").ptr, "10");
   assert_null(notice(world, 1));
-  end(&story);
+  story_end(&story);
 }
 
 // Whatever fails, whenever the process dies: the notice of a rollback is in status before it can be
@@ -210,7 +186,7 @@ static void a_rollback_is_never_forgotten(void **state) {
       told += str_eq_z(json_get_string(item, "event"), "rolledBack");
     }
     assert_int_equal(told, 1);
-    end(&story);
+    story_end(&story);
   }
 }
 
@@ -230,7 +206,7 @@ static void what_goes_to_and_fro_is_told_once(void **state) {
     told += str_eq_z(json_get_string(item, "event"), "paused");
   }
   assert_int_equal(told, 1);
-  end(&story);
+  story_end(&story);
 }
 
 // --- messages ---

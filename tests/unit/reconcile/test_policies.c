@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the fields of a Rollout choose: policies of the judge, deadlines, new revisions, decimals,
 // verification without proxies, subsets, invalid specs.
-#include "support_world.h"
+#include "support_story.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#define MINUTE 60000
-#define HOUR (60 * MINUTE)
 #define STEPS                                                                                      \
   "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"1m\",\"min\":\"10s\"}},"       \
   "{\"setWeight\":100},{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}" \
   "]"
-
-struct story {
-  struct arena arena;
-  struct world world;
-};
-
-static struct world *begin(struct story *story) {
-  arena_init(&story->arena);
-  world_init_pair(&story->world, &story->arena, 1, STEPS);
-  return &story->world;
-}
-
-static void end(struct story *story) {
-  if (story->world.broken[0])
-    fail_msg("%s", story->world.broken);
-  arena_dispose(&story->arena);
-}
 
 static void analysis(struct world *world, const char *field, const char *value) {
   json_put_z(world->arena,
@@ -39,33 +14,10 @@ static void analysis(struct world *world, const char *field, const char *value) 
              value);
 }
 
-static void run_to(struct world *world, const char *phase) {
-  world_run(world, phase, 3 * HOUR, false);
-  if (!str_eq_z(world_phase(world), phase))
-    fail_msg("phase %s, expected %s; status %s", world_phase(world).ptr, phase,
-             json_text(world->arena, json_get(world->rollout, "status")).ptr);
-}
-
-static void run_to_share(struct world *world, int64_t parts) {
-  for (int i = 0; i < 3000 && world_share(world, "v2") != parts; i++)
-    world_run(world, "-", 1000, false);
-  assert_int_equal(world_share(world, "v2"), parts);
-}
-
-static bool has_condition(const struct world *world, const char *type, const char *reason) {
-  JSON_EACH(condition, json_path(world->rollout, "status.conditions")) {
-    if (str_eq_z(json_get_string(condition, "type"), type) &&
-        str_eq_z(json_get_string(condition, "status"), "True") &&
-        str_eq_z(json_get_string(condition, "reason"), reason))
-      return true;
-  }
-  return false;
-}
-
 static void test_on_failure_hold(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   analysis(world, "onFailure", "hold");
   run_to_share(world, 1000);
   world->outcome = OUTCOME_FAIL;
@@ -75,7 +27,7 @@ static void test_on_failure_hold(void **state) {
   assert_string_equal(world_status(world, "reason").ptr, "AnalysisFailed");
   world_act(world, "promote");
   run_to(world, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void no_answer(struct world *world, enum cause cause) {
@@ -87,38 +39,38 @@ static void no_answer(struct world *world, enum cause cause) {
 static void test_on_no_data_rollback(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   analysis(world, "onNoData", "rollback");
   no_answer(world, CAUSE_NO_TRAFFIC);
   run_to(world, "RolledBack");
   assert_string_equal(world_status(world, "failed.reason").ptr, "NoTraffic");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_on_no_data_promote(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   analysis(world, "onNoData", "promote");
   no_answer(world, CAUSE_NO_TRAFFIC);
   run_to(world, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_on_inconclusive_rollback(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   analysis(world, "onInconclusive", "rollback");
   no_answer(world, CAUSE_UNDECIDED);
   run_to(world, "RolledBack");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_prometheus_away_is_said_before_the_time_is_up(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   no_answer(world, CAUSE_QUERY_ERROR);
   world_run(world, "Holding", 30000, false);
   assert_string_equal(world_phase(world).ptr, "Holding");
@@ -128,13 +80,13 @@ static void test_prometheus_away_is_said_before_the_time_is_up(void **state) {
   world_run(world, "-", 10000, false);
   assert_string_equal(world_phase(world).ptr, "Progressing");
   run_to(world, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_on_deadline_rollback(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   json_put_z(world->arena, json_get(world->rollout, "spec"), "onDeadline", "rollback");
   json_put_z(world->arena, json_get(world->rollout, "spec"), "progressDeadline", "20m");
   no_answer(world, CAUSE_NO_TRAFFIC);
@@ -142,7 +94,7 @@ static void test_on_deadline_rollback(void **state) {
   run_to(world, "RolledBack");
   assert_string_equal(world_status(world, "failed.reason").ptr, "ProgressDeadlineExceeded");
   assert_int_equal(world_share(world, "v2"), 0);
-  end(&story);
+  story_end(&story);
 }
 
 static void test_a_new_revision_waits_in_the_queue(void **state) {
@@ -170,20 +122,20 @@ static void test_a_new_revision_waits_in_the_queue(void **state) {
 static void test_a_tenth_of_a_percent(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   json_put(world->arena, json_path(world->rollout, "spec.steps.1"), "setWeight",
            json_new_double(world->arena, 0.1));
   run_to_share(world, 10);
   assert_string_equal(world_status(world, "weight.canary").ptr, "0.1");
   assert_int_equal(json_int(json_path(world->service, "spec.http.1.route.0.weight"), 0), 999);
   run_to(world, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_without_proxies_it_goes_on_after_half_a_minute(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   world->proxies = 0;
   run_to_share(world, 1000);
   world_run(world, "-", 18000, false);
@@ -191,13 +143,13 @@ static void test_without_proxies_it_goes_on_after_half_a_minute(void **state) {
   world_run(world, "-", 20000, false);
   assert_string_equal(world_status(world, "step.name").ptr, "monitor");
   assert_true(has_condition(world, "WeightUnverified", "NotAcknowledged"));
-  end(&story);
+  story_end(&story);
 }
 
 static void test_without_proxies_the_measured_share_verifies(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   world->proxies = 0;
   world->has_observed = true;
   world->observed = 9.2;
@@ -206,13 +158,13 @@ static void test_without_proxies_the_measured_share_verifies(void **state) {
   world_run(world, "-", 12000, false);
   assert_string_equal(world_status(world, "step.name").ptr, "monitor");
   assert_false(has_condition(world, "WeightUnverified", "NotAcknowledged"));
-  end(&story);
+  story_end(&story);
 }
 
 static void test_another_measured_share_does_not_verify(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   world->proxies = 0;
   world->has_observed = true;
   world->observed = 9.2;
@@ -223,13 +175,13 @@ static void test_another_measured_share_does_not_verify(void **state) {
   world_run(world, "-", 20000, false);
   assert_string_equal(world_status(world, "step.name").ptr, "monitor");
   assert_true(has_condition(world, "WeightUnverified", "NotAcknowledged"));
-  end(&story);
+  story_end(&story);
 }
 
 static void test_a_missing_subset_gets_no_traffic(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   struct json *subsets = json_path(world->rule, "spec.subsets"),
               *v2 = json_dup(world->arena, json_at(subsets, 1));
   json_remove_at(subsets, 1);
@@ -241,13 +193,13 @@ static void test_a_missing_subset_gets_no_traffic(void **state) {
   json_append(subsets, v2);
   world_touch(world, world->rule);
   run_to(world, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_an_older_service_stops_the_start(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   world->shadow = json_dup(world->arena, world->service);
   json_put_z(world->arena, json_get(world->shadow, "metadata"), "name", "older");
   json_put_z(world->arena, json_get(world->shadow, "metadata"), "creationTimestamp",
@@ -257,13 +209,13 @@ static void test_an_older_service_stops_the_start(void **state) {
   assert_true(has_condition(world, "Stalled", "VirtualServiceShadowed"));
   world->shadow = NULL;
   run_to(world, "Healthy");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_an_invalid_spec_moves_nothing(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   run_to_share(world, 1000);
   json_remove(json_get(world->rollout, "spec"), STR("canary"));
   world_spec_changed(world);
@@ -277,13 +229,13 @@ static void test_an_invalid_spec_moves_nothing(void **state) {
   world_run(world, "-", 20000, false);
   assert_int_equal(world_share(world, "v2"), 0);
   assert_string_equal(world_status(world, "failed.reason").ptr, "AnalysisFailed");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_a_restart_of_what_serves_is_no_release(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   run_to(world, "Healthy");
   struct json *pod = json_path(world_deployment(world, STR("agent-v2")), "spec.template.metadata");
   json_put_z(world->arena, json_need_object(world->arena, pod, "annotations"), "restartedAt",
@@ -292,13 +244,13 @@ static void test_a_restart_of_what_serves_is_no_release(void **state) {
   world_settle(world);
   assert_string_equal(world_phase(world).ptr, "Healthy");
   assert_int_equal(json_path(world->rollout, "status.history")->count, 1);
-  end(&story);
+  story_end(&story);
 }
 
 static void test_a_canary_changed_in_place_starts_again(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   run_to_share(world, 1000);
   json_put_z(world->arena,
              json_path(world_deployment(world, STR("agent-v2")), "spec.template.spec.containers.0"),
@@ -308,13 +260,13 @@ static void test_a_canary_changed_in_place_starts_again(void **state) {
   assert_string_equal(world_status(world, "history.0.result").ptr, "Superseded");
   run_to(world, "Healthy");
   assert_string_equal(world_status(world, "history.0.result").ptr, "Promoted");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_suspended(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   run_to_share(world, 1000);
   json_put_bool(world->arena, json_get(world->rollout, "spec"), "suspend", true);
   world_spec_changed(world);
@@ -322,13 +274,13 @@ static void test_suspended(void **state) {
   assert_int_equal(world_share(world, "v2"), 1000);
   world->outcome = OUTCOME_FAIL; // and still goes back
   run_to(world, "RolledBack");
-  end(&story);
+  story_end(&story);
 }
 
 static void test_the_audit_trail_keeps_twenty(void **state) {
   (void)state;
   struct story story;
-  struct world *world = begin(&story);
+  struct world *world = story_pair(&story, STEPS);
   for (int i = 0; i < 26; i++) {
     world_act(world, "resume");
     world->now_ms += 1000;
@@ -337,7 +289,7 @@ static void test_the_audit_trail_keeps_twenty(void **state) {
   assert_int_equal(world->actions_count, 20);
   for (size_t i = 0; i < world->actions_count; i++)
     assert_string_equal(json_path_string(world->actions[i], "status.result").ptr, "Refused");
-  end(&story);
+  story_end(&story);
 }
 
 int main(void) {
