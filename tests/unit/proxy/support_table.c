@@ -46,6 +46,20 @@ void fixture_apply(struct fixture *fixture, const char *yaml) {
   fixture_apply_text(fixture, str_of(yaml), STR(""));
 }
 
+void fixture_apply_of(struct fixture *fixture, const char *head, const char *rest) {
+  fixture_apply(fixture, arena_printf(&fixture->arena, "%s%s", head, rest).ptr);
+}
+
+bool table_has_finding(const struct proxy_table *table, const char *id, const char *part) {
+  for (size_t i = 0; i < table->findings.count; i++) {
+    const struct finding *item = &table->findings.items[i];
+    if (str_eq_z(item->id, id) &&
+        (str_contains(item->message, str_of(part)) || str_contains(item->path, str_of(part))))
+      return true;
+  }
+  return false;
+}
+
 struct proxy_table *fixture_build(struct fixture *fixture) {
   struct table_object *objects;
   struct table_input input = {.settings = &fixture->settings,

@@ -21,10 +21,15 @@ void fixture_dispose(struct fixture *fixture);
 // Objects of one or more documents; a namespace that is not given is "default".
 void fixture_apply(struct fixture *fixture, const char *yaml);
 void fixture_apply_text(struct fixture *fixture, struct str yaml, struct str file);
+// `head`: what comes before `rest` in every object of a kind.
+void fixture_apply_of(struct fixture *fixture, const char *head, const char *rest);
 struct proxy_table *fixture_build(struct fixture *fixture);
 // A Service with one HTTP port 8080 and, for each version, one ready Pod.
 void fixture_add_service(struct fixture *fixture, const char *name, const char *namespace_,
                          const char *const *versions, size_t count);
+
+// A finding with that id whose message or path contains `part`.
+bool table_has_finding(const struct proxy_table *table, const char *id, const char *part);
 
 #define TEST_HEADERS_MAX 32
 

@@ -13,16 +13,6 @@
 
 static const char *const versions[] = {"v1"};
 
-static bool has_finding(const struct proxy_table *table, const char *id, const char *part) {
-  for (size_t i = 0; i < table->findings.count; i++) {
-    const struct finding *item = &table->findings.items[i];
-    if (str_eq_z(item->id, id) &&
-        (str_contains(item->message, str_of(part)) || str_contains(item->path, str_of(part))))
-      return true;
-  }
-  return false;
-}
-
 static struct proxy_table *build(struct fixture *fixture, const char *root, const char *leaf) {
   struct buf yaml;
   fixture_init(fixture);
@@ -97,7 +87,8 @@ static void what_lies_outside_is_ignored(void **state) {
         "  - match: [{uri: {prefix: /books}, method: {exact: GET}, headers: {x-who: {exact: a}}, "
         "port: 80}]\n    delegate: {name: leaf, namespace: team2}\n",
         buf_z(&leaf));
-    if (!has_finding(table, "ignored-delegate-route", "spec.http[0]") || host(table)->route_count)
+    if (!table_has_finding(table, "ignored-delegate-route", "spec.http[0]") ||
+        host(table)->route_count)
       fail_msg("%s was taken", leaves[i]);
     assert_int_equal(table->findings.errors, 0);
     table_unref(table);
@@ -130,9 +121,9 @@ static void one_level_and_only_what_exists(void **state) {
             "  - delegate: {name: leaf, namespace: team2}\n",
             "  - match: [{uri: {prefix: /c}}]\n    delegate: {name: x}\n"
             "  - directResponse: {status: 298}\n");
-  assert_true(has_finding(table, "unknown-delegate", "team1/nobody does not exist"));
-  assert_true(has_finding(table, "unknown-delegate", "team1/root has hosts"));
-  assert_true(has_finding(table, "ignored-delegate-route", "delegates again"));
+  assert_true(table_has_finding(table, "unknown-delegate", "team1/nobody does not exist"));
+  assert_true(table_has_finding(table, "unknown-delegate", "team1/root has hosts"));
+  assert_true(table_has_finding(table, "ignored-delegate-route", "delegates again"));
   assert_string_equal(test_route(&fixture, table, "GET agent /a").ptr, "298");
   table_unref(table);
   fixture_dispose(&fixture);

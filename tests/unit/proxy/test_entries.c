@@ -51,15 +51,6 @@ static void has_endpoints(const struct proxy_table *table, const char *id, const
   buf_dispose(&text);
 }
 
-static bool has_finding(const struct proxy_table *table, const char *id, const char *part) {
-  for (size_t i = 0; i < table->findings.count; i++) {
-    if (str_eq_z(table->findings.items[i].id, id) &&
-        str_contains(table->findings.items[i].message, str_of(part)))
-      return true;
-  }
-  return false;
-}
-
 static void static_endpoints(void **state) {
   (void)state;
   struct fixture fixture;
@@ -79,7 +70,7 @@ static void static_endpoints(void **state) {
   has_endpoints(table, "outbound|81||legacy.example.com", "10.0.0.1:81*3 10.0.0.2:81*1");
   has_endpoints(table, "outbound|80|v2|legacy.example.com", "10.0.0.2:9090*1");
   assert_true(table_find_cluster(table, STR("outbound|80||legacy.example.com"))->is_weighted);
-  assert_true(has_finding(table, "endpoint-address", "not.an.address"));
+  assert_true(table_has_finding(table, "endpoint-address", "not.an.address"));
   assert_string_equal(test_route(&fixture, table, "GET legacy.example.com /").ptr,
                       "outbound|80||legacy.example.com");
   assert_string_equal(test_route(&fixture, table, "GET 10.1.1.1:81 /").ptr,
@@ -115,9 +106,9 @@ static void names_are_resolved(void **state) {
   has_endpoints(table, "outbound|80||db.example", "10.9.0.1:80*1 10.9.0.2:80*1");
   has_endpoints(table, "outbound|80||*.none.example", "");
   has_endpoints(table, "outbound|70||ext.team1.svc.cluster.local", "10.9.0.2:70*1");
-  assert_true(has_finding(table, "not-enforced", "*.none.example"));
-  assert_true(has_finding(table, "not-enforced", "port 443 asks for TLS"));
-  assert_true(has_finding(table, "not-enforced", "port 81 asks for HTTP/2"));
+  assert_true(table_has_finding(table, "not-enforced", "*.none.example"));
+  assert_true(table_has_finding(table, "not-enforced", "port 443 asks for TLS"));
+  assert_true(table_has_finding(table, "not-enforced", "port 81 asks for HTTP/2"));
   assert_string_equal(test_route(&fixture, table, "GET x.wild.example /").ptr,
                       "outbound|80||*.wild.example");
   assert_true(asked >= 7);
@@ -171,7 +162,7 @@ static void exported_or_not(void **state) {
   assert_null(table_find_cluster(table, STR("outbound|80||hidden.example")));
   assert_non_null(table_find_cluster(table, STR("outbound|80||seen.example")));
   assert_null(table_find_cluster(table, STR("outbound|90||seen.example")));
-  assert_true(has_finding(table, "duplicate-host", "team1/b"));
+  assert_true(table_has_finding(table, "duplicate-host", "team1/b"));
   end(&fixture, table);
 }
 

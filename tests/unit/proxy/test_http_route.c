@@ -15,24 +15,11 @@ static const char *const versions[] = {"v1"};
 static const char route_head[] = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n";
 static const char gateway_head[] = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n";
 
-static void apply(struct fixture *fixture, const char *head, const char *rest) {
-  fixture_apply(fixture, arena_printf(&fixture->arena, "%s%s", head, rest).ptr);
-}
-
 static void start(struct fixture *fixture) {
   fixture_init(fixture);
   static const char *const names[] = {"one", "two", "three"};
   for (size_t i = 0; i < 3; i++)
     fixture_add_service(fixture, names[i], "default", versions, 1);
-}
-
-static bool has_finding(const struct proxy_table *table, const char *id, const char *part) {
-  for (size_t i = 0; i < table->findings.count; i++) {
-    const struct finding *item = &table->findings.items[i];
-    if (str_eq_z(item->id, id) && str_contains(item->message, str_of(part)))
-      return true;
-  }
-  return false;
 }
 
 static const struct table_listener *listener(const struct proxy_table *table, uint16_t port) {
@@ -73,22 +60,22 @@ static void the_most_specific_match_wins(void **state) {
   (void)state;
   struct fixture fixture;
   start(&fixture);
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
-        "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
-        "  - {matches: [{queryParams: [{name: q, value: x}]}], " BACKEND(
-            "one") "}\n"
-                   "  - {matches: [{headers: [{name: Version, value: two}]}], " BACKEND(
-                       "two") "}\n"
-                              "  - {matches: [{path: {value: /path5}}], " BACKEND(
-                                  "three") "}\n"
-                                           "  - {matches: [{path: {type: Exact, value: "
-                                           "/path5/x}}], " BACKEND("one") "}\n");
-  apply(&fixture, route_head,
-        "metadata: {name: b}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
-        "  - {matches: [{path: {value: /path5/}, method: POST}], " BACKEND("two") "}\n");
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
+                   "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
+                   "  - {matches: [{queryParams: [{name: q, value: x}]}], " BACKEND(
+                       "one") "}\n"
+                              "  - {matches: [{headers: [{name: Version, value: two}]}], " BACKEND(
+                                  "two") "}\n"
+                                         "  - {matches: [{path: {value: /path5}}], " BACKEND(
+                                             "three") "}\n"
+                                                      "  - {matches: [{path: {type: Exact, value: "
+                                                      "/path5/x}}], " BACKEND("one") "}\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: b}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
+                   "  - {matches: [{path: {value: /path5/}, method: POST}], " BACKEND("two") "}\n");
   struct proxy_table *table = fixture_build(&fixture);
   static const char *const cases[][2] = {
       {"GET any.host /?q=x", "one"},
@@ -112,10 +99,10 @@ static void patterns_come_before_what_takes_every_request(void **state) {
   (void)state;
   struct fixture fixture;
   start(&fixture);
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
-        "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
-  apply(
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
+                   "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
+  fixture_apply_of(
       &fixture, route_head,
       "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
       "  - {" BACKEND(
@@ -136,31 +123,33 @@ static void hostnames_intersect_and_listeners_are_isolated(void **state) {
   (void)state;
   struct fixture fixture;
   start(&fixture);
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n  listeners:\n"
-        "  - {name: exact, port: 80, protocol: HTTP, hostname: very.specific.com}\n"
-        "  - {name: wild, port: 80, protocol: HTTP, hostname: \"*.wildcard.io\"}\n"
-        "  - {name: rest, port: 80, protocol: HTTP}\n"
-        "  - {name: other, port: 81, protocol: HTTP}\n");
-  apply(&fixture, route_head,
-        "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw, sectionName: exact}]\n"
-        "  hostnames: [\"*.specific.com\", no.match]\n  rules: [{" BACKEND("one") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: b}\nspec:\n  parentRefs: [{name: gw, sectionName: wild}]\n"
-        "  hostnames: [foo.wildcard.io, wildcard.io]\n  rules: [{" BACKEND("two") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: c}\nspec:\n  parentRefs: [{name: gw, sectionName: rest}]\n"
-        "  hostnames: [\"*.com\", bar.wildcard.io]\n"
-        "  rules: [{matches: [{path: {value: /c}}], " BACKEND("three") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: d}\nspec:\n  parentRefs: [{name: gw, port: 81}]\n"
-        "  rules: [{" BACKEND("one") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: e}\nspec:\n  parentRefs: [{name: gw, sectionName: exact}]\n"
-        "  hostnames: [\"*.io\"]\n  rules: [{" BACKEND("one") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: f}\nspec:\n  parentRefs: [{name: gw, sectionName: none}]\n"
-        "  rules: [{" BACKEND("one") "}]\n");
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n  listeners:\n"
+                   "  - {name: exact, port: 80, protocol: HTTP, hostname: very.specific.com}\n"
+                   "  - {name: wild, port: 80, protocol: HTTP, hostname: \"*.wildcard.io\"}\n"
+                   "  - {name: rest, port: 80, protocol: HTTP}\n"
+                   "  - {name: other, port: 81, protocol: HTTP}\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw, sectionName: exact}]\n"
+      "  hostnames: [\"*.specific.com\", no.match]\n  rules: [{" BACKEND("one") "}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: b}\nspec:\n  parentRefs: [{name: gw, sectionName: wild}]\n"
+      "  hostnames: [foo.wildcard.io, wildcard.io]\n  rules: [{" BACKEND("two") "}]\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: c}\nspec:\n  parentRefs: [{name: gw, sectionName: rest}]\n"
+                   "  hostnames: [\"*.com\", bar.wildcard.io]\n"
+                   "  rules: [{matches: [{path: {value: /c}}], " BACKEND("three") "}]\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: d}\nspec:\n  parentRefs: [{name: gw, port: 81}]\n"
+                   "  rules: [{" BACKEND("one") "}]\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: e}\nspec:\n  parentRefs: [{name: gw, sectionName: exact}]\n"
+                   "  hostnames: [\"*.io\"]\n  rules: [{" BACKEND("one") "}]\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: f}\nspec:\n  parentRefs: [{name: gw, sectionName: none}]\n"
+                   "  rules: [{" BACKEND("one") "}]\n");
   struct proxy_table *table = fixture_build(&fixture);
   static const char *const cases[][2] = {
       {"GET very.specific.com /", "one"},     {"GET VERY.specific.com:80 /c", "one"},
@@ -184,19 +173,21 @@ static void a_less_specific_hostname_comes_after(void **state) {
   (void)state;
   struct fixture fixture;
   start(&fixture);
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
-        "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  hostnames: [a.example.com]\n"
-        "  rules: [{matches: [{path: {value: /x}}], " BACKEND("one") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: b}\nspec:\n  parentRefs: [{name: gw}]\n  hostnames: [\"*.example.com\"]\n"
-        "  rules: [{matches: [{path: {type: Exact, value: /x/y}}, {path: {value: /z}}], " BACKEND(
-            "two") "}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: c}\nspec:\n  parentRefs: [{name: gw}]\n  rules: [{" BACKEND(
-            "three") "}]\n");
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
+                   "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  hostnames: [a.example.com]\n"
+      "  rules: [{matches: [{path: {value: /x}}], " BACKEND("one") "}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: b}\nspec:\n  parentRefs: [{name: gw}]\n  hostnames: [\"*.example.com\"]\n"
+      "  rules: [{matches: [{path: {type: Exact, value: /x/y}}, {path: {value: /z}}], " BACKEND(
+          "two") "}]\n");
+  fixture_apply_of(&fixture, route_head,
+                   "metadata: {name: c}\nspec:\n  parentRefs: [{name: gw}]\n  rules: [{" BACKEND(
+                       "three") "}]\n");
   struct proxy_table *table = fixture_build(&fixture);
   static const char *const cases[][2] = {
       {"GET a.example.com /x/y", "one"}, {"GET a.example.com /z", "two"},
@@ -215,16 +206,17 @@ static void namespaces_and_kinds_are_admitted(void **state) {
   start(&fixture);
   fixture_apply(&fixture, "apiVersion: v1\nkind: Namespace\n"
                           "metadata: {name: apps, namespace: \"\", labels: {team: green}}\n");
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n  listeners:\n"
-        "  - {name: same, port: 80, protocol: HTTP}\n"
-        "  - {name: all, port: 81, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}\n"
-        "  - name: some\n    port: 82\n    protocol: HTTP\n    allowedRoutes:\n"
-        "      namespaces: {from: Selector, selector: {matchLabels: {team: green}}}\n"
-        "  - name: grpc\n    port: 83\n    protocol: HTTP\n    allowedRoutes:\n"
-        "      namespaces: {from: All}\n      kinds: [{kind: GRPCRoute}]\n"
-        "  - name: tls\n    port: 84\n    protocol: HTTPS\n"
-        "    tls: {certificateRefs: [{name: x}]}\n");
+  fixture_apply_of(
+      &fixture, gateway_head,
+      "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n  listeners:\n"
+      "  - {name: same, port: 80, protocol: HTTP}\n"
+      "  - {name: all, port: 81, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}\n"
+      "  - name: some\n    port: 82\n    protocol: HTTP\n    allowedRoutes:\n"
+      "      namespaces: {from: Selector, selector: {matchLabels: {team: green}}}\n"
+      "  - name: grpc\n    port: 83\n    protocol: HTTP\n    allowedRoutes:\n"
+      "      namespaces: {from: All}\n      kinds: [{kind: GRPCRoute}]\n"
+      "  - name: tls\n    port: 84\n    protocol: HTTPS\n"
+      "    tls: {certificateRefs: [{name: x}]}\n");
   static const char *const sections[] = {"same", "all", "some", "grpc", "tls"};
   for (size_t i = 0; i < 5; i++)
     for (size_t j = 0; j < 2; j++)
@@ -272,9 +264,9 @@ static void backends_that_cannot_be_used_keep_their_share(void **state) {
       "metadata: {name: g, namespace: other}\nspec:\n"
       "  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]\n"
       "  to: [{group: \"\", kind: Service, name: granted}]\n");
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
-        "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
+                   "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
   static const struct {
     const char *name, *backend, *reason, *got;
   } cases[] = {
@@ -315,9 +307,10 @@ static void a_host_of_a_service_entry_is_a_backend(void **state) {
       "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec:\n"
       "  hosts: [api.far.org]\n  ports: [{number: 80, name: http, protocol: HTTP}]\n"
       "  resolution: STATIC\n  endpoints: [{address: 192.0.2.1}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules: [{backendRefs: [{group: "
-        "networking.istio.io, kind: Hostname, name: api.far.org, port: 80}]}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: a}\nspec:\n  parentRefs: [{name: gw}]\n  rules: [{backendRefs: [{group: "
+      "networking.istio.io, kind: Hostname, name: api.far.org, port: 80}]}]\n");
   struct proxy_table *table = fixture_build(&fixture);
   assert_string_equal(at(&fixture, table, 15001, "GET any.host /"), "outbound|80||api.far.org");
   table_unref(table);
@@ -328,20 +321,22 @@ static void a_rule_that_cannot_be_honoured_answers_500(void **state) {
   (void)state;
   struct fixture fixture;
   start(&fixture);
-  apply(&fixture, gateway_head,
-        "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
-        "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
-  apply(&fixture, route_head,
-        "metadata: {name: partly}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
-        "  - matches: [{path: {value: /a}}]\n    filters: [{type: ExtensionRef, extensionRef: "
-        "{group: x.y, kind: Limit, name: limit}}]\n    " BACKEND(
-            "one") "\n"
-                   "  - {matches: [{path: {value: /b}}], " BACKEND("two") "}\n");
-  apply(&fixture, route_head,
-        "metadata: {name: wholly}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
-        "  - matches: [{path: {value: /c}}]\n    backendRefs:\n"
-        "    - {name: one, port: 8080, filters: [{type: URLRewrite, urlRewrite: {hostname: "
-        "x.y}}]}\n");
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: gw}\nspec:\n  gatewayClassName: serin\n"
+                   "  listeners: [{name: http, port: 80, protocol: HTTP}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: partly}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
+      "  - matches: [{path: {value: /a}}]\n    filters: [{type: ExtensionRef, extensionRef: "
+      "{group: x.y, kind: Limit, name: limit}}]\n    " BACKEND(
+          "one") "\n"
+                 "  - {matches: [{path: {value: /b}}], " BACKEND("two") "}\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: wholly}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"
+      "  - matches: [{path: {value: /c}}]\n    backendRefs:\n"
+      "    - {name: one, port: 8080, filters: [{type: URLRewrite, urlRewrite: {hostname: "
+      "x.y}}]}\n");
   struct proxy_table *table = fixture_build(&fixture);
   assert_string_equal(at(&fixture, table, 80, "GET h /a"), "500");
   assert_string_equal(at(&fixture, table, 80, "GET h /b"), "two");
@@ -371,10 +366,10 @@ static void only_our_gateways_are_opened(void **state) {
                                          "  listeners: [{name: http, port: %zu, protocol: HTTP}]\n",
                                          gateway_head, classes[i], classes[i], 80 + i)
                                 .ptr);
-  apply(&fixture, gateway_head,
-        "metadata: {name: named}\nspec:\n  gatewayClassName: mine\n"
-        "  addresses: [{type: Hostname, value: example.com}]\n"
-        "  listeners: [{name: http, port: 90, protocol: HTTP}]\n");
+  fixture_apply_of(&fixture, gateway_head,
+                   "metadata: {name: named}\nspec:\n  gatewayClassName: mine\n"
+                   "  addresses: [{type: Hostname, value: example.com}]\n"
+                   "  listeners: [{name: http, port: 90, protocol: HTTP}]\n");
   struct proxy_table *table = fixture_build(&fixture);
   for (uint16_t i = 0; i < 4; i++)
     assert_int_equal(table_find_listener(table, STR("127.0.0.2"), (uint16_t)(80 + i)) != NULL,
@@ -399,11 +394,12 @@ static void without_a_gateway_the_command_line_stands_for_it(void **state) {
   static const struct table_listener listeners[] = {
       {.address = STR("127.0.0.1"), .port = 15001, .persona = TABLE_MESH, .is_fixed = true},
       {.address = STR("127.0.0.1"), .port = 8080, .persona = TABLE_GATEWAY, .is_fixed = true}};
-  apply(&fixture, route_head,
-        "metadata: {name: a}\nspec:\n  parentRefs: [{name: nobody}]\n  rules: [{" BACKEND(
-            "two") "}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: a}\nspec:\n  parentRefs: [{name: nobody}]\n  rules: [{" BACKEND(
+          "two") "}]\n");
   struct proxy_table *table = fixture_build(&fixture); // the mesh is all there is
-  assert_true(has_finding(table, "assumed-gateway", "nobody"));
+  assert_true(table_has_finding(table, "assumed-gateway", "nobody"));
   assert_string_equal(at(&fixture, table, 15001, "GET any.host /"), "two");
   assert_string_equal(at(&fixture, table, 15001, "GET one /"), "one"); // Services keep their names
   assert_int_equal(table->gateways->route_count, 0);                   // whose it is, is not known
@@ -421,9 +417,10 @@ static void a_service_as_parent_routes_the_mesh(void **state) {
   (void)state;
   struct fixture fixture;
   start(&fixture);
-  apply(&fixture, route_head,
-        "metadata: {name: a}\nspec:\n  parentRefs: [{group: \"\", kind: Service, name: one}]\n"
-        "  rules: [{matches: [{path: {value: /x}}], " BACKEND("two") "}]\n");
+  fixture_apply_of(
+      &fixture, route_head,
+      "metadata: {name: a}\nspec:\n  parentRefs: [{group: \"\", kind: Service, name: one}]\n"
+      "  rules: [{matches: [{path: {value: /x}}], " BACKEND("two") "}]\n");
   struct proxy_table *table = fixture_build(&fixture);
   assert_string_equal(at(&fixture, table, 15001, "GET one.default /x"), "two");
   assert_string_equal(at(&fixture, table, 15001, "GET one /y"), "404 NR");
@@ -468,8 +465,8 @@ static void istio_servers_bind_virtual_services(void **state) {
   assert_string_equal(at(&fixture, table, 81, "GET a.org /x"), "404 NR");
   assert_null(table_find_listener(table, STR("127.0.0.1"), 443));
   assert_null(table_find_listener(table, STR("127.0.0.1"), 82));
-  assert_true(has_finding(table, "not-enforced", "protocol HTTPS"));
-  assert_true(has_finding(table, "not-in-force", "selects proxies"));
+  assert_true(table_has_finding(table, "not-enforced", "protocol HTTPS"));
+  assert_true(table_has_finding(table, "not-in-force", "selects proxies"));
   table_unref(table);
   fixture_dispose(&fixture);
 }
