@@ -6,10 +6,10 @@
 #include "manifests/base/bug.h"
 #include "manifests/base/clock.h"
 #include "manifests/base/rng.h"
+#include "manifests/source/kept_object.h"
 #include "manifests/source/kube_path.h"
 #include "manifests/source/watch_cache.h"
 #include "manifests/source/watch_lines.h"
-#include "manifests/text/time.h"
 
 #include <uv.h>
 
@@ -111,41 +111,8 @@ static void set_revision(struct kube_watch *watch, struct str revision) {
   buf_add_str(&watch->revision, revision);
 }
 
-// What every kept object has gone through: managedFields go (they are as large as the object), the
-// kind that lists leave out comes, and the user's trim.
-// Times have seconds: of two writes in one second the other's counts.
-static struct str last_writer(const struct json *fields, const char *own) {
-  struct str manager = STR_NULL;
-  int64_t newest = INT64_MIN, ours = INT64_MIN, at;
-  JSON_EACH(entry, fields) {
-    struct str name = json_get_string(entry, "manager");
-    if (!time_parse(json_get_string(entry, "time"), &at))
-      continue;
-    if (str_eq_z(name, own)) {
-      ours = at > ours ? at : ours;
-    } else if (at >= newest) {
-      newest = at;
-      manager = name;
-    }
-  }
-  return newest >= ours ? manager : STR_NULL;
-}
-
 static void prepare(struct kube_watch *watch, struct arena *arena, struct json *object) {
-  const struct kube_resource *resource = watch->options.resource;
-  struct json *metadata = json_get(object, "metadata");
-  if (metadata && watch->options.own_manager)
-    json_put_string(arena, metadata, "lastWriter",
-                    last_writer(json_get(metadata, "managedFields"), watch->options.own_manager));
-  if (metadata)
-    json_remove(metadata, STR("managedFields"));
-  if (!json_get(object, "kind")) {
-    json_put_string(arena, object, "apiVersion",
-                    *resource->group
-                        ? arena_printf(arena, "%s/%s", resource->group, resource->version)
-                        : str_of(resource->version));
-    json_put_z(arena, object, "kind", resource->kind);
-  }
+  kept_object_prepare(object, watch->options.resource, watch->options.own_manager, arena);
   if (watch->options.trim)
     watch->options.trim(object, arena, watch->options.data);
 }

@@ -180,14 +180,19 @@ bool controller_is_synced(const struct controller *controller);
 bool controller_is_leading(const struct controller *controller);
 void controller_maybe_resign(struct controller *controller); // while closing
 struct release *controller_release(const struct controller *controller, struct str key);
-// Plans the release after delay_ms, or sooner when it is due sooner.
-void release_due(struct release *release, int64_t delay_ms);
 void controller_tidy_later(struct controller *controller);
 // Soon, but not all in one turn of the loop.
 void controller_wake_all(struct controller *controller);
-void release_settle(struct release *release); // frees a release that is gone and idle
 void controller_finish(
     struct controller *controller); // ends the closing when nothing runs any more
+
+// release_life.c
+struct release *release_new(struct controller *controller, struct str key,
+                            const struct json *rollout);
+// Plans the release after delay_ms, or sooner when it is due sooner.
+void release_due(struct release *release, int64_t delay_ms);
+void release_end(struct release *release);    // its Rollout is gone; idempotent
+void release_settle(struct release *release); // frees a release that is gone and idle
 
 // controller_queue.c: not all releases are planned in one turn of the loop, nor write at once.
 void ready_open(struct controller *controller);
