@@ -146,7 +146,7 @@ struct cel_value cel_list_at(struct cel_list *list, size_t index, struct arena *
     list->items = ARENA_ARRAY(arena, struct cel_value, list->count ? list->count : 1);
     size_t at = 0;
     JSON_EACH(item, list->json)
-    list->items[at++] = cel_from_json(item, inner_type(list->type, false), arena);
+      list->items[at++] = cel_from_json(item, inner_type(list->type, false), arena);
   }
   return list->items[index];
 }

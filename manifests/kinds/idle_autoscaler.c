@@ -218,7 +218,7 @@ static void autoscaler_from_v1(struct json *object, struct arena *arena) {
   }
   if (kept.len && json_parse(kept, arena, &rest, NULL) == 0) {
     JSON_EACH(metric, rest)
-    json_append(metrics, json_dup(arena, metric));
+      json_append(metrics, json_dup(arena, metric));
     json_remove(annotations, STR(OTHER_METRICS));
   }
   if (metrics->count)

@@ -76,7 +76,7 @@ void schema_tidy(const struct schema *schema, struct json *json) {
       json_remove(json, str_of(row->name));
     } else if (row->schema && (row->type == FIELD_LIST || row->type == FIELD_MAP)) {
       JSON_EACH(item, value)
-      schema_tidy(row->schema, item);
+        schema_tidy(row->schema, item);
     } else if (row->schema) {
       schema_tidy(row->schema, value);
     }

@@ -43,10 +43,10 @@ const struct json *kube_config_find(const struct kube_config_files *files, const
                                     const char *field, struct str name, struct str *ret_file) {
   for (size_t i = 0; i < files->count; i++)
     JSON_EACH(item, json_get(files->items[i].root, list))
-  if (str_eq(json_get_string(item, "name"), name)) {
-    *ret_file = files->items[i].path;
-    return json_get(item, field) ? json_get(item, field) : item;
-  }
+      if (str_eq(json_get_string(item, "name"), name)) {
+        *ret_file = files->items[i].path;
+        return json_get(item, field) ? json_get(item, field) : item;
+      }
   return NULL;
 }
 

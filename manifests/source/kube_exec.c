@@ -48,10 +48,11 @@ static void read_lists(const struct json *exec, struct arena *arena, struct kube
   struct str *texts = ARENA_ARRAY(arena, struct str, args ? args->count + 1 : 1);
   struct kube_exec_env *vars = ARENA_ARRAY(arena, struct kube_exec_env, env ? env->count + 1 : 1);
   JSON_EACH(item, args)
-  texts[ret->arg_count++] = arena_str(arena, json_string(item));
+    texts[ret->arg_count++] = arena_str(arena, json_string(item));
   JSON_EACH(item, env)
-  vars[ret->env_count++] = (struct kube_exec_env){arena_str(arena, json_get_string(item, "name")),
-                                                  arena_str(arena, json_get_string(item, "value"))};
+    vars[ret->env_count++] =
+        (struct kube_exec_env){arena_str(arena, json_get_string(item, "name")),
+                               arena_str(arena, json_get_string(item, "value"))};
   ret->args = texts;
   ret->env = vars;
 }

@@ -59,8 +59,8 @@ struct json *json_get_s(const struct json *object, struct str key) {
   struct json *found = NULL;
   if (object && object->type == JSON_OBJECT)
     JSON_EACH(item, object)
-  if (str_eq(item->key, key))
-    found = item; // the last of a duplicate key wins, as in Go
+      if (str_eq(item->key, key))
+        found = item; // the last of a duplicate key wins, as in Go
   return found;
 }
 
@@ -71,8 +71,8 @@ struct json *json_get(const struct json *object, const char *key) {
 struct json *json_at(const struct json *array, size_t index) {
   if (array && array->type == JSON_ARRAY)
     JSON_EACH(item, array)
-  if (index-- == 0)
-    return item;
+      if (index-- == 0)
+        return item;
   return NULL;
 }
 
@@ -284,7 +284,7 @@ struct json *json_dup(struct arena *arena, const struct json *json) {
   case JSON_ARRAY:
   case JSON_OBJECT:
     JSON_EACH(item, json)
-    json_append(copy, json_dup(arena, item));
+      json_append(copy, json_dup(arena, item));
     break;
   }
   return copy;

@@ -150,7 +150,7 @@ static const struct json *key_twice(const struct json *object, struct arena *are
   size_t count = 0;
   const struct json **sorted = ARENA_ARRAY(arena, const struct json *, object->count + 1);
   JSON_EACH(item, object)
-  sorted[count++] = item;
+    sorted[count++] = item;
   qsort(sorted, count, sizeof(const struct json *), by_key);
   for (size_t i = 1; i < count; i++)
     if (str_eq(sorted[i - 1]->key, sorted[i]->key))

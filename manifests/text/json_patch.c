@@ -251,8 +251,8 @@ struct json *json_merge_diff(struct arena *arena, const struct json *from, const
     return json_dup(arena, to);
   struct json *patch = json_new_object(arena);
   JSON_EACH(item, from)
-  if (!json_get_s(to, item->key))
-    json_set(arena, patch, item->key, json_new_null(arena));
+    if (!json_get_s(to, item->key))
+      json_set(arena, patch, item->key, json_new_null(arena));
   JSON_EACH(item, to) {
     const struct json *old = json_get_s(from, item->key);
     if (!json_equal(old, item))

@@ -61,7 +61,7 @@ static void write_members(struct buf *out, const struct json *json, struct style
   const struct json **items = xcalloc(json->count, sizeof *items);
   size_t count = 0;
   JSON_EACH(item, json)
-  items[count++] = item;
+    items[count++] = item;
   if (style.sorted && json->type == JSON_OBJECT)
     qsort(items, count, sizeof *items, by_key);
   for (size_t i = 0; i < count; i++) {

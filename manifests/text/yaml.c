@@ -267,8 +267,8 @@ static bool emit_list(yaml_emitter_t *emitter, const struct json *json) {
   if (!yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style) || !emit(emitter, &event))
     return false;
   JSON_EACH(item, json)
-  if (!emit_node(emitter, item))
-    return false;
+    if (!emit_node(emitter, item))
+      return false;
   return yaml_sequence_end_event_initialize(&event) && emit(emitter, &event);
 }
 
@@ -278,8 +278,8 @@ static bool emit_object(yaml_emitter_t *emitter, const struct json *json) {
   if (!yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, style) || !emit(emitter, &event))
     return false;
   JSON_EACH(item, json)
-  if (!emit_string(emitter, item->key) || !emit_node(emitter, item))
-    return false;
+    if (!emit_string(emitter, item->key) || !emit_node(emitter, item))
+      return false;
   return yaml_mapping_end_event_initialize(&event) && emit(emitter, &event);
 }
 

@@ -66,15 +66,15 @@ static const struct json *find_item(const struct json *list, const char *key,
                                     const struct json *like) {
   const struct json *value = json_get(like, key);
   JSON_EACH(item, list)
-  if (value && json_get(item, key) && json_equal(json_get(item, key), value))
-    return item;
+    if (value && json_get(item, key) && json_equal(json_get(item, key), value))
+      return item;
   return NULL;
 }
 
 static bool all_have(const struct json *list, const char *key) {
   JSON_EACH(item, list)
-  if (!json_get(item, key))
-    return false;
+    if (!json_get(item, key))
+      return false;
   return true;
 }
 
@@ -125,8 +125,8 @@ static struct json *merge_object(const struct merging *merging, struct str name,
                                  const struct json *wanted) {
   struct json *merged = json_dup(merging->arena, live);
   JSON_EACH(field, json_is(last, JSON_OBJECT) ? last : NULL)
-  if (!json_get_s(wanted, field->key))
-    json_remove(merged, field->key);
+    if (!json_get_s(wanted, field->key))
+      json_remove(merged, field->key);
   JSON_EACH(field, wanted) {
     if (field->type == JSON_NULL) {
       json_remove(merged, field->key);

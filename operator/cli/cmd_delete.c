@@ -66,8 +66,8 @@ static int delete_listed(struct deleting *work, const struct kube_resource *reso
                                  .label_selector = work->options->selector};
   int rc = session_call(work->session, &request, work->arena, &list, err);
   JSON_EACH(item, rc ? NULL : json_get(list, "items"))
-  if (rc == RC_OK)
-    rc = delete_one(work, resource, kube_namespace(item), kube_name(item), err);
+    if (rc == RC_OK)
+      rc = delete_one(work, resource, kube_namespace(item), kube_name(item), err);
   return rc;
 }
 

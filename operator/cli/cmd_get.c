@@ -58,7 +58,7 @@ static void print_table(struct getting *work, const struct kube_resource *resour
     buf_add_char(&text, '\n');
   if (!table_text_server(table, &view, work->arena, &text)) {
     JSON_EACH(item, json_get(table, "items")) // a server without Tables
-    buf_addf(&text, "%.*s\n", STR_ARG(kube_key(work->arena, item)));
+      buf_addf(&text, "%.*s\n", STR_ARG(kube_key(work->arena, item)));
     if (!json_get(table, "items"))
       buf_addf(&text, "%.*s\n", STR_ARG(kube_key(work->arena, table)));
   }
@@ -77,7 +77,7 @@ static void collect(struct getting *work, const struct json *object, bool is_lis
   if (!is_list)
     collect_one(work, object);
   JSON_EACH(item, is_list ? json_get(object, "items") : NULL)
-  collect_one(work, item);
+    collect_one(work, item);
 }
 
 // Items of built-in lists come without apiVersion and kind.

@@ -58,10 +58,10 @@ static int add_pod(struct logs *logs, const struct json *pod, struct err *err) {
     add_stream(logs, name, own);
   }
   JSON_EACH(container, json_path(pod, "spec.initContainers"))
-  if (wanted.len && str_eq(json_get_string(container, "name"), wanted)) {
-    found = true;
-    add_stream(logs, name, wanted);
-  }
+    if (wanted.len && str_eq(json_get_string(container, "name"), wanted)) {
+      found = true;
+      add_stream(logs, name, wanted);
+    }
   return found ? RC_OK
                : err_set(err, RC_NOT_FOUND, "pod %.*s has no container \"%.*s\"; there are: %.*s",
                          STR_ARG(name), STR_ARG(wanted), STR_ARG(names));
@@ -77,8 +77,8 @@ static int add_selected(struct logs *logs, struct str selector, struct str what,
     rc = err_set(err, RC_NOT_FOUND, "%.*s has no pods in namespace %.*s", STR_ARG(what),
                  STR_ARG(logs->session->ns));
   JSON_EACH(pod, items)
-  if (rc == RC_OK)
-    rc = add_pod(logs, pod, err);
+    if (rc == RC_OK)
+      rc = add_pod(logs, pod, err);
   return rc;
 }
 
@@ -88,9 +88,9 @@ static struct str selector_of(const struct json *object, struct arena *arena) {
   if (!labels)
     labels = json_path(object, "spec.selector"); // a Service
   JSON_EACH(label, labels)
-  if (label->type == JSON_STRING)
-    text = arena_printf(arena, "%.*s%s%.*s=%.*s", STR_ARG(text), text.len ? "," : "",
-                        STR_ARG(label->key), STR_ARG(label->string));
+    if (label->type == JSON_STRING)
+      text = arena_printf(arena, "%.*s%s%.*s=%.*s", STR_ARG(text), text.len ? "," : "",
+                          STR_ARG(label->key), STR_ARG(label->string));
   return text;
 }
 

@@ -79,8 +79,8 @@ static int wait_listed(struct session *session, const struct wait_options *optio
   if (rc == RC_OK && (!items || items->count == 0) && what->kind != WAIT_DELETE)
     return err_set(err, RC_NOT_FOUND, "no %s match", resource->plural);
   JSON_EACH(item, items)
-  if (rc == RC_OK)
-    rc = wait_one(session, what, resource, kube_namespace(item), kube_name(item), end_ms, err);
+    if (rc == RC_OK)
+      rc = wait_one(session, what, resource, kube_namespace(item), kube_name(item), end_ms, err);
   return rc;
 }
 

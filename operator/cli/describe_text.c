@@ -92,7 +92,7 @@ static void write_events(const struct json *events, int64_t now_ms, struct arena
   const struct json **sorted = ARENA_ARRAY(arena, const struct json *, events->count);
   size_t count = 0;
   JSON_EACH(event, events)
-  sorted[count++] = event;
+    sorted[count++] = event;
   qsort(sorted, count, sizeof *sorted, by_time);
   buf_add_z(out, "Events:\n");
   table_text_init(&table, arena, sizeof titles / sizeof titles[0]);
@@ -146,9 +146,9 @@ void describe_text(const struct json *object, const struct json *events, int64_t
   if (json_get_string(metadata, "deletionTimestamp").len)
     line(out, "Deleted:", json_get_string(metadata, "deletionTimestamp"));
   JSON_EACH(owner, json_get(metadata, "ownerReferences"))
-  line(out, "Owned by:",
-       arena_printf(arena, "%.*s/%.*s", STR_ARG(json_get_string(owner, "kind")),
-                    STR_ARG(json_get_string(owner, "name"))));
+    line(out, "Owned by:",
+         arena_printf(arena, "%.*s/%.*s", STR_ARG(json_get_string(owner, "kind")),
+                      STR_ARG(json_get_string(owner, "name"))));
   original_lines(object, arena, out);
   JSON_EACH(part, object) {
     static const char *const own[] = {"metadata", "kind", "apiVersion"};

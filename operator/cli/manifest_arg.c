@@ -50,7 +50,7 @@ static void add_object(struct manifests *manifests, struct json *json, struct st
                  json_type_name(json->type));
   } else if (str_ends(kind, STR("List")) && json_is(items, JSON_ARRAY)) {
     JSON_EACH(item, items)
-    add_object(manifests, item, file, line, findings);
+      add_object(manifests, item, file, line, findings);
   } else if (!kind.len || !json_get_string(json, "apiVersion").len) {
     findings_add(findings, FINDING_ERROR, file, line, STR(""), "no-kind",
                  "expected apiVersion and kind");

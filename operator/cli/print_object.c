@@ -40,7 +40,7 @@ bool print_object(const struct json *object, struct str output) {
     if (!items)
       print_name(object);
     JSON_EACH(item, items)
-    print_name(item);
+      print_name(item);
     return true;
   }
   buf_init(&text, 4 * LIMIT_HTTP_REPLY_BYTES);

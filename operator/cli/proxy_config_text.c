@@ -68,9 +68,9 @@ static struct str match_text(struct arena *arena, const struct json *match) {
       continue;
     }
     JSON_EACH(field, part)
-    text = arena_printf(arena, "%.*s%s%s%.*s %.*s", STR_ARG(text), text.len ? ", " : "",
-                        str_eq_z(part->key, "withoutHeaders") ? "not " : "", STR_ARG(field->key),
-                        STR_ARG(matcher(arena, field)));
+      text = arena_printf(arena, "%.*s%s%s%.*s %.*s", STR_ARG(text), text.len ? ", " : "",
+                          str_eq_z(part->key, "withoutHeaders") ? "not " : "", STR_ARG(field->key),
+                          STR_ARG(matcher(arena, field)));
   }
   return text.len ? text : STR("any");
 }
@@ -104,17 +104,17 @@ static void routes(const struct json *dump, struct arena *arena, struct buf *out
   struct table_text table;
   head(&table, arena, titles, sizeof titles / sizeof titles[0]);
   JSON_EACH(host, json_get(dump, "hosts"))
-  JSON_EACH(route, json_get(host, "routes")) {
-    table_text_add(&table, hosts_text(arena, json_get(host, "domains")));
-    table_text_add(&table, or_dash(json_get_string(route, "name")));
-    table_text_add(&table, match_text(arena, json_get(route, "match")));
-    table_text_add(&table, action_text(arena, route));
-    table_text_add(&table, or_dash(json_get_string(route, "timeout")));
-    table_text_add(
-        &table,
-        arena_printf(arena, "%lld", (long long)json_int(json_path(route, "retries.attempts"), 0)));
-    table_text_add(&table, or_dash(json_get_string(host, "source")));
-  }
+    JSON_EACH(route, json_get(host, "routes")) {
+      table_text_add(&table, hosts_text(arena, json_get(host, "domains")));
+      table_text_add(&table, or_dash(json_get_string(route, "name")));
+      table_text_add(&table, match_text(arena, json_get(route, "match")));
+      table_text_add(&table, action_text(arena, route));
+      table_text_add(&table, or_dash(json_get_string(route, "timeout")));
+      table_text_add(&table,
+                     arena_printf(arena, "%lld",
+                                  (long long)json_int(json_path(route, "retries.attempts"), 0)));
+      table_text_add(&table, or_dash(json_get_string(host, "source")));
+    }
   table_text_write(&table, out);
 }
 
@@ -151,16 +151,16 @@ static void endpoints(const struct json *dump, struct arena *arena, struct buf *
   struct table_text table;
   head(&table, arena, titles, sizeof titles / sizeof titles[0]);
   JSON_EACH(cluster, json_get(dump, "clusters"))
-  JSON_EACH(host, json_get(cluster, "hosts")) {
-    table_text_add(&table, json_get_string(host, "address"));
-    table_text_add(&table, or_dash(json_get_string(host, "pod")));
-    table_text_add(&table, or_dash(json_get_string(host, "version")));
-    table_text_add(&table, or_dash(json_get_string(host, "health")));
-    table_text_add(&table, number(arena, host, "stats.rq_active"));
-    table_text_add(&table, number(arena, host, "stats.rq_total"));
-    table_text_add(&table, number(arena, host, "stats.rq_error"));
-    table_text_add(&table, json_get_string(cluster, "name"));
-  }
+    JSON_EACH(host, json_get(cluster, "hosts")) {
+      table_text_add(&table, json_get_string(host, "address"));
+      table_text_add(&table, or_dash(json_get_string(host, "pod")));
+      table_text_add(&table, or_dash(json_get_string(host, "version")));
+      table_text_add(&table, or_dash(json_get_string(host, "health")));
+      table_text_add(&table, number(arena, host, "stats.rq_active"));
+      table_text_add(&table, number(arena, host, "stats.rq_total"));
+      table_text_add(&table, number(arena, host, "stats.rq_error"));
+      table_text_add(&table, json_get_string(cluster, "name"));
+    }
   table_text_write(&table, out);
 }
 

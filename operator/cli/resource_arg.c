@@ -23,8 +23,8 @@ struct wanted { // typed: any of its names; or exactly group, version and kind
 
 static bool has_short_name(const struct json *row, struct str typed) {
   JSON_EACH(name, json_get(row, "shortNames"))
-  if (str_eq(json_string(name), typed))
-    return true;
+    if (str_eq(json_string(name), typed))
+      return true;
   return false;
 }
 
@@ -54,14 +54,14 @@ static const struct kube_resource *ask_version(struct session *session, struct s
       json_parse(text, arena, &list, NULL) != RC_OK)
     return NULL;
   JSON_EACH(row, json_get(list, "resources"))
-  if (is_wanted(row, group, wanted, arena))
-    return keep(arena, (struct kube_resource){
-                           .group = arena_str(arena, group).ptr,
-                           .version = arena_str(arena, version).ptr,
-                           .kind = json_get_string(row, "kind").ptr,
-                           .plural = json_get_string(row, "name").ptr,
-                           .namespaced = json_is_true(json_get(row, "namespaced")),
-                       });
+    if (is_wanted(row, group, wanted, arena))
+      return keep(arena, (struct kube_resource){
+                             .group = arena_str(arena, group).ptr,
+                             .version = arena_str(arena, version).ptr,
+                             .kind = json_get_string(row, "kind").ptr,
+                             .plural = json_get_string(row, "name").ptr,
+                             .namespaced = json_is_true(json_get(row, "namespaced")),
+                         });
   return NULL;
 }
 

@@ -111,15 +111,15 @@ bool table_text_server(const struct json *json, const struct table_view *view, s
   struct table_text table;
   size_t shown = view->with_ns ? 1 : 0;
   JSON_EACH(column, columns)
-  shown += is_shown(column, view);
+    shown += is_shown(column, view);
   table_text_init(&table, arena, shown);
   if (view->headers && view->with_ns)
     table_text_addz(&table, "NAMESPACE");
   JSON_EACH(column, view->headers ? columns : NULL)
-  if (is_shown(column, view))
-    table_text_add(&table, upper(arena, json_get_string(column, "name")));
+    if (is_shown(column, view))
+      table_text_add(&table, upper(arena, json_get_string(column, "name")));
   JSON_EACH(row, json_get(json, "rows"))
-  add_row(&table, row, columns, view);
+    add_row(&table, row, columns, view);
   if (shown)
     table_text_write(&table, out);
   return true;

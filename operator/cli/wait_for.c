@@ -91,10 +91,10 @@ static bool is_current(const struct json *object, const struct json *condition) 
 
 static bool condition_is_met(const struct wait_for *what, const struct json *object) {
   JSON_EACH(condition, json_path(object, "status.conditions"))
-  if (str_eq_nocase(json_get_string(condition, "type"), what->name) &&
-      str_eq_nocase(json_get_string(condition, "status"), what->value) &&
-      is_current(object, condition))
-    return true;
+    if (str_eq_nocase(json_get_string(condition, "type"), what->name) &&
+        str_eq_nocase(json_get_string(condition, "status"), what->value) &&
+        is_current(object, condition))
+      return true;
   return false;
 }
 

@@ -109,7 +109,7 @@ static void add_hosts(const struct json *route, struct arena *arena, struct term
   struct str ns = json_path_string(route, "metadata.namespace");
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     JSON_EACH(host, json_path(route, lists[i]))
-  add(set, arena, reference_host(vs_full_host(json_string(host), ns, arena)));
+      add(set, arena, reference_host(vs_full_host(json_string(host), ns, arena)));
 }
 
 static void add_parents(const struct json *route, bool others, struct arena *arena,

@@ -44,8 +44,8 @@ static struct str selector_of(const struct json *deployment, struct arena *arena
   struct buf out;
   buf_init(&out, 64u << 10);
   JSON_EACH(label, json_path(deployment, "spec.selector.matchLabels"))
-  (void)buf_addf(&out, "%s%.*s=%.*s", out.len ? "," : "", STR_ARG(label->key),
-                 STR_ARG(json_string(label)));
+    (void)buf_addf(&out, "%s%.*s=%.*s", out.len ? "," : "", STR_ARG(label->key),
+                   STR_ARG(json_string(label)));
   struct str text = arena_str(arena, buf_str(&out));
   buf_dispose(&out);
   return text;
@@ -80,7 +80,7 @@ void replica_sets_add(const struct release *release, const struct json *rollout,
   const struct json **sets =
       ARENA_ARRAY(arena, const struct json *, (items ? items->count : 0) + 1);
   JSON_EACH(item, items)
-  sets[input->replica_sets_count++] = item;
+    sets[input->replica_sets_count++] = item;
   input->replica_sets = sets;
   input->replica_sets_current =
       release->sets && str_eq(kube_revision(deployment), release->sets_revision);

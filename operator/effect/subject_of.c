@@ -103,8 +103,8 @@ struct judge_settings subject_judge_settings(const struct rollout *rollout, int6
 
 static const struct json *subset_labels(const struct json *rule, struct str name) {
   JSON_EACH(subset, json_path(rule, "spec.subsets"))
-  if (str_eq(json_get_string(subset, "name"), name))
-    return json_get(subset, "labels");
+    if (str_eq(json_get_string(subset, "name"), name))
+      return json_get(subset, "labels");
   return NULL;
 }
 

@@ -34,7 +34,7 @@ static void visit_all(const struct json *pod_template, place_fn each, void *data
   static const char *const lists[] = {"initContainers", "containers"};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     JSON_EACH(container, json_get(spec, lists[i]))
-  visit_container(container, each, data);
+      visit_container(container, each, data);
   JSON_EACH(volume, json_get(spec, "volumes")) {
     visit(json_get(volume, "configMap"), "ConfigMap", "name", true, each, data);
     visit(json_get(volume, "secret"), "Secret", "secretName", true, each, data);
@@ -201,9 +201,9 @@ struct rollout_content *content_recorded(const struct json *deployment, struct a
       ARENA_ARRAY(arena, struct rollout_content, (list ? list->count : 0) + 1);
   *ret_template_hash = json_get_string(record, "templateHash");
   JSON_EACH(item, list)
-  items[(*ret_count)++] = (struct rollout_content){.kind = json_get_string(item, "kind"),
-                                                   .name = json_get_string(item, "name"),
-                                                   .hash = json_get_string(item, "hash"),
-                                                   .copy = json_get_string(item, "copy")};
+    items[(*ret_count)++] = (struct rollout_content){.kind = json_get_string(item, "kind"),
+                                                     .name = json_get_string(item, "name"),
+                                                     .hash = json_get_string(item, "hash"),
+                                                     .copy = json_get_string(item, "copy")};
   return items;
 }

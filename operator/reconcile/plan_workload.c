@@ -190,8 +190,8 @@ void workload_count(struct pass *pass) {
     return;
   struct str selector = STR_NULL;
   JSON_EACH(label, selector_of(pass))
-  selector = pass_text(pass, "%.*s%s%.*s=%.*s", STR_ARG(selector), selector.len ? "," : "",
-                       STR_ARG(label->key), STR_ARG(json_string(label)));
+    selector = pass_text(pass, "%.*s%s%.*s=%.*s", STR_ARG(selector), selector.len ? "," : "",
+                         STR_ARG(label->key), STR_ARG(json_string(label)));
   status->selector = selector;
   status->has_replicas = true;
   status->replicas = 0;

@@ -82,8 +82,8 @@ static void set_read(const struct json *object, struct arena *arena, struct vers
 
 static bool is_owned_by(const struct json *object, struct str uid) {
   JSON_EACH(owner, json_path(object, "metadata.ownerReferences"))
-  if (json_is_true(json_get(owner, "controller")))
-    return str_eq(json_get_string(owner, "uid"), uid);
+    if (json_is_true(json_get(owner, "controller")))
+      return str_eq(json_get_string(owner, "uid"), uid);
   return false;
 }
 

@@ -32,8 +32,8 @@ static void service(struct arena *arena, struct json *object) {
 // A volume of which nothing is said is an empty folder.
 static void volumes(struct arena *arena, struct json *spec) {
   JSON_EACH(volume, json_get(spec, "volumes"))
-  if (json_is(volume, JSON_OBJECT) && volume->count == 1 && json_get(volume, "name"))
-    json_need_object(arena, volume, "emptyDir");
+    if (json_is(volume, JSON_OBJECT) && volume->count == 1 && json_get(volume, "name"))
+      json_need_object(arena, volume, "emptyDir");
 }
 
 void api_default(struct arena *arena, const struct kind_desc *kind, struct json *object) {

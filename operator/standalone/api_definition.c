@@ -95,7 +95,7 @@ static void set_stored_versions(struct json *status, const struct json *definiti
     struct str name = json_get_string(version, "name");
     bool known = !json_is_true(json_get(version, "storage"));
     JSON_EACH(have, stored)
-    known = known || str_eq(json_string(have), name);
+      known = known || str_eq(json_string(have), name);
     if (!known)
       json_append(stored, json_new_string(arena, name));
   }

@@ -52,8 +52,8 @@ static int settle(struct cascade *c, const struct kind_desc *kind, const struct 
   if (api_is_deleting(object) || !owners)
     return RC_OK;
   JSON_EACH(owner, owners)
-  if (owner_state(c, object, owner) == OWNER_SOLID)
-    return drop_owners(c, kind, object, STR(""));
+    if (owner_state(c, object, owner) == OWNER_SOLID)
+      return drop_owners(c, kind, object, STR(""));
   return cascade_delete(c, kind, object, -1, propagation, &ignored);
 }
 
@@ -82,9 +82,9 @@ int cascade_dependents(struct cascade *c, struct str uid, enum propagation propa
 
 static bool blocks(const struct json *object, struct str uid) {
   JSON_EACH(owner, json_get(api_meta(object), "ownerReferences"))
-  if (str_eq(json_get_string(owner, "uid"), uid) &&
-      json_is_true(json_get(owner, "blockOwnerDeletion")))
-    return true;
+    if (str_eq(json_get_string(owner, "uid"), uid) &&
+        json_is_true(json_get(owner, "blockOwnerDeletion")))
+      return true;
   return false;
 }
 

@@ -18,8 +18,8 @@ static int64_t last_written_ms(const struct json *object) {
   int64_t last_ms = 0, written_ms;
   (void)time_parse(api_meta_string(object, "creationTimestamp"), &last_ms);
   JSON_EACH(entry, json_path(object, "metadata.managedFields"))
-  if (!time_parse(json_get_string(entry, "time"), &written_ms) && written_ms > last_ms)
-    last_ms = written_ms;
+    if (!time_parse(json_get_string(entry, "time"), &written_ms) && written_ms > last_ms)
+      last_ms = written_ms;
   return last_ms;
 }
 

@@ -151,7 +151,7 @@ int fields_check(struct api_call *call, const struct kind_desc *kind, const stru
   const struct json *entries = json_get(api_meta(object), "managedFields");
   bool good = !entries || json_is(entries, JSON_ARRAY) || json_is(entries, JSON_NULL);
   JSON_EACH(entry, good ? entries : NULL)
-  good = good && json_is(entry, JSON_OBJECT);
+    good = good && json_is(entry, JSON_OBJECT);
   if (good)
     return RC_OK;
   return api_invalid(call, kind, api_meta_string(object, "name"), "metadata.managedFields",

@@ -22,8 +22,8 @@ bool api_is_deleting(const struct json *object) {
 
 bool api_has_finalizer(const struct json *object, const char *finalizer) {
   JSON_EACH(item, json_get(api_meta(object), "finalizers"))
-  if (str_eq_z(json_string(item), finalizer))
-    return true;
+    if (str_eq_z(json_string(item), finalizer))
+      return true;
   return false;
 }
 

@@ -189,7 +189,7 @@ static void default_secret(struct arena *arena, struct json *object) {
     }
     bool texts = true; // what else stands there is left for the verdict
     JSON_EACH(item, plain)
-    texts = texts && json_is(item, JSON_STRING);
+      texts = texts && json_is(item, JSON_STRING);
     if (texts)
       json_remove(object, STR("stringData"));
   }
@@ -223,7 +223,7 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
 static struct json *without_times(struct arena *arena, const struct json *object) {
   struct json *copy = json_dup(arena, object);
   JSON_EACH(entry, json_get(api_meta(copy), "managedFields"))
-  remove_z(entry, "time");
+    remove_z(entry, "time");
   return copy;
 }
 

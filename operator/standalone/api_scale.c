@@ -82,9 +82,9 @@ static int check_scale(struct write_job *job, const struct json *scale) {
                             STR_ARG(json_text(arena, replicas)));
   findings_init(&unknown, arena);
   JSON_EACH(item, json_get(scale, "spec"))
-  if (!str_eq_z(item->key, "replicas"))
-    findings_add(&unknown, FINDING_ERROR, STR(""), 0,
-                 arena_printf(arena, "spec.%.*s", STR_ARG(item->key)), "unknown-field", "%s", "");
+    if (!str_eq_z(item->key, "replicas"))
+      findings_add(&unknown, FINDING_ERROR, STR(""), 0,
+                   arena_printf(arena, "spec.%.*s", STR_ARG(item->key)), "unknown-field", "%s", "");
   int rc = write_say_unknown(job, &unknown);
   if (!rc && json_int(replicas, 0) < 0)
     return api_invalid(job->call, &scale_kind, job->request->name, "spec.replicas",

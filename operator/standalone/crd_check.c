@@ -62,8 +62,8 @@ static void check_name_list(struct findings *findings, const struct json *names,
                             const char *member) {
   size_t index = 0;
   JSON_EACH(name, json_get(names, member))
-  check_label(findings, arena_printf(findings->arena, "spec.names.%s[%zu]", member, index++),
-              json_string(name), "");
+    check_label(findings, arena_printf(findings->arena, "spec.names.%s[%zu]", member, index++),
+                json_string(name), "");
 }
 
 static void check_names(const struct json *names, struct findings *findings) {
@@ -250,9 +250,9 @@ static void check_versions(const struct json *versions, struct findings *finding
   JSON_EACH(version, versions) {
     stored += json_is_true(json_get(version, "storage"));
     JSON_EACH(other, versions)
-    if (other != version &&
-        str_eq(json_get_string(other, "name"), json_get_string(version, "name")))
-      unique = false;
+      if (other != version &&
+          str_eq(json_get_string(other, "name"), json_get_string(version, "name")))
+        unique = false;
     check_version(versions, version, index++, findings);
   }
   struct str shown = crd_show(versions ? versions : &(struct json){0}, findings->arena);
@@ -277,7 +277,7 @@ static void check_conversion(const struct json *spec, struct findings *findings)
             "true in spec.versions[*].schema instead");
   size_t served = 0;
   JSON_EACH(version, json_get(spec, "versions"))
-  served += json_is_true(json_get(version, "served"));
+    served += json_is_true(json_get(version, "served"));
   if (str_eq_z(strategy, "Webhook") && served > 1)
     crd_add(findings, STR("spec.conversion.strategy"), "enum",
             "Unsupported value: \"Webhook\": supported values: \"None\": this embedded API server "
@@ -306,7 +306,7 @@ static void check_stored_versions(const struct json *definition, struct findings
     bool found = false;
     struct str name = json_string(stored);
     JSON_EACH(version, json_path(definition, "spec.versions"))
-    found = found || str_eq(json_get_string(version, "name"), name);
+      found = found || str_eq(json_get_string(version, "name"), name);
     if (!found)
       crd_add(findings, arena_printf(findings->arena, "status.storedVersions[%zu]", index),
               "invalid",

@@ -203,7 +203,7 @@ static void check_map_keys(struct checker *c, const struct json *schema, struct 
     struct str type = json_get_string(property, "type");
     bool required = json_get(property, "default") != NULL;
     JSON_EACH(entry, json_get(items, "required"))
-    required = required || str_eq(json_string(entry), name);
+      required = required || str_eq(json_string(entry), name);
     if (!property)
       wrong(c, path, "x-kubernetes-list-map-keys", keys,
             "entries must all be names of item properties");
@@ -218,8 +218,8 @@ static void check_map_keys(struct checker *c, const struct json *schema, struct 
       forbid(c, at, "nullable",
              "this property is in x-kubernetes-list-map-keys, so it cannot be nullable");
     JSON_EACH(other, keys)
-    if (other != key && json_equal(other, key) && other->next == NULL)
-      wrong(c, path, "x-kubernetes-list-map-keys", keys, "must not contain duplicate entries");
+      if (other != key && json_equal(other, key) && other->next == NULL)
+        wrong(c, path, "x-kubernetes-list-map-keys", keys, "must not contain duplicate entries");
   }
 }
 
@@ -349,7 +349,7 @@ static void check_meta_fields(struct checker *c, const struct json *schema,
   bool more = json_get(meta, "additionalProperties") || json_get(meta, "required") ||
               crd_flag(meta, "x-kubernetes-preserve-unknown-fields");
   JSON_EACH(property, json_get(meta, "properties"))
-  more = more || (!str_eq_z(property->key, "name") && !str_eq_z(property->key, "generateName"));
+    more = more || (!str_eq_z(property->key, "name") && !str_eq_z(property->key, "generateName"));
   if (at->level == LEVEL_ROOT && more)
     crd_add(c->findings, path, "forbidden",
             "Forbidden: must not specify anything other than name and generateName, but metadata "

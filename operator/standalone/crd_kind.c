@@ -14,8 +14,8 @@
 
 static struct json *find_condition(const struct json *definition, const char *type) {
   JSON_EACH(condition, json_path(definition, "status.conditions"))
-  if (str_eq_z(json_get_string(condition, "type"), type))
-    return condition;
+    if (str_eq_z(json_get_string(condition, "type"), type))
+      return condition;
   return NULL;
 }
 
@@ -143,7 +143,7 @@ static void put_embedded_headers(struct json *schema, struct arena *arena) {
   if (crd_flag(schema, "x-kubernetes-embedded-resource"))
     put_header(schema, arena);
   JSON_EACH(property, json_get(schema, "properties"))
-  put_embedded_headers(property, arena);
+    put_embedded_headers(property, arena);
   put_embedded_headers(json_get(schema, "items"), arena);
   put_embedded_headers(json_get(schema, "additionalProperties"), arena);
 }
@@ -212,12 +212,12 @@ size_t crd_kinds(const struct json *definition, struct arena *arena,
   const char *stored = NULL;
   size_t count = 0;
   JSON_EACH(version, versions)
-  if (json_is_true(json_get(version, "storage")))
-    stored = text(json_get_string(version, "name"), arena);
+    if (json_is_true(json_get(version, "storage")))
+      stored = text(json_get_string(version, "name"), arena);
   *ret_kinds = ARENA_ARRAY(arena, const struct kind_desc *, versions ? versions->count + 1 : 1);
   JSON_EACH(version, stored ? versions : NULL)
-  if (json_is_true(json_get(version, "served")))
-    (*ret_kinds)[count++] = describe(definition, version, stored, arena);
+    if (json_is_true(json_get(version, "served")))
+      (*ret_kinds)[count++] = describe(definition, version, stored, arena);
   if (count > 1)
     qsort(*ret_kinds, count, sizeof((*ret_kinds)[0]), by_version);
   return count;

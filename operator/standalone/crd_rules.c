@@ -9,8 +9,8 @@ static bool has_rules(const struct json *schema) {
   if (json_is(own, JSON_ARRAY) && own->count)
     return true;
   JSON_EACH(property, json_get(schema, "properties"))
-  if (has_rules(property))
-    return true;
+    if (has_rules(property))
+      return true;
   return has_rules(json_get(schema, "items")) ||
          has_rules(json_get(schema, "additionalProperties"));
 }

@@ -209,9 +209,9 @@ static void walk_defaults(struct rules_checker *c, const struct json *schema, st
   if (json_get(schema, "default"))
     judge_default(c, schema, path);
   JSON_EACH(property, json_get(schema, "properties"))
-  walk_defaults(
-      c, property,
-      arena_printf(c->arena, "%.*s.properties[%.*s]", STR_ARG(path), STR_ARG(property->key)));
+    walk_defaults(
+        c, property,
+        arena_printf(c->arena, "%.*s.properties[%.*s]", STR_ARG(path), STR_ARG(property->key)));
   walk_defaults(c, json_get(schema, "items"), child(c, path, "items"));
 }
 

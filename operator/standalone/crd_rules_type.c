@@ -34,8 +34,8 @@ static const struct cel_type *list_type(const struct json *schema, struct str na
     struct str *names = ARENA_ARRAY(arena, struct str, keys->count + 1);
     type->merge = CEL_MERGE_KEYS;
     JSON_EACH(key, keys)
-    if (!cel_escape(json_string(key), arena, &names[type->key_count++]))
-      names[type->key_count - 1] = json_string(key);
+      if (!cel_escape(json_string(key), arena, &names[type->key_count++]))
+        names[type->key_count - 1] = json_string(key);
     type->keys = names;
   }
   return type;
@@ -80,11 +80,11 @@ static const struct cel_type *object_type(const struct json *schema, bool is_res
   struct cel_field *fields = ARENA_ARRAY(arena, struct cel_field, most);
   *type = (struct cel_type){.kind = CEL_OBJECT, .name = name, .fields = fields};
   JSON_EACH(property, properties)
-  put_field(type, fields, property->key,
-            crd_rules_type(property, crd_flag(property, "x-kubernetes-embedded-resource"),
-                           arena_printf(arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(property->key)),
-                           arena),
-            arena);
+    put_field(type, fields, property->key,
+              crd_rules_type(
+                  property, crd_flag(property, "x-kubernetes-embedded-resource"),
+                  arena_printf(arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(property->key)), arena),
+              arena);
   if (is_resource) {
     put_field(type, fields, STR("kind"), cel_simple(CEL_STRING), arena);
     put_field(type, fields, STR("apiVersion"), cel_simple(CEL_STRING), arena);

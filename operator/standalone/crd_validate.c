@@ -233,7 +233,8 @@ static void check_list(struct validator *v, struct verdict *verdict, const struc
   const struct json *high = json_get(schema, "maxItems"), *low = json_get(schema, "minItems");
   size_t index = 0;
   JSON_EACH(item, items ? value : NULL)
-  check_value(v, verdict, items, item, arena_printf(v->arena, "%.*s[%zu]", STR_ARG(path), index++));
+    check_value(v, verdict, items, item,
+                arena_printf(v->arena, "%.*s[%zu]", STR_ARG(path), index++));
   if (low && (int64_t)value->count < json_int(low, 0))
     add(v, verdict, path, "invalid",
         "Invalid value: %zu: %.*s in body should have at least %" PRId64 " items", value->count,
@@ -262,9 +263,10 @@ static void check_object(struct validator *v, struct verdict *verdict, const str
                                STR_ARG(item->key)));
   }
   JSON_EACH(name, json_get(schema, "required"))
-  if (!json_get_s(value, json_string(name)))
-    add(v, verdict, arena_printf(v->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(json_string(name))),
-        "required", "Required value");
+    if (!json_get_s(value, json_string(name)))
+      add(v, verdict,
+          arena_printf(v->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(json_string(name))),
+          "required", "Required value");
 }
 
 // --- Alternatives
@@ -355,8 +357,8 @@ static void check_enum(struct validator *v, struct verdict *verdict, const struc
   if (!json_is(values, JSON_ARRAY) || values->count == 0)
     return;
   JSON_EACH(allowed, values)
-  if (json_equal(allowed, value))
-    return;
+    if (json_equal(allowed, value))
+      return;
   buf_init(&names, 64u << 10);
   JSON_EACH(allowed, values) {
     if (names.len)

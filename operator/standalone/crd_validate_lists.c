@@ -20,8 +20,8 @@ static void walk(const struct json *schema, const struct json *value, struct str
   fn(schema, value, path, findings);
   size_t index = 0;
   JSON_EACH(item, json_is(value, JSON_ARRAY) ? value : NULL)
-  walk(json_get(schema, "items"), item, arena_printf(arena, "%.*s[%zu]", STR_ARG(path), index++),
-       findings, fn);
+    walk(json_get(schema, "items"), item, arena_printf(arena, "%.*s[%zu]", STR_ARG(path), index++),
+         findings, fn);
   JSON_EACH(item, json_is(value, JSON_OBJECT) ? value : NULL) {
     bool known = json_get_s(json_get(schema, "properties"), item->key) != NULL;
     struct str at = known ? arena_printf(arena, "%.*s%s%.*s", STR_ARG(path), path.len ? "." : "",

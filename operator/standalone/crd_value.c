@@ -162,7 +162,7 @@ bool crd_has_default(const struct json *schema) {
   if (json_get(schema, "default"))
     return true;
   JSON_EACH(property, json_get(schema, "properties"))
-  if (crd_has_default(property))
-    return true;
+    if (crd_has_default(property))
+      return true;
   return crd_has_default(additional(schema)) || crd_has_default(json_get(schema, "items"));
 }

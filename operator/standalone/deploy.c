@@ -41,8 +41,8 @@ bool deploy_is_deleting(const struct json *object) {
 
 struct str deploy_controller(const struct json *object) {
   JSON_EACH(owner, json_path(object, "metadata.ownerReferences"))
-  if (json_is_true(json_get(owner, "controller")))
-    return json_get_string(owner, "uid");
+    if (json_is_true(json_get(owner, "controller")))
+      return json_get_string(owner, "uid");
   return STR_NULL;
 }
 
@@ -67,8 +67,8 @@ bool deploy_pod_is_active(const struct json *pod) {
 
 const struct json *deploy_condition(const struct json *object, const char *type) {
   JSON_EACH(item, json_path(object, "status.conditions"))
-  if (str_eq_z(json_get_string(item, "type"), type))
-    return item;
+    if (str_eq_z(json_get_string(item, "type"), type))
+      return item;
   return NULL;
 }
 

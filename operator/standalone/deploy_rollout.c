@@ -232,9 +232,9 @@ static void spread(struct rollout *r) {
 static struct json *fresh_annotations(const struct rollout *r) {
   struct json *all = json_new_object(r->arena);
   JSON_EACH(item, json_path(r->deployment, "metadata.annotations"))
-  if (!str_eq(item->key, STR("kubectl.kubernetes.io/last-applied-configuration")) &&
-      !str_starts(item->key, STR("deployment.kubernetes.io/")))
-    json_set(r->arena, all, item->key, json_dup(r->arena, item));
+    if (!str_eq(item->key, STR("kubectl.kubernetes.io/last-applied-configuration")) &&
+        !str_starts(item->key, STR("deployment.kubernetes.io/")))
+      json_set(r->arena, all, item->key, json_dup(r->arena, item));
   json_put_string(r->arena, all, DEPLOY_REVISION,
                   arena_printf(r->arena, "%lld", (long long)r->fresh_revision));
   return all;
@@ -294,9 +294,9 @@ static void write_set(struct rollout *r, const struct rollout_set *set) {
     put_sizes(r, annotations);
   bool differs = set->wanted != set->replicas;
   JSON_EACH(item, annotations)
-  differs |=
-      !str_eq(json_string(item),
-              json_string(json_get_s(json_path(set->json, "metadata.annotations"), item->key)));
+    differs |=
+        !str_eq(json_string(item),
+                json_string(json_get_s(json_path(set->json, "metadata.annotations"), item->key)));
   if (!differs)
     return;
   json_put(arena, json_need_object(arena, patch, "metadata"), "annotations", annotations);

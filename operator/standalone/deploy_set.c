@@ -31,7 +31,7 @@ static struct json *pod_new(const struct json *set, struct str node_name, struct
 static int64_t restarts_of(const struct json *pod) {
   int64_t restarts = 0;
   JSON_EACH(item, json_path(pod, "status.containerStatuses"))
-  restarts += json_int(json_get(item, "restartCount"), 0);
+    restarts += json_int(json_get(item, "restartCount"), 0);
   return restarts;
 }
 

@@ -13,20 +13,20 @@ struct slice {
 static bool selects(const struct json *selector, const struct json *pod) {
   const struct json *labels = json_path(pod, "metadata.labels");
   JSON_EACH(item, selector)
-  if (!str_eq(json_string(json_get_s(labels, item->key)), json_string(item)) ||
-      !json_get_s(labels, item->key))
-    return false;
+    if (!str_eq(json_string(json_get_s(labels, item->key)), json_string(item)) ||
+        !json_get_s(labels, item->key))
+      return false;
   return selector && selector->count > 0;
 }
 
 static int64_t named_port(const struct json *pod, struct str name, struct str protocol) {
   JSON_EACH(container, json_path(pod, "spec.containers"))
-  JSON_EACH(port, json_get(container, "ports")) {
-    struct str own = json_get_string(port, "protocol");
-    if (str_eq(json_get_string(port, "name"), name) &&
-        str_eq(str_is_empty(own) ? STR("TCP") : own, protocol))
-      return json_int(json_get(port, "containerPort"), 0);
-  }
+    JSON_EACH(port, json_get(container, "ports")) {
+      struct str own = json_get_string(port, "protocol");
+      if (str_eq(json_get_string(port, "name"), name) &&
+          str_eq(str_is_empty(own) ? STR("TCP") : own, protocol))
+        return json_int(json_get(port, "containerPort"), 0);
+    }
   return 0;
 }
 

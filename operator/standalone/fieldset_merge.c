@@ -15,8 +15,8 @@ static struct json *merge_maps(const struct json *schema, const struct json *liv
     json_set(arena, merged, item->key, merge(below, item, json_get_s(applied, item->key), arena));
   }
   JSON_EACH(item, applied)
-  if (!json_get_s(live, item->key))
-    json_set(arena, merged, item->key, json_dup(arena, item));
+    if (!json_get_s(live, item->key))
+      json_set(arena, merged, item->key, json_dup(arena, item));
   return merged;
 }
 
@@ -133,8 +133,8 @@ struct json *typed_merge(const struct json *schema, const struct json *live,
 
 static bool is_required(const struct json *schema, struct str name) {
   JSON_EACH(item, json_get(schema, "required"))
-  if (str_eq(json_string(item), name))
-    return true;
+    if (str_eq(json_string(item), name))
+      return true;
   return false;
 }
 
@@ -142,7 +142,7 @@ void typed_fill(const struct json *schema, struct json *value, struct arena *are
   bool declared;
   if (json_is(value, JSON_ARRAY)) {
     JSON_EACH(item, value)
-    typed_fill(shape_items(schema), item, arena);
+      typed_fill(shape_items(schema), item, arena);
     return;
   }
   if (!json_is(value, JSON_OBJECT))
@@ -158,7 +158,7 @@ void typed_fill(const struct json *schema, struct json *value, struct arena *are
       json_set(arena, value, property->key, json_new_null(arena));
   }
   JSON_EACH(item, value)
-  typed_fill(shape_member(schema, item->key, &declared), item, arena);
+    typed_fill(shape_member(schema, item->key, &declared), item, arena);
 }
 
 // --- The check of an applied object

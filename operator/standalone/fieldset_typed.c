@@ -72,12 +72,12 @@ static void compare_maps(struct diff d, const struct json *schema, const struct 
                          const struct json *b) {
   bool declared;
   JSON_EACH(item, json_is(b, JSON_OBJECT) ? b : NULL)
-  compare(below(d, shape_field_name(item->key, d.arena)),
-          shape_member(schema, item->key, &declared), json_get_s(a, item->key), item);
-  JSON_EACH(item, json_is(a, JSON_OBJECT) ? a : NULL)
-  if (!json_get_s(b, item->key))
     compare(below(d, shape_field_name(item->key, d.arena)),
-            shape_member(schema, item->key, &declared), item, NULL);
+            shape_member(schema, item->key, &declared), json_get_s(a, item->key), item);
+  JSON_EACH(item, json_is(a, JSON_OBJECT) ? a : NULL)
+    if (!json_get_s(b, item->key))
+      compare(below(d, shape_field_name(item->key, d.arena)),
+              shape_member(schema, item->key, &declared), item, NULL);
 }
 
 static void compare_items(struct diff d, const struct json *items, struct str name,

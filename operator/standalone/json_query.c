@@ -21,8 +21,8 @@ static const struct json *filtered(const struct json *list, struct str inside) {
     return NULL;
   value = str_slice(value, 1, value.len - 1); // quotes
   JSON_EACH(item, list)
-  if (str_eq(json_string(json_get_s(item, name)), value))
-    return item;
+    if (str_eq(json_string(json_get_s(item, name)), value))
+      return item;
   return NULL;
 }
 

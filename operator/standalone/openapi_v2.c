@@ -149,7 +149,7 @@ static void put_schema(struct buf *out, unsigned field, const struct json *schem
     put_description(&body, description);
   put_type(&body, schema);
   JSON_EACH(name, json_get(schema, "required"))
-  put_bytes(&body, SCHEMA_REQUIRED, json_string(name));
+    put_bytes(&body, SCHEMA_REQUIRED, json_string(name));
   if (json_is(json_get(schema, "additionalProperties"), JSON_OBJECT))
     put_inner(&body, SCHEMA_ADDITIONAL, ADDITIONAL_SCHEMA,
               json_get(schema, "additionalProperties"));

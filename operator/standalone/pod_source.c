@@ -132,7 +132,7 @@ struct str *pod_source_keys(const struct json *source, struct arena *arena, size
   struct str *keys = ARENA_ARRAY(arena, struct str, room);
   for (size_t i = 0; i < 3; i++)
     JSON_EACH(item, json_get(source, parts[i]))
-  keys[count++] = item->key;
+      keys[count++] = item->key;
   qsort(keys, count, sizeof *keys, compare);
   size_t kept = 0;
   for (size_t i = 0; i < count; i++)

@@ -75,8 +75,8 @@ static struct json *container_status(const struct pod_machine *machine,
 
 static const struct json *condition_of(const struct json *status, const char *type) {
   JSON_EACH(item, json_get(status, "conditions"))
-  if (str_eq_z(json_get_string(item, "type"), type))
-    return item;
+    if (str_eq_z(json_get_string(item, "type"), type))
+      return item;
   return NULL;
 }
 

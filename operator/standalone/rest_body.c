@@ -50,8 +50,8 @@ static bool is_within_caps(const struct json *json) {
   if (json->count > REST_BODY_ENTRIES_MAX)
     return false;
   JSON_EACH(item, json)
-  if (!is_within_caps(item))
-    return false;
+    if (!is_within_caps(item))
+      return false;
   return true;
 }
 

@@ -117,8 +117,8 @@ static const struct json *status_of(const struct json *status, struct str name) 
   static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
   for (size_t i = 0; i < 2; i++)
     JSON_EACH(item, json_get(status, lists[i]))
-  if (str_eq(json_get_string(item, "name"), name))
-    return item;
+      if (str_eq(json_get_string(item, "name"), name))
+        return item;
   return NULL;
 }
 

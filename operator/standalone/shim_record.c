@@ -23,7 +23,7 @@ static struct str *get_strings(const struct json *list, struct arena *arena, siz
   struct str *items = ARENA_ARRAY(arena, struct str, list ? list->count + 1 : 1);
   size_t count = 0;
   JSON_EACH(item, list)
-  items[count++] = json_string(item);
+    items[count++] = json_string(item);
   *ret_count = count;
   return items;
 }
@@ -75,10 +75,10 @@ int shim_start_read(const struct json *json, struct arena *arena, struct shim_st
   const struct json *mounts = json_get(json, "mounts");
   start.mounts = ARENA_ARRAY(arena, struct shim_mount, mounts ? mounts->count + 1 : 1);
   JSON_EACH(item, mounts)
-  start.mounts[start.mount_count++] =
-      (struct shim_mount){.source = json_get_string(item, "source"),
-                          .target = json_get_string(item, "target"),
-                          .read_only = json_is_true(json_get(item, "readOnly"))};
+    start.mounts[start.mount_count++] =
+        (struct shim_mount){.source = json_get_string(item, "source"),
+                            .target = json_get_string(item, "target"),
+                            .read_only = json_is_true(json_get(item, "readOnly"))};
   if (start.attempt < 0 || start.argv_count == 0 || str_is_empty(start.log) ||
       str_is_empty(start.cwd))
     return err_set(err, RC_PARSE, "expected attempt, argv, cwd and log in " SHIM_START);

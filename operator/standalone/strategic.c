@@ -94,8 +94,8 @@ static int merge_list_item(struct merge *m, const struct field *row, struct json
 
 static bool has_replace_item(const struct json *patch) {
   JSON_EACH(item, patch)
-  if (str_eq_z(json_get_string(item, "$patch"), "replace"))
-    return true;
+    if (str_eq_z(json_get_string(item, "$patch"), "replace"))
+      return true;
   return false;
 }
 
@@ -152,8 +152,8 @@ static int merge_list(struct merge *m, const struct field *row, struct json *par
   if ((!keyed && !set) || !json_is(target, JSON_ARRAY) || has_replace_item(patch)) {
     struct json *copy = json_new_array(m->arena);
     JSON_EACH(item, patch)
-    if (!str_eq_z(json_get_string(item, "$patch"), "replace"))
-      json_append(copy, clean_copy(m->arena, item));
+      if (!str_eq_z(json_get_string(item, "$patch"), "replace"))
+        json_append(copy, clean_copy(m->arena, item));
     json_set(m->arena, parent, patch->key, copy);
     return RC_OK;
   }
@@ -165,7 +165,7 @@ static int merge_list(struct merge *m, const struct field *row, struct json *par
       rc = merge_list_item(m, row, target, item, depth);
     } else {
       JSON_EACH(have, target)
-      present |= json_equal(have, item);
+        present |= json_equal(have, item);
       if (!present)
         json_append(target, json_dup(m->arena, item));
     }
@@ -211,7 +211,7 @@ static void retain_keys(struct json *target, const struct json *keys) {
     next = item->next;
     bool keep = false;
     JSON_EACH(key, keys)
-    keep |= str_eq(json_string(key), item->key);
+      keep |= str_eq(json_string(key), item->key);
     if (!keep)
       json_remove(target, item->key);
   }

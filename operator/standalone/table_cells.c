@@ -38,8 +38,8 @@ struct json *cell_joined(cell c, const char *list, const char *member, const cha
 struct json *cell_label_map(cell c, const char *path) {
   struct str out = STR("");
   JSON_EACH(item, json_path(c->object, path))
-  out = arena_printf(c->arena, "%.*s%s%.*s=%.*s", STR_ARG(out), out.len ? "," : "",
-                     STR_ARG(item->key), STR_ARG(json_string(item)));
+    out = arena_printf(c->arena, "%.*s%s%.*s=%.*s", STR_ARG(out), out.len ? "," : "",
+                       STR_ARG(item->key), STR_ARG(json_string(item)));
   return cell_text(c, out.len ? out : STR("<none>"));
 }
 
@@ -55,8 +55,8 @@ static struct str requirement_text(struct arena *arena, const struct json *requi
   struct str key = json_get_string(requirement, "key"), values = STR("");
   struct str op = json_get_string(requirement, "operator");
   JSON_EACH(value, json_get(requirement, "values"))
-  values = arena_printf(arena, "%.*s%s%.*s", STR_ARG(values), values.len ? "," : "",
-                        STR_ARG(json_string(value)));
+    values = arena_printf(arena, "%.*s%s%.*s", STR_ARG(values), values.len ? "," : "",
+                          STR_ARG(json_string(value)));
   if (str_eq_z(op, "In") || str_eq_z(op, "NotIn"))
     return arena_printf(arena, "%.*s %s (%.*s)", STR_ARG(key), op.len == 2 ? "in" : "notin",
                         STR_ARG(values));
@@ -66,11 +66,11 @@ static struct str requirement_text(struct arena *arena, const struct json *requi
 struct json *cell_label_selector(cell c, const struct json *selector) {
   struct str out = STR("");
   JSON_EACH(item, json_get(selector, "matchLabels"))
-  out = arena_printf(c->arena, "%.*s%s%.*s=%.*s", STR_ARG(out), out.len ? "," : "",
-                     STR_ARG(item->key), STR_ARG(json_string(item)));
+    out = arena_printf(c->arena, "%.*s%s%.*s=%.*s", STR_ARG(out), out.len ? "," : "",
+                       STR_ARG(item->key), STR_ARG(json_string(item)));
   JSON_EACH(item, json_get(selector, "matchExpressions"))
-  out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "",
-                     STR_ARG(requirement_text(c->arena, item)));
+    out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "",
+                       STR_ARG(requirement_text(c->arena, item)));
   return cell_text(c, out.len ? out : STR("<none>"));
 }
 

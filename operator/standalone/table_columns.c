@@ -13,7 +13,7 @@ static struct json *pod_ready(cell c) {
   const struct json *specs = json_path(c->object, "spec.containers");
   int64_t ready = 0;
   JSON_EACH(status, json_path(c->object, "status.containerStatuses"))
-  ready += json_is_true(json_get(status, "ready"));
+    ready += json_is_true(json_get(status, "ready"));
   return cell_fraction(c, ready, specs ? (int64_t)specs->count : 0);
 }
 
@@ -148,8 +148,8 @@ static struct json *service_balanced(cell c) {
                        STR_ARG(ip.len ? ip : json_get_string(point, "hostname")));
   }
   JSON_EACH(ip, json_path(c->object, "spec.externalIPs"))
-  out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "",
-                     STR_ARG(json_string(ip)));
+    out = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(out), out.len ? "," : "",
+                       STR_ARG(json_string(ip)));
   return cell_text(c, out.len ? out : STR("<pending>"));
 }
 static struct json *service_external(cell c) {

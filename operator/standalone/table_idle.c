@@ -145,9 +145,9 @@ static struct json *claim_modes(cell c) {
   struct str out = STR("");
   bool bound = json_path_string(c->object, "spec.volumeName").len > 0;
   JSON_EACH(mode, bound ? json_path(c->object, "status.accessModes") : NULL)
-  for (size_t i = 0; i < ARRAY_LEN(shorts); i++)
-    if (str_eq_z(json_string(mode), shorts[i][0]))
-      out = arena_printf(c->arena, "%.*s%s%s", STR_ARG(out), out.len ? "," : "", shorts[i][1]);
+    for (size_t i = 0; i < ARRAY_LEN(shorts); i++)
+      if (str_eq_z(json_string(mode), shorts[i][0]))
+        out = arena_printf(c->arena, "%.*s%s%s", STR_ARG(out), out.len ? "," : "", shorts[i][1]);
   return cell_text(c, out);
 }
 static struct json *claim_class(cell c) {

@@ -51,9 +51,9 @@ static const struct table_column daemon_columns[] = {
 
 static bool has_condition(cell c, const char *type) {
   JSON_EACH(item, json_path(c->object, "status.conditions"))
-  if (str_eq_z(json_get_string(item, "type"), type) &&
-      str_eq_z(json_get_string(item, "status"), "True"))
-    return true;
+    if (str_eq_z(json_get_string(item, "type"), type) &&
+        str_eq_z(json_get_string(item, "status"), "True"))
+      return true;
   return false;
 }
 static struct json *job_status(cell c) {

@@ -76,7 +76,7 @@ void value_check_resources(struct value_check *check, const struct json *resourc
   // What is not requested is requested as far as it is limited.
   struct json *all = json_new_object(check->arena);
   JSON_EACH(item, json_is(limits, JSON_OBJECT) ? limits : NULL)
-  json_set(check->arena, all, item->key, json_dup(check->arena, item));
+    json_set(check->arena, all, item->key, json_dup(check->arena, item));
   JSON_EACH(item, json_is(requests, JSON_OBJECT) ? requests : NULL) {
     const struct json *limit = json_get_s(limits, item->key);
     json_set(check->arena, all, item->key, json_dup(check->arena, item));
@@ -146,7 +146,7 @@ static void check_env_source(struct value_check *check, const struct json *from,
   };
   size_t count = 0;
   JSON_EACH(item, from)
-  count += json_is(item, JSON_OBJECT);
+    count += json_is(item, JSON_OBJECT);
   if (count != 1)
     value_invalid(check, path, NULL, from,
                   count ? "may not have more than one field specified at a time"

@@ -86,18 +86,18 @@ static const struct value_rule service_rules[] = {
 
 static void check_keys(struct value_check *check, const struct json *map, struct str path) {
   JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL)
-  if (!value_config_key.is_valid(item->key))
-    value_fault(check, path, arena_printf(check->arena, "[%.*s]", STR_ARG(item->key)).ptr,
-                VALUE_INVALID_ID, "Invalid value: \"%.*s\": %s",
-                STR_ARG(str_slice(item->key, 0, 512)), value_config_key.why);
+    if (!value_config_key.is_valid(item->key))
+      value_fault(check, path, arena_printf(check->arena, "[%.*s]", STR_ARG(item->key)).ptr,
+                  VALUE_INVALID_ID, "Invalid value: \"%.*s\": %s",
+                  STR_ARG(str_slice(item->key, 0, 512)), value_config_key.why);
 }
 
 static void check_bytes(struct value_check *check, const struct json *map, struct str path) {
   check_keys(check, map, path);
   JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL)
-  if (json_is(item, JSON_STRING) && !format_base64.is_valid(item->string))
-    value_fault(check, path, item->key.ptr, VALUE_UNREADABLE_ID,
-                "illegal base64 data; plain text belongs into stringData or data of a ConfigMap");
+    if (json_is(item, JSON_STRING) && !format_base64.is_valid(item->string))
+      value_fault(check, path, item->key.ptr, VALUE_UNREADABLE_ID,
+                  "illegal base64 data; plain text belongs into stringData or data of a ConfigMap");
 }
 
 static void check_whole(struct value_check *check, const struct json *object, struct str path) {
@@ -105,15 +105,16 @@ static void check_whole(struct value_check *check, const struct json *object, st
   size_t bytes = 0;
   for (size_t i = 0; i < ARRAY_LEN(members); i++)
     JSON_EACH(item, json_get(object, members[i]))
-  bytes += json_string(item).len;
+      bytes += json_string(item).len;
   if (bytes > SETTINGS_BYTES)
     value_fault(check, path, "[]", VALUE_TOO_LONG_ID, "Too long: may not be more than %u bytes",
                 SETTINGS_BYTES);
   JSON_EACH(item, json_get(object, "binaryData"))
-  if (json_get_s(json_get(object, "data"), item->key))
-    value_fault(check, path, arena_printf(check->arena, "data[%.*s]", STR_ARG(item->key)).ptr,
-                VALUE_INVALID_ID, "Invalid value: \"%.*s\": duplicate of key present in binaryData",
-                STR_ARG(item->key));
+    if (json_get_s(json_get(object, "data"), item->key))
+      value_fault(check, path, arena_printf(check->arena, "data[%.*s]", STR_ARG(item->key)).ptr,
+                  VALUE_INVALID_ID,
+                  "Invalid value: \"%.*s\": duplicate of key present in binaryData",
+                  STR_ARG(item->key));
 }
 
 static void check_frozen(struct value_check *check, const struct json *object, struct str path) {
@@ -174,9 +175,9 @@ static const struct value_rule secret_rules[] = {
 
 static void check_finalizers(struct value_check *check, const struct json *list, struct str path) {
   JSON_EACH(item, list)
-  if (str_find_char(json_string(item), '/') < 0 && !str_eq_z(json_string(item), "kubernetes"))
-    value_invalid(check, path, NULL, item,
-                  "name is neither a standard finalizer name nor is it fully qualified");
+    if (str_find_char(json_string(item), '/') < 0 && !str_eq_z(json_string(item), "kubernetes"))
+      value_invalid(check, path, NULL, item,
+                    "name is neither a standard finalizer name nor is it fully qualified");
 }
 
 static const struct value_rule namespace_rules[] = {

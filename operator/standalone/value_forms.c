@@ -120,8 +120,8 @@ void value_check_labels(struct value_check *check, const struct json *labels, st
   const struct value_rule rules[] = {KEYS("", &value_label_key), RULES_END};
   value_run(check, rules, labels, NULL, path);
   JSON_EACH(item, json_is(labels, JSON_OBJECT) ? labels : NULL)
-  if (!is_label_value(json_string(item)))
-    value_invalid(check, path, NULL, item, value_label_value.why);
+    if (!is_label_value(json_string(item)))
+      value_invalid(check, path, NULL, item, value_label_value.why);
 }
 
 void value_check_annotations(struct value_check *check, const struct json *map, struct str path) {
@@ -253,7 +253,7 @@ bool value_selector_matches(const struct json *selector, const struct json *labe
                                            &arena, NULL, &decoded) == 0;
   map.items = ARENA_ARRAY(&arena, struct string_pair, labels ? labels->count : 0);
   JSON_EACH(item, json_is(labels, JSON_OBJECT) ? labels : NULL)
-  map.items[map.count++] = (struct string_pair){item->key, json_string(item)};
+    map.items[map.count++] = (struct string_pair){item->key, json_string(item)};
   matches = matches && label_selector_matches(&decoded, &map);
   arena_dispose(&arena);
   return matches;

@@ -31,8 +31,8 @@ static void check_volume(struct value_check *check, const struct json *volume, s
 
 static bool has_named(const struct json *list, struct str name) {
   JSON_EACH(item, json_is(list, JSON_ARRAY) ? list : NULL)
-  if (str_eq(json_get_string(item, "name"), name))
-    return true;
+    if (str_eq(json_get_string(item, "name"), name))
+      return true;
   return false;
 }
 

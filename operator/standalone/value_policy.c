@@ -80,8 +80,8 @@ static void check_scaler(struct value_check *check, const struct json *spec, str
   int64_t least = json_int(json_get(spec, "minReplicas"), 1);
   bool object = false;
   JSON_EACH(metric, json_get(spec, "metrics"))
-  object |= str_eq_z(json_get_string(metric, "type"), "Object") ||
-            str_eq_z(json_get_string(metric, "type"), "External");
+    object |= str_eq_z(json_get_string(metric, "type"), "Object") ||
+              str_eq_z(json_get_string(metric, "type"), "External");
   if (least < 0 || (least == 0 && !object)) {
     if (least == 0)
       value_fault(check, path, "metrics", VALUE_FORBIDDEN_ID,
@@ -223,7 +223,7 @@ static void check_modes(struct value_check *check, const struct json *modes, str
   static const struct value_rule rules[] = {
       ONE_OF("", "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod"), RULES_END};
   JSON_EACH(mode, modes)
-  value_run(check, rules, mode, NULL, path);
+    value_run(check, rules, mode, NULL, path);
 }
 
 static void check_storage(struct value_check *check, const struct json *storage, struct str path) {

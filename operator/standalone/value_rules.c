@@ -96,9 +96,9 @@ static void test_items(struct value_check *check, const struct value_form *form,
 static void test_keys(struct value_check *check, const struct value_form *form,
                       const struct json *map, struct str path) {
   JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL)
-  if (!form->is_valid(item->key))
-    value_fault(check, path, NULL, VALUE_INVALID_ID, "Invalid value: \"%.*s\": %s",
-                STR_ARG(str_slice(item->key, 0, 512)), form->why);
+    if (!form->is_valid(item->key))
+      value_fault(check, path, NULL, VALUE_INVALID_ID, "Invalid value: \"%.*s\": %s",
+                  STR_ARG(str_slice(item->key, 0, 512)), form->why);
 }
 
 static void test_unique(struct value_check *check, const char *member, const struct json *list,
@@ -133,10 +133,10 @@ static void test_share(struct value_check *check, const struct json *value, stru
 
 static void test_quantities(struct value_check *check, const struct json *map, struct str path) {
   JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL)
-  if (!value_is_quantity(item))
-    value_fault(check, path, item->key.ptr, VALUE_UNREADABLE_ID,
-                "quantities must match the regular expression "
-                "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+    if (!value_is_quantity(item))
+      value_fault(check, path, item->key.ptr, VALUE_UNREADABLE_ID,
+                  "quantities must match the regular expression "
+                  "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 }
 
 static bool both_equal(const struct json *a, const struct json *b) {

@@ -62,8 +62,8 @@ static bool contains(const struct json *have, const struct json *wanted) {
   if (!json_is(wanted, JSON_OBJECT) || !json_is(have, JSON_OBJECT))
     return json_is(wanted, JSON_ARRAY) || json_equal(have, wanted); // lists may hold others' items
   JSON_EACH(field, wanted)
-  if (!json_get_s(have, field->key) || !contains(json_get_s(have, field->key), field))
-    return false;
+    if (!json_get_s(have, field->key) || !contains(json_get_s(have, field->key), field))
+      return false;
   return true;
 }
 

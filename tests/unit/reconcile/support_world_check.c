@@ -6,9 +6,9 @@
 
 bool world_is_bare(const struct world *world) {
   JSON_EACH(item, world_destinations(world))
-  if (world->gateway ? str_eq_z(json_get_string(item, "name"), "agent")
-                     : str_is_empty(json_path_string(item, "destination.subset")))
-    return true;
+    if (world->gateway ? str_eq_z(json_get_string(item, "name"), "agent")
+                       : str_is_empty(json_path_string(item, "destination.subset")))
+      return true;
   return false;
 }
 

@@ -295,8 +295,8 @@ static void test_an_optional_one_that_comes_and_goes(void **state) {
 
 static struct str tracked(void) {
   JSON_EACH(condition, json_path(world.rollout, "status.conditions"))
-  if (str_eq_z(json_get_string(condition, "type"), "ContentTracked"))
-    return json_get_string(condition, "reason");
+    if (str_eq_z(json_get_string(condition, "type"), "ContentTracked"))
+      return json_get_string(condition, "reason");
   return STR("");
 }
 
@@ -407,7 +407,7 @@ static void test_an_upgrade_starts_nothing(void **state) {
   assert_int_equal(releases(), 2);
   bool warned = false;
   JSON_EACH(decision, json_path(world.rollout, "status.decisions"))
-  warned |= str_eq_z(json_get_string(decision, "reason"), "ContentNotKept");
+    warned |= str_eq_z(json_get_string(decision, "reason"), "ContentNotKept");
   assert_true(warned);
   runs("Healthy");
 }

@@ -92,10 +92,10 @@ static void newest_content_serves(struct world *world, uint64_t seed) {
   if (!settings || settings->state != CONTENT_THERE || !str_eq_z(world_phase(world), "Healthy"))
     return;
   JSON_EACH(item, json_path(world->rollout, "status.stable.content"))
-  if (str_eq_z(json_get_string(item, "name"), "settings") &&
-      !str_ends(json_get_string(item, "hash"), settings->text))
-    fail_msg("seed %llu: Healthy with %s, settings have %s", (unsigned long long)seed,
-             json_get_string(item, "hash").ptr, settings->text.ptr);
+    if (str_eq_z(json_get_string(item, "name"), "settings") &&
+        !str_ends(json_get_string(item, "hash"), settings->text))
+      fail_msg("seed %llu: Healthy with %s, settings have %s", (unsigned long long)seed,
+               json_get_string(item, "hash").ptr, settings->text.ptr);
 }
 
 static void wander(uint64_t seed, enum world_form form) {

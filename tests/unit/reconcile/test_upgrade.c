@@ -37,7 +37,7 @@ static void begin(struct world *world, struct arena *arena, const char *name) {
                           .just_started = true};
   rng_init(&world->rng, 7);
   JSON_EACH(item, json_get(stored, "deployments"))
-  world->deployments[world->deployments_count++] = item;
+    world->deployments[world->deployments_count++] = item;
 }
 
 static int64_t releases(const struct world *world) {

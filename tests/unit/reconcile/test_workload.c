@@ -97,8 +97,8 @@ static void test_what_rolled_by_itself_is_said(void **state) {
   assert_true(is_paused());
   const struct json *condition = NULL;
   JSON_EACH(item, json_path(world.rollout, "status.conditions"))
-  if (str_eq_z(json_get_string(item, "type"), "RolledOutside"))
-    condition = item;
+    if (str_eq_z(json_get_string(item, "type"), "RolledOutside"))
+      condition = item;
   assert_string_equal(json_get_string(condition, "status").ptr, "True");
   assert_non_null(strstr(json_get_string(condition, "message").ptr, "1 of 4 pods"));
   runs("Healthy"); // and the release goes its way with those that are left

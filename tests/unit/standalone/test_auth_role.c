@@ -70,21 +70,22 @@ static void the_table(void **state) {
 static size_t check_rule(const char *role, const struct json *rule) {
   size_t checked = 0;
   JSON_EACH(group, json_get(rule, "apiGroups"))
-  JSON_EACH(resource, json_get(rule, "resources"))
-  JSON_EACH(verb, json_get(rule, "verbs")) {
-    struct str name, sub = json_string(resource);
-    (void)str_next(&sub, '/', &name);
-    struct auth_access access = {.verbs = auth_verb_of(json_string(verb)),
-                                 .group = json_string(group),
-                                 .resource = name,
-                                 .subresource = sub.ptr ? sub : STR("")};
-    if (!auth_role_allows(auth_role_find(str_of(role)), &access))
-      fail_msg("operator/standalone/auth_role.c: %s may not %.*s %.*s of group \"%.*s\", as the "
-               "ClusterRole of manifests/install says",
-               role, STR_ARG(json_string(verb)), STR_ARG(json_string(resource)),
-               STR_ARG(json_string(group)));
-    checked++;
-  }
+    JSON_EACH(resource, json_get(rule, "resources"))
+      JSON_EACH(verb, json_get(rule, "verbs")) {
+        struct str name, sub = json_string(resource);
+        (void)str_next(&sub, '/', &name);
+        struct auth_access access = {.verbs = auth_verb_of(json_string(verb)),
+                                     .group = json_string(group),
+                                     .resource = name,
+                                     .subresource = sub.ptr ? sub : STR("")};
+        if (!auth_role_allows(auth_role_find(str_of(role)), &access))
+          fail_msg(
+              "operator/standalone/auth_role.c: %s may not %.*s %.*s of group \"%.*s\", as the "
+              "ClusterRole of manifests/install says",
+              role, STR_ARG(json_string(verb)), STR_ARG(json_string(resource)),
+              STR_ARG(json_string(group)));
+        checked++;
+      }
   return checked;
 }
 
@@ -114,7 +115,7 @@ static void components_may_what_they_may_on_a_cluster(void **state) {
           !str_starts(name, str_of(rows[i].name)))
         continue;
       JSON_EACH(rule, json_get(docs[d].root, "rules"))
-      checked += check_rule(rows[i].role, rule);
+        checked += check_rule(rows[i].role, rule);
     }
     assert_true(checked > rows[i].least);
   }

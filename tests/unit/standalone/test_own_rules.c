@@ -210,7 +210,7 @@ static size_t missing_cases(const struct json *schema, const char *kind) {
     missing += !found;
   }
   JSON_EACH(property, json_get(schema, "properties"))
-  missing += missing_cases(property, kind);
+    missing += missing_cases(property, kind);
   const struct json *items = json_get(schema, "items"),
                     *more = json_get(schema, "additionalProperties");
   return missing + (items ? missing_cases(items, kind) : 0) +
