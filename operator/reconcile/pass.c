@@ -76,7 +76,7 @@ static struct str decision_message(struct pass *pass, const struct rollout_decis
     const char *word;
     struct str text;
   } parts[] = {{"", d->asked},
-               {"measured ", d->measured},
+               {"", d->measured},
                {"bound ", d->bound},
                {"verdict ", d->verdict},
                {"", d->next}};

@@ -224,9 +224,11 @@ bool release_gives_way(struct pass *pass) {
     if (pass->spec->on_new_revision == ROLLOUT_QUEUE && !in_place &&
         pass_workload(pass, status->canary->deployment))
       return false;
+    bool alike = str_eq(wanted.version, status->canary->version); // only the label is the same
     supersede(pass, "NewRevision",
-              pass_text(pass, "%.*s takes the place of %.*s", STR_ARG(wanted.version),
-                        STR_ARG(status->canary->version)));
+              alike ? pass_text(pass, "a newer %.*s takes its place", STR_ARG(wanted.version))
+                    : pass_text(pass, "%.*s takes the place of %.*s", STR_ARG(wanted.version),
+                                STR_ARG(status->canary->version)));
     return true;
   }
   if (!status->release->first && !is_of_this_spec(pass, status->release->spec_hash)) {

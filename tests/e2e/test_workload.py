@@ -17,7 +17,7 @@ TIMES = ("duration: 10s, min: 10s", "duration: 3s, min: 3s"), ("duration: 10s, m
 
 def example(name, *changes):
     """A file of examples/workload, in the namespace of the test, with these texts replaced."""
-    text = (ROOT / "examples" / "workload" / f"{name}.yaml").read_text()
+    text = next((ROOT / "examples" / "workload").glob(f"*-{name}.yaml")).read_text()
     for old, new in (("demo", NAMESPACE), *changes):
         check(old in text, f"no {old} in {name}.yaml")
         text = text.replace(old, new)
