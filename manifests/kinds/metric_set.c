@@ -86,8 +86,8 @@ static const struct field spec_fields[] = {
     F_LIST(struct metric_set_spec, args, "args", &argument_schema, .merge_key = "name",
            .has_range = true, .min = 0, .max = 32, .doc = "Arguments."),
     F_LIST(struct metric_set_spec, metrics, "metrics", &rollout_metric_schema, .merge_key = "name",
-           .required = true, .not_empty = true, .has_range = true, .min = 1, .max = 16,
-           .doc = "As in a Rollout's spec.analysis.metrics."),
+           .bare_items = true, .required = true, .not_empty = true, .has_range = true, .min = 1,
+           .max = 16, .doc = "As in a Rollout's spec.analysis.metrics."),
 };
 static const struct schema spec_schema =
     SCHEMA("MetricSetSpec", struct metric_set_spec, spec_fields, .check = check_spec);

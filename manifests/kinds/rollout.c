@@ -172,7 +172,8 @@ static const struct field spec_fields[] = {
     F_OBJECT(struct rollout_spec, traffic, "traffic", &rollout_traffic_schema,
              .doc = "Who splits the traffic."),
     F_LIST(struct rollout_spec, steps, "steps", &step_schema, .fallback = DEFAULT_STEPS,
-           .not_empty = true, F_RANGE(1, 100), .doc = "The way from 0 to 100 %."),
+           .bare_items = true, .not_empty = true, F_RANGE(1, 100),
+           .doc = "The way from 0 to 100 %."),
     F_OBJECT(struct rollout_spec, analysis, "analysis", &rollout_analysis_schema,
              .doc = "How the canary is judged."),
     F_DURATION(struct rollout_spec, progress_deadline_ms, "progressDeadline", .fallback = "1h",
@@ -184,7 +185,7 @@ static const struct field spec_fields[] = {
     F_ENUM(struct rollout_spec, on_new_revision, "onNewRevision", new_revision_values,
            .fallback = "supersede", .doc = "What a new version does to a running release."),
     F_LIST(struct rollout_spec, notifications, "notifications", &rollout_notification_schema,
-           .merge_key = "name", F_RANGE(0, 8),
+           .bare_items = true, .merge_key = "name", F_RANGE(0, 8),
            .doc =
                "Who is told when it pauses, holds, stalls, is rolled back or promoted. Left out: "
                "the operator's default, where it has one."),

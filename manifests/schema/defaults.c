@@ -28,7 +28,7 @@ void schema_default(const struct schema *schema, struct json *json, struct arena
     struct json *value = json_get(json, row->name);
     if ((!value || json_is(value, JSON_NULL)) && row->fallback)
       value = json_put(arena, json, row->name, scalar_default_json(row, arena));
-    if (value)
+    if (value && !row->bare_items)
       visit_value(row, value, arena, schema_default);
   }
 }

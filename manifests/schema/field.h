@@ -123,6 +123,10 @@ struct field {
   bool replace_keys; // strategic merge: $retainKeys (volumes, deployment strategy)
   bool objects_only; // FIELD_JSON: an object, so that rules can ask whether it is there
   bool numbers_too;  // FIELD_STRING_MAP: values may be numbers, kept as text (resource quantities)
+  // FIELD_LIST: a server leaves the objects in it as they are given, and whoever decodes them fills
+  // the defaults in. Clients compare a list of a custom resource as a whole (kubectl apply, Argo
+  // CD): a default in it would be a difference to what is in Git for ever.
+  bool bare_items;
   const char *doc;
 };
 

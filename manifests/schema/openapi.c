@@ -8,6 +8,7 @@
 struct writer {
   struct arena *arena;
   bool structural;         // for a CRD
+  bool bare;               // in a list whose items get no defaults
   bool builtin;            // of Kubernetes itself: with what its Go types say of ownership
   struct json *components; // named types go there, and stand as references; NULL: all in one
   const char *prefix;      // of their names
@@ -125,11 +126,11 @@ static struct json *percent_of(const struct writer *w) {
 }
 
 // A server refuses list-type=map unless every item has its keys.
-static bool keys_are_sure(const struct field *row) {
+static bool keys_are_sure(const struct writer *w, const struct field *row) {
   struct str rest = str_of(row->map_keys ? row->map_keys : row->merge_key), key;
   while (str_next(&rest, ',', &key)) {
     const struct field *key_row = schema_find(row->schema, key);
-    if (!key_row || (!key_row->required && !key_row->fallback))
+    if (!key_row || (!key_row->required && (w->bare || !key_row->fallback)))
       return false;
   }
   return true;
@@ -138,7 +139,7 @@ static bool keys_are_sure(const struct field *row) {
 static void put_list_type(const struct writer *w, const struct field *row, struct json *json) {
   if (row->is_set)
     json_put_z(w->arena, json, "x-kubernetes-list-type", "set");
-  if (!row->merge_key || (!w->builtin && !keys_are_sure(row)))
+  if (!row->merge_key || (!w->builtin && !keys_are_sure(w, row)))
     return;
   json_put_z(w->arena, json, "x-kubernetes-list-type", "map");
   struct json *keys =
@@ -155,6 +156,12 @@ static struct json *array_of(const struct writer *w, const struct field *row, st
   json_put(w->arena, json, "items", items);
   put_list_type(w, row, json);
   return json;
+}
+
+static struct json *list_of(const struct writer *w, const struct field *row) {
+  struct writer inner = *w;
+  inner.bare |= row->bare_items;
+  return array_of(w, row, object_of(&inner, row->schema));
 }
 
 static struct json *map_of(const struct writer *w, struct json *values) {
@@ -199,7 +206,7 @@ static struct json *type_of(const struct writer *w, const struct field *row) {
     return by_name(w, META_PREFIX, "MicroTime", typed(w, "string", "date-time"));
   case FIELD_OBJECT:
   case FIELD_OPTIONAL: return object_of(w, row->schema);
-  case FIELD_LIST: return array_of(w, row, object_of(w, row->schema));
+  case FIELD_LIST: return list_of(w, row);
   case FIELD_STRINGS: return array_of(w, row, text_of(w, row));
   case FIELD_INTS: return array_of(w, row, typed(w, "integer", "int64"));
   case FIELD_STRING_MAP:
@@ -224,6 +231,14 @@ static void put_doc(const struct writer *w, const struct field *row, struct json
     json_put_string(w->arena, json, "description", str_trim(doc));
 }
 
+// In words, where no server fills it in.
+static void say_default(const struct writer *w, const struct field *row, struct json *json) {
+  struct str doc = json_get_string(json, "description");
+  json_put_string(w->arena, json, "description",
+                  arena_printf(w->arena, "%.*s%sDefault: %s.", STR_ARG(doc), doc.len ? " " : "",
+                               row->fallback));
+}
+
 static struct json *field_of(const struct writer *w, const struct field *row) {
   struct json *json = json_new_object(w->arena);
   put_doc(w, row, json);
@@ -235,7 +250,9 @@ static struct json *field_of(const struct writer *w, const struct field *row) {
   }
   if (row->type != FIELD_INTS && row->type != FIELD_INT_MAP)
     put_bounds(w, row, json);
-  if (row->fallback)
+  if (row->fallback && w->bare)
+    say_default(w, row, json);
+  else if (row->fallback)
     json_put(w->arena, json, "default", scalar_default_json(row, w->arena));
   else if (w->builtin && row->type == FIELD_OBJECT) // a struct that is no pointer: always there
     json_put(w->arena, json, "default", json_new_object(w->arena));

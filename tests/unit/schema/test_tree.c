@@ -87,6 +87,36 @@ static void takes_defaults_out_again(void **state) {
   same(json, "{\"spec\":{\"parts\":[{\"name\":\"a\",\"size\":4}],\"extra\":{}}}");
 }
 
+struct step {
+  int64_t size;
+};
+struct plan {
+  struct step *steps;
+  size_t steps_count;
+};
+
+static void items_of_bare_lists_stay_as_they_are(void **state) {
+  (void)state;
+  static const struct field step_fields[] = {
+      F_INT(struct step, size, "size", .fallback = "3", .doc = "How much.")};
+  static const struct schema step_schema = SCHEMA("Step", struct step, step_fields);
+  static const struct field plan_fields[] = {
+      F_LIST(struct plan, steps, "steps", &step_schema, .bare_items = true, .fallback = "[{}]")};
+  static const struct schema plan_schema = SCHEMA("Plan", struct plan, plan_fields);
+  struct json *json = json_new_object(&arena);
+  schema_default(&plan_schema, json, &arena);
+  same(json, "{\"steps\":[{}]}");
+  json = openapi_schema(&plan_schema, &arena);
+  const struct json *size = json_path(json, "properties.steps.items.properties.size");
+  assert_null(json_get(size, "default"));
+  assert_string_equal(json_get_string(size, "description").ptr, "How much. Default: 3.");
+  // What an older CRD filled in means the same.
+  assert_int_equal(json_parse(STR("{\"steps\":[{\"size\":3},{\"size\":4}]}"), &arena, &json, NULL),
+                   0);
+  schema_undefault(&plan_schema, json, &arena);
+  same(json, "{\"steps\":[{},{\"size\":4}]}");
+}
+
 static void lists_what_is_not_enforced(void **state) {
   (void)state;
   struct json *json = thing_parse("{spec: {strict: true, on: true, mode: Slow}}", &arena);
@@ -188,6 +218,7 @@ int main(void) {
       TEST(prunes_a_name_that_stands_twice),
       TEST(writes_defaults),
       TEST(takes_defaults_out_again),
+      TEST(items_of_bare_lists_stay_as_they_are),
       TEST(lists_what_is_not_enforced),
       TEST(describes_itself_in_openapi),
       TEST(names_components),
