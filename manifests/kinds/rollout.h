@@ -220,6 +220,9 @@ struct rollout_release {
   struct str who;     // person behind it; empty: the operator
   struct str changed; // "ConfigMap settings": what began it; empty: the template alone
   int64_t clean_at;   // when the failed canary is scaled down; 0: not at all
+  // Pair form: the most replicas that a weight needed and the canary had. From when somebody took
+  // such ones back (1) they are counted that are asked for again; and when last.
+  int64_t had_replicas, asked_again, asked_again_at;
 };
 
 struct rollout_history {

@@ -151,6 +151,12 @@ static const struct field release_fields[] = {
     F_STRING(struct rollout_release, changed, "changed",
              .doc = "Whose content changed; empty: the template alone did."),
     F_MICRO_TIME(struct rollout_release, clean_at, "cleanAt"),
+    F_INT(struct rollout_release, had_replicas, "hadReplicas",
+          .doc = "Pair form: the most replicas that a weight needed and the canary had."),
+    F_INT(struct rollout_release, asked_again, "askedAgain",
+          .doc = "From 1: somebody else took such replicas back, and how often they were asked for "
+                 "again."),
+    F_MICRO_TIME(struct rollout_release, asked_again_at, "askedAgainAt"),
 };
 static const struct schema release_schema =
     SCHEMA("RolloutRelease", struct rollout_release, release_fields);

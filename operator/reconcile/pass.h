@@ -173,6 +173,7 @@ bool handback_expects_change(const struct pass *pass);
 // --- capacity (plan_capacity.c)
 int64_t capacity_need(const struct pass *pass, int64_t parts); // canary replicas
 void capacity_scale(struct pass *pass);                        // up to what is asked or asked next
+struct str capacity_words(struct pass *pass); // to append: who is in the way of that; mostly empty
 // Whether the canary has what the current step needs.
 bool capacity_deployed(const struct pass *pass, int64_t *ret_ready, int64_t *ret_wanted);
 bool capacity_allows(struct pass *pass, int64_t parts);

@@ -2,6 +2,9 @@
 // The weight never exceeds what the ready canary replicas can carry.
 #include "operator/reconcile/pass.h"
 
+#define RESCALE_MS 2000   // doubled each time somebody takes replicas back,
+#define RESCALE_DOUBLED 5 // so often at most
+
 static int64_t larger(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
@@ -49,11 +52,61 @@ static int64_t wanted(const struct pass *pass) {
   return count;
 }
 
+// --- a pair's canary is a Deployment of somebody: an autoscaler without load to go by, or Git, may
+// take back what was added for the next weight. It is asked for again, less and less often ---
+
+static void say_taken_back(struct pass *pass, const struct workload *w, int64_t count) {
+  pass_decide(pass, (struct rollout_decision){
+                        .warning = true,
+                        .reason = STR("ReplicasTakenBack"),
+                        .asked = pass_text(pass, "%lld replicas of Deployment %.*s",
+                                           (long long)count, STR_ARG(w->name)),
+                        .measured = pass_text(pass, "somebody scaled it to %lld again",
+                                              (long long)w->replicas),
+                        .next = pass_text(pass,
+                                          "asked for again, at most once a minute; an autoscaler "
+                                          "needs minReplicas of at least %lld for it",
+                                          (long long)count)});
+}
+
+static bool may_scale(struct pass *pass, const struct workload *w, int64_t count) {
+  struct rollout_release *release = pass->status->release;
+  if (pass->snap->form != ROLLOUT_FORM_PAIR || !release)
+    return true;
+  if (release->had_replicas >= count && release->asked_again == 0) {
+    release->asked_again = 1;
+    release->asked_again_at = pass->now;
+    say_taken_back(pass, w, count);
+  }
+  if (release->asked_again == 0)
+    return true;
+  int64_t doubled = release->asked_again < RESCALE_DOUBLED ? release->asked_again : RESCALE_DOUBLED;
+  int64_t again = release->asked_again_at + (RESCALE_MS << doubled);
+  if (pass->now < again) {
+    pass_wake(pass, again);
+    return false;
+  }
+  release->asked_again++;
+  release->asked_again_at = pass->now;
+  return true;
+}
+
+struct str capacity_words(struct pass *pass) {
+  const struct rollout_release *release = pass->status->release;
+  if (!release || release->asked_again == 0)
+    return STR("");
+  return pass_text(pass, "; somebody takes added ones back, asked for again %lld times",
+                   (long long)release->asked_again - 1);
+}
+
 void capacity_scale(struct pass *pass) {
   const struct rollout_identity *canary = pass->status->canary;
   const struct workload *w = pass_workload(pass, canary->deployment);
+  struct rollout_release *release = pass->status->release;
   int64_t count = wanted(pass);
-  if (w && w->replicas < count)
+  if (w && w->replicas >= count && release && pass->snap->form == ROLLOUT_FORM_PAIR)
+    release->had_replicas = larger(release->had_replicas, count);
+  if (w && w->replicas < count && may_scale(pass, w, count))
     workload_scale(pass, canary->deployment, count, "the canary's next weight");
   else if (!w && pass->snap->form != ROLLOUT_FORM_PAIR && original_may_create(pass))
     workload_create(pass, canary, count);

@@ -36,8 +36,8 @@ static enum outcome_of_step run_deploy(struct pass *pass, const struct rollout_d
   int64_t ready, wanted, deadline = pass->status->step.started_at + step->timeout_ms;
   if (capacity_deployed(pass, &ready, &wanted))
     return STEP_IS_DONE;
-  struct str count =
-      pass_text(pass, "%lld of %lld canary replicas ready", (long long)ready, (long long)wanted);
+  struct str count = pass_text(pass, "%lld of %lld canary replicas ready%s", (long long)ready,
+                               (long long)wanted, capacity_words(pass).ptr);
   if (pass->now >= deadline) {
     rollback_begin(pass, "RolledBack", "DeployTimeout",
                    pass_text(pass, "%s after %s", count.ptr, words(pass, step->timeout_ms).ptr),
@@ -62,9 +62,9 @@ static enum outcome_of_step run_deploy(struct pass *pass, const struct rollout_d
 
 static enum outcome_of_step wait_for_capacity(struct pass *pass, int64_t parts) {
   const struct workload *w = pass_workload(pass, pass->status->canary->deployment);
-  struct str what =
-      pass_text(pass, "%lld of %lld canary replicas ready for %s %%", (long long)(w ? w->ready : 0),
-                (long long)capacity_need(pass, parts), pass_percent(pass, parts).ptr);
+  struct str what = pass_text(pass, "%lld of %lld canary replicas ready for %s %%%s",
+                              (long long)(w ? w->ready : 0), (long long)capacity_need(pass, parts),
+                              pass_percent(pass, parts).ptr, capacity_words(pass).ptr);
   condition_set(pass, "CapacityShort", ROLLOUT_TRUE, "CapacityShort", what);
   pass_wait(pass, ROLLOUT_PROGRESSING, "CapacityShort", 0, what);
   return STEP_WAITS;

@@ -11,6 +11,12 @@ from stage import Shares, Stage, check, equal, promoted_once, through, wait_for
 PATIENCE = 600  # seconds for a release whose operator dies dozens of times, beside two others of that kind
 
 
+def kill(operator):
+    """Dead when it returns: who asks next whether it lives gets the truth."""
+    operator.process.kill()
+    operator.process.wait()
+
+
 class Killer(Faults):
     """The operator's way to the API server. Of the events, which a new operator tells again, a few are met."""
 
@@ -27,10 +33,10 @@ class Killer(Faults):
             else:
                 turn = (self.writes + self.offset) % 3
                 self.writes += 1
-            if turn == 2 or self.operator.process.poll() is not None:
+            if turn == 2 or not self.operator or self.operator.process.poll() is not None:
                 return fault
             self.kills += 1
-            self.operator.process.kill()
+            kill(self.operator)
         return cut_after() if turn else cut_before()
 
 
@@ -54,7 +60,8 @@ class KilledStage:
         self.faults.operator = self.stage.operator
 
     def disarm(self):
-        self.faults.operator = None
+        with self.faults.lock: # none is about to be killed
+            self.faults.operator = None
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.run)
@@ -101,7 +108,7 @@ class Reign:
             if turn == 2 or not self.armed or not alive or self.kills >= self.limit:
                 return None
             self.kills += 1
-            self.ways[way].process.kill()
+            kill(self.ways[way])
         return cut_after() if turn else cut_before()
 
     def close(self):
@@ -141,7 +148,8 @@ class LedStage(KilledStage):
         self.reign.armed = True
 
     def disarm(self):
-        self.reign.armed = False
+        with self.reign.lock:
+            self.reign.armed = False
 
     def end(self, kind):
         self.stage.operator = None

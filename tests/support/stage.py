@@ -51,16 +51,17 @@ def through(cluster, kind=Faults):
     return kind(upstream=f"https://127.0.0.1:{cluster.port}", upstream_ca=cluster.data / "pki" / "ca.crt")
 
 
-class Shares:
-    """Every share of the canary that the route ever had, from a watch."""
+class Seen:
+    """What `read` gave of the object `name` of a collection (None: of each), whenever that changed, from a watch: `seen`, or `each`[name]."""
 
-    def __init__(self, case, subset="v2"):
-        self.case, self.subset, self.seen = case, subset, []
+    def __init__(self, case, path, name, read):
+        self.case, self.path, self.name, self.read, self.each = case, path, name, read, {}
 
     def __enter__(self):
-        path = f"{NETWORKING}/namespaces/{self.case.ns}/virtualservices"
-        first = self.case.server.get(path).json
-        self.stream = self.case.server.watch(f"{path}?watch=true&resourceVersion={first['metadata']['resourceVersion']}")
+        first = self.case.server.get(self.path).json
+        for item in first["items"]:
+            self.note(item)
+        self.stream = self.case.server.watch(f"{self.path}?watch=true&resourceVersion={first['metadata']['resourceVersion']}")
         threading.Thread(target=self.run, daemon=True).start()
         return self
 
@@ -68,13 +69,33 @@ class Shares:
         try:
             while event := self.stream.next(600):
                 if event["type"] in ("ADDED", "MODIFIED"):
-                    route = event["object"]["spec"]["http"][0]["route"]
-                    self.seen.append(next((r.get("weight", 100) for r in route if r["destination"].get("subset") == self.subset), 0))
+                    self.note(event["object"])
         except (OSError, ValueError):
             pass # closed
 
+    def note(self, item):
+        name, value = item["metadata"]["name"], self.read(item)
+        if self.name in (None, name) and self.each.setdefault(name, [value])[-1] != value:
+            self.each[name].append(value)
+
+    @property
+    def seen(self):
+        return self.each.get(self.name, [])
+
+    def last(self):
+        return self.seen[-1] if self.seen else None
+
     def __exit__(self, *_):
         self.stream.connection.sock.shutdown(socket.SHUT_RDWR) # close() would wait for the reader
+
+
+class Shares(Seen):
+    """Every share of the canary that the route ever had."""
+
+    def __init__(self, case, subset="v2"):
+        def share(item):
+            return next((r.get("weight", 100) for r in item["spec"]["http"][0]["route"] if r["destination"].get("subset") == subset), 0)
+        super().__init__(case, f"{NETWORKING}/namespaces/{case.ns}/virtualservices", "agent", share)
 
     def climbed(self, *allowed):
         seen = self.seen

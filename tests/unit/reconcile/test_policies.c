@@ -3,6 +3,8 @@
 // verification without proxies, subsets, invalid specs.
 #include "support_story.h"
 
+#include <string.h>
+
 #define STEPS                                                                                      \
   "[{\"deploy\":{}},{\"setWeight\":10},{\"monitor\":{\"duration\":\"1m\",\"min\":\"10s\"}},"       \
   "{\"setWeight\":100},{\"monitor\":{\"duration\":\"20s\",\"min\":\"20s\"}},{\"decommission\":{}}" \
@@ -12,6 +14,30 @@ static void analysis(struct world *world, const char *field, const char *value) 
   json_put_z(world->arena,
              json_need_object(world->arena, json_get(world->rollout, "spec"), "analysis"), field,
              value);
+}
+
+static void test_replicas_that_an_autoscaler_takes_back(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = story_pair(&story, STEPS);
+  run_to_share(world, 1000);
+  world->ready_limit = 1;
+  int asked = 0;
+  int64_t end_ms = world->now_ms + 10 * MINUTE;
+  while (world->now_ms < end_ms) { // of somebody who wants one
+    world_run(world, "-", 1000, false);
+    asked += world_replicas(world, "agent-v2") > 1;
+    struct json *canary = world_deployment(world, STR("agent-v2"));
+    json_put_int(world->arena, json_get(canary, "spec"), "replicas", 1);
+    world_touch(world, canary);
+  }
+  assert_in_range(asked, 2, 16);
+  assert_int_equal(world_share(world, "v2"), 1000);
+  const char *told = world_status(world, "step.waitingFor").ptr;
+  assert_non_null(strstr(told, "somebody takes added ones back"));
+  world->ready_limit = 0;
+  run_to(world, "Healthy");
+  story_end(&story);
 }
 
 static void test_on_failure_hold(void **state) {
@@ -294,6 +320,7 @@ static void test_the_audit_trail_keeps_twenty(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_replicas_that_an_autoscaler_takes_back),
       cmocka_unit_test(test_on_failure_hold),
       cmocka_unit_test(test_on_no_data_rollback),
       cmocka_unit_test(test_on_no_data_promote),
