@@ -48,18 +48,26 @@ void schema_undefault(const struct schema *schema, struct json *json, struct are
   }
 }
 
+static bool is_map(const struct field *row) {
+  return row->type == FIELD_STRING_MAP || row->type == FIELD_INT_MAP || row->type == FIELD_MAP;
+}
+
+static bool is_number(const struct field *row) {
+  return row->type == FIELD_INT || row->type == FIELD_DOUBLE || row->type == FIELD_PERCENT ||
+         row->type == FIELD_QUANTITY;
+}
+
+// What Go would leave out; a value of another type is no such thing.
 static bool is_zero(const struct field *row, const struct json *value) {
   if (row->required || row->fallback || row->presence != FIELD_NO_PRESENCE ||
       row->type == FIELD_INT_OR_STRING) // 0 is a value of it
     return false;
   switch (value->type) {
-  case JSON_BOOL: return !value->boolean;
-  case JSON_INT: return value->integer == 0;
-  case JSON_STRING: return value->string.len == 0;
-  case JSON_ARRAY: return value->count == 0 && row->type != FIELD_JSON;
-  case JSON_OBJECT:
-    return value->count == 0 &&
-           (row->type == FIELD_STRING_MAP || row->type == FIELD_INT_MAP || row->type == FIELD_MAP);
+  case JSON_BOOL: return !value->boolean && row->type == FIELD_BOOL;
+  case JSON_INT: return value->integer == 0 && is_number(row);
+  case JSON_STRING: return value->string.len == 0 && !is_number(row) && row->type != FIELD_BOOL;
+  case JSON_ARRAY: return value->count == 0 && row->type != FIELD_JSON && !is_map(row);
+  case JSON_OBJECT: return value->count == 0 && is_map(row);
   case JSON_NULL:
   case JSON_DOUBLE: break;
   }

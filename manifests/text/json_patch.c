@@ -33,19 +33,21 @@ struct str json_pointer_escape(struct arena *arena, struct str token) {
   return (struct str){to, len};
 }
 
-// An array index as RFC 6901 wants it: digits without a leading zero.
-static bool parse_index(struct str token, size_t *ret) {
-  uint64_t value;
-  if (!str_to_u64(token, &value) || (token.len > 1 && token.ptr[0] == '0'))
+// An array index as Kubernetes' library takes it: a whole number, from the end when it is negative.
+static bool parse_index(struct str token, size_t count, size_t *ret) {
+  int64_t value;
+  if (str_starts(token, STR("+")))
+    token = str_slice(token, 1, token.len);
+  if (!str_to_i64(token, &value) || value < -(int64_t)count)
     return false;
-  *ret = value;
+  *ret = (size_t)(value < 0 ? value + (int64_t)count : value);
   return true;
 }
 
 static struct json *step(struct json *json, struct str token) {
   size_t index;
   if (json && json->type == JSON_ARRAY)
-    return parse_index(token, &index) ? json_at(json, index) : NULL;
+    return parse_index(token, json->count, &index) ? json_at(json, index) : NULL;
   return json_get_s(json, token);
 }
 
@@ -88,8 +90,10 @@ static int refuse(const struct patcher *p, int rc, struct str path, const char *
 // Splits a pointer in the parent's node and the last token.
 static int locate(const struct patcher *p, struct str path, struct json **ret_parent,
                   struct str *ret_token) {
-  if (path.len && path.ptr[0] != '/')
-    return refuse(p, RC_PARSE, path, "a path is empty or starts with \"/\"");
+  ptrdiff_t first = str_find_char(path, '/');
+  if (first < 0)
+    return refuse(p, RC_INVALID, path, "a path starts with \"/\"");
+  path = str_slice(path, (size_t)first, path.len); // nobody asks what stands before it
   size_t cut = path.len;
   while (cut > 0 && path.ptr[cut - 1] != '/')
     cut--;
@@ -108,10 +112,6 @@ static int add(const struct patcher *p, struct str path, struct json *value) {
   struct json *parent;
   struct str token;
   size_t index;
-  if (path.len == 0) {
-    set_document(p, value);
-    return RC_OK;
-  }
   int rc = locate(p, path, &parent, &token);
   if (rc != RC_OK)
     return rc;
@@ -121,7 +121,7 @@ static int add(const struct patcher *p, struct str path, struct json *value) {
   }
   if (str_eq(token, STR("-")))
     index = parent->count;
-  else if (!parse_index(token, &index) || index > parent->count)
+  else if (!parse_index(token, parent->count + 1, &index) || index > parent->count)
     return refuse(p, RC_INVALID, path, "not an index of that list");
   json_insert(parent, index, value);
   return RC_OK;
@@ -131,22 +131,21 @@ static int take_away(const struct patcher *p, struct str path) {
   struct json *parent;
   struct str token;
   size_t index;
-  if (path.len == 0)
-    return refuse(p, RC_INVALID, path, "the whole document cannot be removed");
   int rc = locate(p, path, &parent, &token);
   if (rc != RC_OK)
     return rc;
   bool gone = parent->type == JSON_OBJECT
                   ? json_remove(parent, token)
-                  : parse_index(token, &index) && json_remove_at(parent, index);
+                  : parse_index(token, parent->count, &index) && json_remove_at(parent, index);
   return gone ? RC_OK : refuse(p, RC_INVALID, path, "there is no such value");
 }
 
 static int replace(const struct patcher *p, struct str path, struct json *value) {
   struct json *parent, *old;
   struct str token;
-  if (path.len == 0) {
-    set_document(p, value);
+  if (path.len == 0) { // Kubernetes' library does nothing when it is no document
+    if (json_is(value, JSON_OBJECT) || json_is(value, JSON_ARRAY))
+      set_document(p, value);
     return RC_OK;
   }
   int rc = locate(p, path, &parent, &token);
@@ -163,26 +162,41 @@ static int replace(const struct patcher *p, struct str path, struct json *value)
   return RC_OK;
 }
 
+// What a path names; NULL for a member that its object does not have.
+static int look(const struct patcher *p, struct str path, struct json **ret_found) {
+  struct json *parent;
+  struct str token;
+  int rc = locate(p, path, &parent, &token);
+  if (rc != RC_OK)
+    return rc;
+  *ret_found = step(parent, token);
+  return *ret_found || parent->type == JSON_OBJECT
+             ? RC_OK
+             : refuse(p, RC_INVALID, path, "there is no such value");
+}
+
 static int test(const struct patcher *p, struct str path, const struct json *value) {
-  const struct json *found = walk(p->arena, document(p), path);
-  if (!found)
-    return refuse(p, RC_INVALID, path, "test failed: there is no such value");
-  if (json_equal(found, value))
+  struct json *found = document(p);
+  int rc = path.len ? look(p, path, &found) : RC_OK;
+  if (rc != RC_OK)
+    return rc;
+  if (found ? json_equal(found, value) : json_is(value, JSON_NULL)) // absent is as good as null
     return RC_OK;
-  struct str is = json_text(p->arena, found), want = json_text(p->arena, value);
+  struct str is = found ? json_text(p->arena, found) : STR("nothing"),
+             want = json_text(p->arena, value);
   struct str why = arena_printf(p->arena, "test failed: expected %.*s, found %.*s",
                                 STR_ARG(str_slice(want, 0, 200)), STR_ARG(str_slice(is, 0, 200)));
   return refuse(p, RC_INVALID, path, why.ptr);
 }
 
 static int copy_from(const struct patcher *p, struct str path, struct str from, bool move) {
-  if (move && str_starts(path, from) && path.len > from.len && path.ptr[from.len] == '/')
-    return refuse(p, RC_INVALID, path, "a value cannot be moved into itself");
-  struct json *source = walk(p->arena, document(p), from);
-  if (!source)
-    return refuse(p, RC_INVALID, from, "there is no such value to take");
-  struct json *value = json_dup(p->arena, source);
-  int rc = move ? take_away(p, from) : RC_OK;
+  struct json *source;
+  int rc = look(p, from, &source);
+  if (rc != RC_OK)
+    return rc;
+  struct json *value = source ? json_dup(p->arena, source) : json_new_null(p->arena);
+  if (move)
+    rc = take_away(p, from);
   return rc == RC_OK ? add(p, path, value) : rc;
 }
 
@@ -190,15 +204,13 @@ static int apply_one(const struct patcher *p, const struct json *operation) {
   struct json *op = json_get(operation, "op"), *path_node = json_get(operation, "path");
   struct json *value = json_get(operation, "value"), *from = json_get(operation, "from");
   struct str name = json_string(op), path = json_string(path_node);
-  if (!json_is(op, JSON_STRING) || !json_is(path_node, JSON_STRING))
-    return refuse(p, RC_PARSE, path, "an operation needs \"op\" and \"path\"");
-  bool needs_value =
-      str_eq(name, STR("add")) || str_eq(name, STR("replace")) || str_eq(name, STR("test"));
   bool needs_from = str_eq(name, STR("move")) || str_eq(name, STR("copy"));
-  if (needs_value && !value)
-    return refuse(p, RC_PARSE, path, "\"value\" is missing");
+  if (!json_is(op, JSON_STRING) || !json_is(path_node, JSON_STRING))
+    return refuse(p, RC_INVALID, path, "an operation needs \"op\" and \"path\"");
+  if (!value)
+    value = json_new_null(p->arena);
   if (needs_from && !json_is(from, JSON_STRING))
-    return refuse(p, RC_PARSE, path, "\"from\" is missing");
+    return refuse(p, RC_INVALID, path, "\"from\" is missing");
   if (str_eq(name, STR("test")))
     return test(p, path, value);
   if (str_eq(name, STR("add")))
@@ -209,16 +221,36 @@ static int apply_one(const struct patcher *p, const struct json *operation) {
     return take_away(p, path);
   if (needs_from)
     return copy_from(p, path, json_string(from), str_eq(name, STR("move")));
-  return refuse(p, RC_PARSE, path, "\"op\" must be add, remove, replace, move, copy or test");
+  return refuse(p, RC_INVALID, path, "\"op\" must be add, remove, replace, move, copy or test");
+}
+
+// What is no operation at all is found before the first one is done.
+static int check_types(struct patcher *p, const struct json *patch) {
+  static const char *const texts[] = {"op", "path", "from"};
+  JSON_EACH(operation, json_is(patch, JSON_ARRAY) ? patch : NULL) {
+    bool good = json_is(operation, JSON_OBJECT) || json_is(operation, JSON_NULL);
+    for (size_t i = 0; good && i < sizeof(texts) / sizeof(texts[0]); i++) {
+      const struct json *text = json_get(operation, texts[i]);
+      good = !text || json_is(text, JSON_STRING) || json_is(text, JSON_NULL);
+    }
+    if (!good)
+      return refuse(p, RC_PARSE, STR(""), "\"op\", \"path\" and \"from\" are strings");
+    p->index++;
+  }
+  p->index = 0;
+  return RC_OK;
 }
 
 int json_patch_apply(struct arena *arena, struct json **json, const struct json *patch,
                      struct err *err) {
-  if (!json_is(patch, JSON_ARRAY))
+  if (!json_is(patch, JSON_ARRAY) && !json_is(patch, JSON_NULL))
     return err_set(err, RC_PARSE, "a JSON patch is a list of operations");
   struct patcher p = {.arena = arena, .root = json_new_array(arena), .err = err};
   json_append(p.root, json_dup(arena, *json));
-  JSON_EACH(operation, patch) {
+  int wrong = check_types(&p, patch);
+  if (wrong)
+    return wrong;
+  JSON_EACH(operation, json_is(patch, JSON_ARRAY) ? patch : NULL) {
     int rc = apply_one(&p, operation);
     if (rc != RC_OK)
       return rc;

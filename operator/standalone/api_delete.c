@@ -125,16 +125,21 @@ static int check_preconditions(struct api_call *call, const struct kind_desc *ki
   const struct {
     const char *title, *member;
     struct str want;
-  } rows[] = {{"UID", "uid", options->uid},
-              {"ResourceVersion", "resourceVersion", options->revision}};
+    const char *maybe;
+  } rows[] = {{"UID", "uid", options->uid, "deleted and then recreated"},
+              {"ResourceVersion", "resourceVersion", options->revision, "modified"}};
   for (size_t i = 0; i < 2; i++) {
     struct str have = api_meta_string(object, rows[i].member);
     if (rows[i].want.len == 0 || str_eq(rows[i].want, have))
       continue;
+    struct kind_desc by_kind = *kind; // a real server names the kind here, not the resource
+    by_kind.plural = kind->kind;
     struct str why = arena_printf(
-        call->arena, "Precondition failed: %s in precondition: %.*s, %s in object meta: %.*s",
-        rows[i].title, STR_ARG(rows[i].want), rows[i].title, STR_ARG(have));
-    return api_conflict(call, kind, name, why.ptr);
+        call->arena,
+        "the %s in the precondition (%.*s) does not match the %s in record "
+        "(%.*s). The object might have been %s",
+        rows[i].title, STR_ARG(rows[i].want), rows[i].title, STR_ARG(have), rows[i].maybe);
+    return api_conflict(call, &by_kind, name, why.ptr);
   }
   return RC_OK;
 }

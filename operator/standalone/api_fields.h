@@ -18,3 +18,8 @@ int fields_check(struct api_call *call, const struct kind_desc *kind, const stru
 // After any other write: what changed belongs to the writer. Does nothing for an apply.
 void fields_track(struct api_call *call, const struct write_request *request,
                   const struct json *schema, struct json *object, const struct json *old);
+// After a write of its Scale: who owns the replicas of the object, in its managedFields. 409 when
+// an apply that is not forced takes them from others. Zero replicas are as good as none, as in Go's
+// struct.
+int fields_scale(struct api_call *call, const struct write_request *request, struct json *object,
+                 int64_t old_replicas, int64_t replicas);

@@ -7,6 +7,7 @@
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout_action.h"
 #include "manifests/kinds/secret.h"
+#include "manifests/kinds/service.h"
 #include "manifests/text/base64.h"
 #include "manifests/text/time.h"
 
@@ -31,9 +32,7 @@ int rules_identity(struct api_call *call, const struct kind_desc *kind, struct s
   if (have_ns.len && !str_eq(have_ns, ns))
     return api_bad_request(
         call,
-        "the namespace of the provided object does not match the namespace sent on "
-        "the request: %.*s, not %.*s",
-        STR_ARG(have_ns), STR_ARG(ns));
+        "the namespace of the provided object does not match the namespace sent on the request");
   if (kind->namespaced)
     json_put_string(call->arena, meta, "namespace", ns);
   struct str have_name = json_get_string(meta, "name");
@@ -52,14 +51,22 @@ static void remove_z(struct json *object, const char *key) {
   json_remove(object, str_of(key));
 }
 
-int rules_create(struct api_call *call, const struct kind_desc *kind, struct json *object) {
+static int bad_revision(struct api_call *call, struct str revision) {
+  return api_fail(call, 500, NULL, "strconv.ParseUint: parsing \"%.*s\": invalid syntax",
+                  STR_ARG(revision));
+}
+
+int rules_create(struct api_call *call, const struct kind_desc *kind, struct json *object,
+                 bool strict) {
   struct arena *arena = call->arena;
   struct json *meta = api_meta(object);
   struct str name = json_get_string(meta, "name"), base = json_get_string(meta, "generateName");
   struct str revision = json_get_string(meta, "resourceVersion");
-  if (revision.len && !str_eq_z(revision, "0"))
-    return api_fail(call, 500, "InternalError",
-                    "resourceVersion should not be set on objects to be created");
+  uint64_t number;
+  if (!strict && revision.len && !str_to_u64(revision, &number))
+    return bad_revision(call, revision);
+  if (strict && str_to_u64(revision, &number) && number)
+    return api_fail(call, 500, NULL, "resourceVersion should not be set on objects to be created");
   if (name.len == 0 && base.len) {
     struct str suffix = api_name_suffix(arena);
     name = arena_printf(arena, "%.*s%.*s", STR_ARG(str_slice(base, 0, 58)), STR_ARG(suffix));
@@ -118,14 +125,27 @@ int rules_update(struct api_call *call, const struct kind_desc *kind, struct jso
     return api_conflict(call, kind, name, why.ptr);
   }
   bool has_revision = revision.len && !str_eq_z(revision, "0");
+  uint64_t number;
+  if (has_revision && !str_to_u64(revision, &number))
+    return bad_revision(call, revision);
+  struct kind_desc by_resource = *kind; // a real server names that here, not the kind
+  by_resource.kind = kind->plural;
   if (need_revision && !has_revision)
-    return api_invalid(call, kind, name, "metadata.resourceVersion", "FieldValueInvalid",
+    return api_invalid(call, &by_resource, name, "metadata.resourceVersion", "FieldValueInvalid",
                        "Invalid value: 0: must be specified for an update");
   if (has_revision && !str_eq(revision, json_get_string(was, "resourceVersion")))
     return api_conflict(
         call, kind, name,
         "the object has been modified; please apply your changes to the latest version "
         "and try again");
+  static const char *const fixed[] = {"creationTimestamp", "deletionTimestamp"};
+  for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+    const struct json *given = json_get(meta, fixed[i]), *had = json_get(was, fixed[i]);
+    if (json_is(given, JSON_STRING) && !(had && json_equal(given, had)))
+      return api_invalid(call, kind, name, arena_printf(arena, "metadata.%s", fixed[i]).ptr,
+                         "FieldValueInvalid", "Invalid value: \"%.*s\": field is immutable",
+                         STR_ARG(json_string(given)));
+  }
   static const char *const servers_own[] = {
       "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
       "generation", "generateName",      "resourceVersion"};
@@ -207,6 +227,15 @@ static void stamp_user(struct arena *arena, struct json *object, const struct js
                   ROLLOUT_ACTION_USER, user);
 }
 
+// What an update leaves out of it stays as it is.
+static void keep_cluster_ip(struct arena *arena, struct json *object, const struct json *old) {
+  const struct json *had = json_path(old, "spec.clusterIP");
+  struct json *spec = json_get(object, "spec");
+  if (had && json_is(spec, JSON_OBJECT) && !json_get_string(spec, "clusterIP").len &&
+      !str_eq_z(json_get_string(spec, "type"), "ExternalName"))
+    json_put(arena, spec, "clusterIP", json_dup(arena, had));
+}
+
 void rules_default(struct arena *arena, const struct kind_desc *kind, struct json *object,
                    const struct json *old, const struct api_call *call) {
   if (kind == &namespace_kind)
@@ -215,6 +244,8 @@ void rules_default(struct arena *arena, const struct kind_desc *kind, struct jso
     default_secret(arena, object);
   else if (kind == &rollout_action_kind)
     stamp_user(arena, object, old, call);
+  else if (kind == &service_kind && old)
+    keep_cluster_ip(arena, object, old);
   else if (kind == &pod_kind && !json_get(object, "status"))
     json_put_z(arena, json_need_object(arena, object, "status"), "phase", "Pending");
   api_default(arena, kind, object);

@@ -10,8 +10,10 @@
 // otherwise.
 int rules_identity(struct api_call *call, const struct kind_desc *kind, struct str version,
                    struct str ns, struct str name, struct json *object);
-// Metadata of a new object: uid, time, generation; a name for generateName; no resourceVersion.
-int rules_create(struct api_call *call, const struct kind_desc *kind, struct json *object);
+// Metadata of a new object: uid, time, generation; a name for generateName; no resourceVersion,
+// which `strict` refuses.
+int rules_create(struct api_call *call, const struct kind_desc *kind, struct json *object,
+                 bool strict);
 // Metadata of a change: what the server owns comes from `old`; uid and resourceVersion in `object`
 // are preconditions.
 int rules_update(struct api_call *call, const struct kind_desc *kind, struct json *object,

@@ -4,6 +4,8 @@
 #include "operator/standalone/api_fields.h"
 #include "operator/standalone/api_write_job.h"
 
+#define NEVER_SET INT32_MIN // what a patch finds in the Scale of an object that has no replicas
+
 static struct json *at_path(struct json *object, const char *path) {
   return path && path[0] == '.' ? json_path(object, path + 1) : NULL;
 }
@@ -73,19 +75,49 @@ static int check_identity(struct write_job *job, const struct json *scale) {
   return RC_OK;
 }
 
+// A definition's own scale: its objects may have no replicas, and where they have bad ones the
+// object is at fault, not the Scale.
+static int check_own_scale(struct write_job *job, const struct json *replicas) {
+  const struct kind_desc *kind = job->request->kind;
+  if (!json_is(replicas, JSON_INT) || replicas->integer >= 0 || replicas->integer == NEVER_SET)
+    return RC_OK;
+  return api_invalid(job->call, kind, job->request->name, kind->scale_spec, "FieldValueInvalid",
+                     "Invalid value: %lld: should be a non-negative integer",
+                     (long long)replicas->integer);
+}
+
 static int check_scale(struct write_job *job, const struct json *scale) {
   struct arena *arena = job->call->arena;
   const struct json *replicas = json_path(scale, "spec.replicas");
+  const struct json *spec = json_get(scale, "spec");
   struct findings unknown;
+  struct str version = json_get_string(scale, "apiVersion"), type = json_get_string(scale, "kind");
+  if (write_is_patch(job->request->verb) &&
+      (!str_eq_z(version, "autoscaling/v1") || !str_eq_z(type, "Scale")))
+    return write_unreadable(job, scale, "%.*s, Kind=%.*s is not autoscaling/v1, Kind=Scale",
+                            STR_ARG(version), STR_ARG(type));
+  if (spec && !json_is(spec, JSON_OBJECT) && !json_is(spec, JSON_NULL))
+    return write_unreadable(job, scale, "spec: expected an object, found %s",
+                            json_type_name(spec->type));
   if (replicas && !json_is(replicas, JSON_INT) && !json_is(replicas, JSON_NULL))
     return write_unreadable(job, scale, "spec.replicas: expected a whole number, found %.*s",
                             STR_ARG(json_text(arena, replicas)));
   findings_init(&unknown, arena);
-  JSON_EACH(item, json_get(scale, "spec"))
+  static const char *const known[] = {"apiVersion", "kind", "metadata", "spec", "status"};
+  JSON_EACH(item, scale) {
+    bool is_known = false;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+      is_known |= str_eq_z(item->key, known[i]);
+    if (!is_known)
+      findings_add(&unknown, FINDING_ERROR, STR(""), 0, item->key, "unknown-field", "%s", "");
+  }
+  JSON_EACH(item, json_is(spec, JSON_OBJECT) ? spec : NULL)
     if (!str_eq_z(item->key, "replicas"))
       findings_add(&unknown, FINDING_ERROR, STR(""), 0,
                    arena_printf(arena, "spec.%.*s", STR_ARG(item->key)), "unknown-field", "%s", "");
   int rc = write_say_unknown(job, &unknown);
+  if (!rc && !job->request->kind->builtin)
+    return check_own_scale(job, replicas);
   if (!rc && json_int(replicas, 0) < 0)
     return api_invalid(job->call, &scale_kind, job->request->name, "spec.replicas",
                        "FieldValueInvalid",
@@ -94,56 +126,47 @@ static int check_scale(struct write_job *job, const struct json *scale) {
   return rc;
 }
 
-// An applied Scale is an applied object that has nothing but its replicas.
-static int apply_scale(struct write_job *job) {
-  struct write_request request = *job->request;
-  struct arena *arena = job->call->arena;
-  const struct json *replicas = json_path(request.body, "spec.replicas");
-  struct json *body = json_new_object(arena);
-  int rc = check_scale(job, request.body);
-  if (rc)
-    return rc;
-  if (!replicas)
-    replicas = json_new_int(arena, 0);
-  json_put_string(arena, body, "apiVersion",
-                  kind_api_version(request.kind, request.version, arena));
-  json_put_z(arena, body, "kind", request.kind->kind);
-  json_put_string(arena, json_need_object(arena, body, "metadata"), "name", request.name);
-  put_replicas(arena, body, request.kind, replicas);
-  request.body = body;
-  return fields_apply(job->call, &request, write_schema_of(job), write_old_as_seen(job),
-                      &job->object);
+// What the request makes of the Scale that is there, into *ret_scale.
+static int make_scale(struct write_job *job, struct json *scale, struct json **ret_scale) {
+  const struct write_request *request = job->request;
+  *ret_scale = json_dup(job->call->arena, request->body);
+  if (request->verb == WRITE_UPDATE)
+    return check_identity(job, *ret_scale);
+  return request->verb == WRITE_APPLY ? RC_OK : write_apply_patch(job, scale, ret_scale);
 }
 
 int write_scale_candidate(struct write_job *job) {
   const struct write_request *request = job->request;
   struct arena *arena = job->call->arena;
   struct json *scale = write_scale_of(request->kind, job->old, arena);
-  if (scale && request->verb == WRITE_APPLY)
-    return apply_scale(job);
   if (!scale || request->verb == WRITE_CREATE)
     return api_fail(job->call, 405, "MethodNotAllowed", "this kind has no such scale subresource");
-  int rc = RC_OK;
-  if (request->verb == WRITE_UPDATE) {
-    scale = json_dup(arena, request->body);
-    rc = check_identity(job, scale);
-  } else {
-    rc = write_apply_patch(job, scale, &scale);
-  }
-  job->object = scale;
-  if (!rc)
+  job->object = write_old_as_seen(job);
+  struct json *had = at_path(job->object, request->kind->scale_spec);
+  bool applied = request->verb == WRITE_APPLY;
+  if (!had && !request->kind->builtin)
+    json_put_int(arena, json_need_object(arena, scale, "spec"), "replicas", NEVER_SET);
+  int rc = make_scale(job, scale, &scale);
+  if (!rc && !applied) // an apply is refused for its conflicts before that
     rc = check_scale(job, scale);
   if (rc)
     return rc;
-  const struct json *replicas = json_path(scale, "spec.replicas");
+  struct json *replicas = json_path(scale, "spec.replicas");
+  if (json_is(replicas, JSON_INT) && replicas->integer == NEVER_SET)
+    return api_bad_request(job->call, "the spec replicas field \"%s\" cannot be empty",
+                           request->kind->scale_spec);
   if (!json_is(replicas, JSON_INT))
-    replicas = json_new_int(arena, 0);
-  job->object = write_old_as_seen(job);
-  const struct json *had = at_path(job->object, request->kind->scale_spec);
-  job->untracked = json_int(had, 0) == json_int(replicas, 0);
+    replicas = applied && had ? had : json_new_int(arena, 0);
+  rc = fields_scale(job->call, request, job->object, json_int(had, 0), json_int(replicas, 0));
+  if (!rc && applied)
+    rc = check_scale(job, scale);
+  if (rc)
+    return rc;
   put_replicas(arena, job->object, request->kind, replicas);
   struct str revision = json_path_string(scale, "metadata.resourceVersion");
   if (revision.len) // the client's precondition
     json_put_string(arena, api_meta(job->object), "resourceVersion", revision);
+  else
+    json_remove(api_meta(job->object), STR("resourceVersion"));
   return RC_OK;
 }

@@ -6,11 +6,13 @@
 #include "manifests/schema/prune.h"
 #include "operator/standalone/api_write_job.h"
 #include "operator/standalone/crd_rules.h"
+#include "operator/standalone/crd_scale.h"
 #include "operator/standalone/crd_validate.h"
 #include "operator/standalone/crd_value.h"
 #include "operator/standalone/value_rules.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 int write_unreadable(struct write_job *job, const struct json *object, const char *format, ...) {
   struct arena *arena = job->call->arena;
@@ -31,13 +33,27 @@ int write_unreadable(struct write_job *job, const struct json *object, const cha
       job->call, arena_printf(arena, "Invalid value: %.*s: %.*s", STR_ARG(shown), STR_ARG(why)));
 }
 
+// "spec.a["x/y"].b" as a real server writes it: "spec.a.x/y.b".
+static struct str plain_path(struct arena *arena, struct str path) {
+  char *text = arena_alloc(arena, path.len + 1);
+  size_t len = 0;
+  for (size_t i = 0; i < path.len; i++) {
+    bool opens = str_starts(str_slice(path, i, path.len), STR("[\""));
+    bool closes = str_starts(str_slice(path, i, path.len), STR("\"]"));
+    if (!closes)
+      text[len++] = opens ? '.' : path.ptr[i];
+    i += opens || closes;
+  }
+  return (struct str){text, len};
+}
+
 static int refuse_unknown(struct write_job *job, const struct findings *unknown) {
   const struct write_request *request = job->request;
   struct buf text;
   buf_init(&text, 8192);
   for (size_t i = 0; i < unknown->count; i++)
     buf_addf(&text, "%sunknown field \"%.*s\"", text.len ? ", " : "",
-             STR_ARG(unknown->items[i].path));
+             STR_ARG(plain_path(job->call->arena, unknown->items[i].path)));
   if (request->duplicate.len)
     buf_addf(&text, "%sduplicate field \"%.*s\"", text.len ? ", " : "",
              STR_ARG(request->duplicate));
@@ -54,7 +70,8 @@ int write_say_unknown(struct write_job *job, const struct findings *unknown) {
   if (request->validation != VALIDATE_WARN)
     return RC_OK;
   for (size_t i = 0; i < unknown->count; i++)
-    api_warn(job->call, "unknown field \"%.*s\"", STR_ARG(unknown->items[i].path));
+    api_warn(job->call, "unknown field \"%.*s\"",
+             STR_ARG(plain_path(job->call->arena, unknown->items[i].path)));
   if (request->duplicate.len)
     api_warn(job->call, "duplicate field \"%.*s\"", STR_ARG(request->duplicate));
   return RC_OK;
@@ -79,6 +96,34 @@ static bool has_same_error(const struct findings *list, const struct finding *er
   return false;
 }
 
+static ptrdiff_t find_text(struct str text, struct str what) {
+  for (size_t i = 0; i + what.len <= text.len; i++)
+    if (str_starts(str_slice(text, i, text.len), what))
+      return (ptrdiff_t)i;
+  return -1;
+}
+
+// A real server judges a status by the schema of the status, and says so in the words of the fault.
+static void name_from_status(struct findings *found, struct arena *arena) {
+  static const char mark[] = ": status.";
+  for (size_t i = 0; i < found->count; i++) {
+    struct str text = found->items[i].message;
+    ptrdiff_t at = find_text(text, STR(": status."));
+    if (at < 0 && (at = find_text(text, STR(": status in body"))) >= 0) {
+      found->items[i].message =
+          arena_printf(arena, "%.*s:  in body%.*s", (int)at, text.ptr,
+                       (int)(text.len - (size_t)at - strlen(": status in body")),
+                       text.ptr + at + strlen(": status in body"));
+      continue;
+    }
+    if (at < 0 || !str_contains(text, STR(" in body ")))
+      continue;
+    found->items[i].message = arena_printf(arena, "%.*s: %.*s", (int)at, text.ptr,
+                                           (int)(text.len - (size_t)at - sizeof(mark) + 1),
+                                           text.ptr + at + sizeof(mark) - 1);
+  }
+}
+
 static void judge(struct write_job *job, const struct json *object, struct findings *found) {
   const struct kind_desc *kind = job->request->kind;
   struct decode_options options = {.unknown = UNKNOWN_IGNORE};
@@ -96,6 +141,9 @@ static void judge(struct write_job *job, const struct json *object, struct findi
   crd_validate(kind->structural, object, STR(""), arena, found);
   crd_validate_lists(kind->structural, object, STR(""), found);
   crd_validate_embedded(kind->structural, object, STR(""), found);
+  if (job->request->part == WRITE_STATUS)
+    name_from_status(found, arena);
+  crd_scale_check(kind, object, job->request->part != WRITE_STATUS, arena, found);
 }
 
 // Rules in CEL, once the object has the form they were written for.
@@ -141,6 +189,21 @@ int write_check_metadata(struct write_job *job) {
     return RC_OK;
   (void)schema_decode(&object_meta_schema, meta, &options, STR("metadata"), job->call->arena,
                       &found, &decoded);
+  const struct finding *bad = unreadable(true, &found);
+  return bad ? write_unreadable(job, job->object, "%.*s: %.*s", STR_ARG(bad->path),
+                                STR_ARG(bad->message))
+             : RC_OK;
+}
+
+int write_check_other_part(struct write_job *job) {
+  const struct write_request *request = job->request;
+  const char *name = request->part == WRITE_STATUS ? "spec" : "status";
+  const struct json *other = json_get(job->object, name), *had = json_get(job->old, name);
+  struct findings found;
+  if (!request->kind->builtin || !request->kind->has_status || request->part == WRITE_SCALE ||
+      !other || (had && json_equal(other, had)))
+    return RC_OK;
+  judge(job, job->object, &found);
   const struct finding *bad = unreadable(true, &found);
   return bad ? write_unreadable(job, job->object, "%.*s: %.*s", STR_ARG(bad->path),
                                 STR_ARG(bad->message))

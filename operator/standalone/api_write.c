@@ -2,8 +2,10 @@
 #include "operator/standalone/api_write_job.h"
 #include "manifests/base/bug.h"
 #include "manifests/kinds/custom_resource_definition.h"
+#include "manifests/kinds/deployment.h"
 #include "manifests/kinds/namespace.h"
 #include "manifests/kinds/object_meta.h"
+#include "manifests/kinds/pod.h"
 #include "manifests/schema/defaults.h"
 #include "manifests/text/json_patch.h"
 #include "operator/standalone/api_definition.h"
@@ -19,6 +21,29 @@ bool write_is_patch(enum write_verb verb) {
   return verb == WRITE_PATCH_JSON || verb == WRITE_PATCH_MERGE || verb == WRITE_PATCH_STRATEGIC;
 }
 
+// Members of an operation that a JSON patch does not know.
+static int say_unknown_members(struct write_job *job, const struct json *patched) {
+  static const char *const known[] = {"op", "path", "from", "value"};
+  const struct json *list = job->request->body;
+  size_t index = 0;
+  JSON_EACH(operation, json_is(list, JSON_ARRAY) ? list : NULL) {
+    JSON_EACH(member, operation) {
+      bool is_known = false;
+      for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        is_known |= str_eq_z(member->key, known[i]);
+      if (is_known || job->request->validation == VALIDATE_IGNORE)
+        continue;
+      if (job->request->validation == VALIDATE_STRICT)
+        return write_unreadable(job, patched,
+                                "strict decoding error: json patch unknown field \"[%zu].%.*s\"",
+                                index, STR_ARG(member->key));
+      api_warn(job->call, "json patch unknown field \"[%zu].%.*s\"", index, STR_ARG(member->key));
+    }
+    index++;
+  }
+  return RC_OK;
+}
+
 int write_apply_patch(struct write_job *job, struct json *base, struct json **ret_object) {
   const struct write_request *request = job->request;
   struct arena *arena = job->call->arena;
@@ -27,12 +52,17 @@ int write_apply_patch(struct write_job *job, struct json *base, struct json **re
   if (request->verb == WRITE_PATCH_JSON) {
     *ret_object = base;
     rc = json_patch_apply(arena, ret_object, request->body, &err);
+    if (!rc && (rc = say_unknown_members(job, *ret_object)))
+      return rc;
   } else if (request->verb == WRITE_PATCH_MERGE) {
     if (!json_is(request->body, JSON_OBJECT))
-      return api_bad_request(job->call, "a merge patch must be an object");
+      return api_bad_request(job->call, "Invalid JSON Patch");
     *ret_object = json_merge_patch(arena, base, request->body);
   } else {
     const struct schema *schema = request->part == WRITE_SCALE ? NULL : request->kind->schema;
+    *ret_object = base;
+    if (json_is(request->body, JSON_NULL)) // changes nothing
+      return RC_OK;
     rc = schema ? strategic_merge(schema, base, request->body, arena, ret_object, &err) : RC_OK;
     if (!schema)
       *ret_object = json_merge_patch(arena, base, request->body);
@@ -74,13 +104,26 @@ static int make_candidate(struct write_job *job) {
 
 static void put_or_remove(struct arena *arena, struct json *object, const char *key,
                           const struct json *value) {
-  if (value)
+  if (value && !json_is(value, JSON_NULL))
     json_put(arena, object, key, json_dup(arena, value));
   else
     json_remove(object, str_of(key));
 }
 
-// Main writes never touch status; status writes touch nothing else.
+// Of Kubernetes' own kinds a write of the status may change metadata, too, but for this.
+static void put_metadata(const struct write_job *job, struct json *object) {
+  const struct kind_desc *kind = job->request->kind;
+  struct arena *arena = job->call->arena;
+  struct json *meta = json_dup(arena, api_meta(job->object));
+  const char *kept = kind == &deployment_kind ? "labels"
+                     : kind == &pod_kind      ? "ownerReferences"
+                                              : NULL;
+  if (kept)
+    put_or_remove(arena, meta, kept, json_get(api_meta(object), kept));
+  json_put(arena, object, "metadata", meta);
+}
+
+// Main writes never touch status; status writes touch little else.
 static void keep_parts_apart(struct write_job *job) {
   struct arena *arena = job->call->arena;
   if (!job->request->kind->has_status)
@@ -90,8 +133,12 @@ static void keep_parts_apart(struct write_job *job) {
     return;
   }
   struct json *object = write_old_as_seen(job);
-  const struct json *fields = json_get(api_meta(job->object), "managedFields");
   put_or_remove(arena, object, "status", json_get(job->object, "status"));
+  if (job->request->kind->builtin)
+    put_metadata(job, object);
+  else
+    job->asked = job->object; // whoever writes labels here owns them, though nobody stores them
+  const struct json *fields = json_get(api_meta(job->object), "managedFields");
   put_or_remove(arena, api_meta(object), "managedFields", fields);
   job->object = object;
 }
@@ -151,6 +198,20 @@ static void tidy(struct write_job *job) {
   }
 }
 
+// Of a definition's own kinds a real server looks at the type as at any other field.
+static int check_type(struct write_job *job, struct str have, struct str version, struct str kind) {
+  const struct kind_desc *own = job->request->kind;
+  struct kind_desc given = *own; // it is named as the client has it
+  given.kind = kind.len ? arena_str(job->call->arena, kind).ptr : own->kind;
+  if (kind.len && !str_eq_z(kind, own->kind))
+    return api_invalid(job->call, &given, job->request->name, "kind", "FieldValueInvalid",
+                       "Invalid value: \"%.*s\": must be %s", STR_ARG(kind), own->kind);
+  if (have.len && !str_eq(have, version))
+    return api_invalid(job->call, own, job->request->name, "apiVersion", "FieldValueInvalid",
+                       "Invalid value: \"%.*s\": must be %.*s", STR_ARG(have), STR_ARG(version));
+  return RC_OK;
+}
+
 // A patch may not make another object of it.
 static int check_patched(struct write_job *job) {
   const struct write_request *request = job->request;
@@ -158,9 +219,36 @@ static int check_patched(struct write_job *job) {
   struct str version = kind_api_version(request->kind, request->version, job->call->arena);
   struct str have = json_get_string(job->object, "apiVersion"),
              kind = json_get_string(job->object, "kind");
-  if (!write_is_patch(request->verb) || request->part == WRITE_SCALE)
+  bool patch = write_is_patch(request->verb), no_version = request->kind->builtin && !have.len;
+  const struct json *meta = json_get(job->object, "metadata");
+  if (request->part == WRITE_SCALE)
     return RC_OK;
-  if (!str_eq(have, version) || !str_eq_z(kind, request->kind->kind))
+  if (meta && !json_is(meta, JSON_OBJECT) && !json_is(meta, JSON_NULL))
+    return write_unreadable(job, job->object, "metadata: expected an object, found %s",
+                            json_type_name(meta->type));
+  int rc = write_check_metadata(job);
+  if (rc || request->verb == WRITE_CREATE)
+    return rc;
+  if (!api_meta_string(job->object, "name").len || (patch && no_version))
+    return api_bad_request(
+        job->call,
+        "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
+        STR_ARG(request->name));
+  if (request->verb == WRITE_UPDATE)
+    return RC_OK;
+  if (uid.len && !job->old)
+    return api_conflict(job->call, request->kind, request->name,
+                        arena_printf(job->call->arena,
+                                     "uid mismatch: the provided object specified uid %.*s, and no "
+                                     "existing object was found",
+                                     STR_ARG(uid))
+                            .ptr);
+  const struct json *given = json_get(job->object, "kind");
+  if (patch && (given ? !json_is(given, JSON_STRING) || !kind.len : !request->kind->builtin))
+    return write_unreadable(job, job->object, "kind: expected %s", request->kind->kind);
+  if (patch && !request->kind->builtin && (rc = check_type(job, have, version, kind)))
+    return rc;
+  if (patch && (!str_eq(have, version) || (kind.len && !str_eq_z(kind, request->kind->kind))))
     return write_unreadable(job, job->object, "%.*s, Kind=%.*s is not %.*s, Kind=%s", STR_ARG(have),
                             STR_ARG(kind), STR_ARG(version), request->kind->kind);
   if (uid.len && !str_eq(uid, api_meta_string(job->old, "uid")))
@@ -169,11 +257,32 @@ static int check_patched(struct write_job *job) {
   return RC_OK;
 }
 
+// What the client asked for decides who owns what, and not what is stored of it.
+static void track_asked(struct write_job *job) {
+  struct arena *arena = job->call->arena;
+  put_or_remove(arena, job->asked, "status", json_get(job->object, "status"));
+  fields_track(job->call, job->request, write_schema_of(job), job->asked, write_old_as_seen(job));
+  put_or_remove(arena, api_meta(job->object), "managedFields",
+                json_get(api_meta(job->asked), "managedFields"));
+}
+
+// In Go a null in a map of texts is an empty one.
+static void no_null_texts(struct json *meta, struct arena *arena) {
+  static const char *const maps[] = {"labels", "annotations"};
+  for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+    struct json *map = json_get(meta, maps[i]);
+    JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL)
+      if (json_is(item, JSON_NULL))
+        json_put_string(arena, map, item->key.ptr, STR(""));
+  }
+}
+
 // The steps between the candidate and the store.
 static int settle(struct write_job *job) {
   const struct write_request *request = job->request;
   const struct kind_desc *kind = request->kind;
   struct arena *arena = job->call->arena;
+  no_null_texts(api_meta(job->object), arena);
   int rc = check_patched(job);
   if (!rc)
     rc = rules_identity(job->call, kind, request->version, request->ns, request->name, job->object);
@@ -185,19 +294,23 @@ static int settle(struct write_job *job) {
     rc = write_check_metadata(job);
   if (rc)
     return rc;
+  rules_drop_nulls(api_meta(job->object));
   if (kind->structural)
     crd_drop_nulls(kind->structural, job->object);
   else if (kind->builtin || kind->ours)
     rules_drop_nulls(job->object);
   if (job->old)
     rc = rules_update(job->call, kind, job->object, job->old,
-                      request->verb == WRITE_UPDATE && !kind->builtin &&
+                      request->verb != WRITE_APPLY && !kind->builtin &&
                           request->part != WRITE_SCALE);
   else
-    rc = rules_create(job->call, kind, job->object);
+    rc = rules_create(job->call, kind, job->object, request->verb == WRITE_CREATE);
   if (rc)
     return rc;
   job->name = api_meta_string(job->object, "name");
+  rc = write_check_other_part(job);
+  if (rc)
+    return rc;
   keep_parts_apart(job);
   if (kind->structural)
     crd_default(kind->structural, job->object, arena);
@@ -217,10 +330,13 @@ static int settle(struct write_job *job) {
     rc = fields_check(job->call, kind, job->object);
   if (rc)
     return rc;
-  fields_track(job->call, request, write_schema_of(job), job->object,
-               job->old ? write_old_as_seen(job) : NULL);
+  if (job->asked)
+    track_asked(job);
+  else
+    fields_track(job->call, request, write_schema_of(job), job->object,
+                 job->old ? write_old_as_seen(job) : NULL);
   job->object = api_ordered(arena, job->object, kind);
-  if (job->old)
+  if (job->old && request->part != WRITE_STATUS)
     rules_generation(arena, kind, job->object, job->old);
   return RC_OK;
 }
@@ -277,7 +393,8 @@ int write_run(struct api *api, struct api_call *call, const struct write_request
               struct write_result *ret_result) {
   struct write_job job = {.api = api, .call = call, .request = request};
   struct write_result result = {0};
-  if (!json_is(request->body, JSON_OBJECT) && request->verb != WRITE_PATCH_JSON)
+  if (!json_is(request->body, JSON_OBJECT) && request->verb != WRITE_PATCH_JSON &&
+      request->verb != WRITE_PATCH_STRATEGIC && request->verb != WRITE_PATCH_MERGE)
     return api_bad_request(call, "the body must be an object");
   int rc = load_old(&job);
   if (!rc)

@@ -41,6 +41,7 @@ struct write_result {
   bool changed; // false: a no-op
 };
 
+bool write_is_patch(enum write_verb verb); // of a client's: not an apply
 // All or nothing within the open transaction. Sets a fault on failure.
 int write_run(struct api *api, struct api_call *call, const struct write_request *request,
               struct write_result *ret_result);

@@ -13,10 +13,9 @@ struct write_job {
   struct str name;     // final only after rules_create
   struct json *old;    // in the stored version; NULL: none
   struct json *object; // the candidate
-  bool untracked;      // nobody comes to own anything by it
+  struct json *asked;  // as the client wants it, where that is not what is stored; else NULL
 };
 
-bool write_is_patch(enum write_verb verb);
 // The patched copy of `base`.
 int write_apply_patch(struct write_job *job, struct json *base, struct json **ret_object);
 // The object as the client of this version sees it.
@@ -30,6 +29,9 @@ int write_prune(struct write_job *job);
 int write_say_unknown(struct write_job *job, const struct findings *unknown);
 // Metadata has the types it should have, before the server fills it in.
 int write_check_metadata(struct write_job *job);
+// The part that this write does not store (a status that comes along with a spec, or the other way
+// round) must be readable all the same.
+int write_check_other_part(struct write_job *job);
 // The verdict of the schema and of the kind's rules. A fault that the stored object already has
 // does not stand in the way of other changes.
 int write_validate(struct write_job *job);

@@ -196,6 +196,18 @@ static int check_items(struct checking *c, const struct json *schema, enum shape
   return rc;
 }
 
+static int check_whole_list(struct checking *c, const struct json *schema, const struct json *list,
+                            struct str path) {
+  size_t index = 0;
+  JSON_EACH(item, list) {
+    int rc = check_value(c, shape_items(schema), item,
+                         arena_printf(c->arena, "%.*s[%zu]", STR_ARG(path), index++));
+    if (rc)
+      return rc;
+  }
+  return RC_OK;
+}
+
 static bool allows_more(const struct json *schema) {
   const struct json *properties = json_get(schema, "properties");
   return !schema || !properties || !properties->count ||
@@ -203,11 +215,49 @@ static bool allows_more(const struct json *schema) {
          json_get(schema, "additionalProperties");
 }
 
+// A value of another type than its schema's, in the words of structured-merge-diff. What has a
+// format, or may be more than one thing, is any scalar to it.
+static const char *wrong_type(const struct json *schema, const struct json *value) {
+  struct str type = json_get_string(schema, "type");
+  bool object = json_is(value, JSON_OBJECT), list = json_is(value, JSON_ARRAY);
+  if (!type.len || json_is(value, JSON_NULL) ||
+      json_is_true(json_get(schema, "x-kubernetes-preserve-unknown-fields")))
+    return NULL;
+  if (str_eq_z(type, "object"))
+    return object ? NULL : "map";
+  if (str_eq_z(type, "array"))
+    return list ? NULL : "list";
+  if (json_get(schema, "format") && !object && !list && str_eq_z(type, "string"))
+    return NULL;
+  if (str_eq_z(type, "string"))
+    return json_is(value, JSON_STRING) ? NULL : "string";
+  if (str_eq_z(type, "boolean"))
+    return json_is(value, JSON_BOOL) ? NULL : "boolean";
+  return json_is(value, JSON_INT) || json_is(value, JSON_DOUBLE) ? NULL : "numeric (int or float)";
+}
+
+static int refuse_type(struct checking *c, const char *want, const struct json *value,
+                       struct str path) {
+  struct str is = json_is(value, JSON_STRING) ? json_string(value) : json_text(c->arena, value);
+  bool number = want[0] == 'n';
+  if (number)
+    is = str_of(json_is(value, JSON_STRING)  ? "string"
+                : json_is(value, JSON_BOOL)  ? "bool"
+                : json_is(value, JSON_ARRAY) ? "[]interface {}"
+                                             : "map[string]interface {}");
+  return err_set(c->err, RC_INVALID, "%.*s: expected %s, got %s%.*s%s", STR_ARG(path), want,
+                 number ? "" : "&{", STR_ARG(str_slice(is, 0, 300)), number ? "" : "}");
+}
+
 static int check_value(struct checking *c, const struct json *schema, const struct json *value,
                        struct str path) {
+  const char *want = wrong_type(schema, value);
+  if (want)
+    return refuse_type(c, want, value, path);
   enum shape shape = shape_of(schema, value);
-  if (json_is(value, JSON_ARRAY) && shape != SHAPE_LEAF)
-    return check_items(c, schema, shape, value, path);
+  if (json_is(value, JSON_ARRAY))
+    return shape == SHAPE_LEAF ? check_whole_list(c, schema, value, path)
+                               : check_items(c, schema, shape, value, path);
   JSON_EACH(item, json_is(value, JSON_OBJECT) ? value : NULL) {
     bool declared;
     const struct json *below = shape_member(schema, item->key, &declared);

@@ -55,45 +55,6 @@ int rest_bad_method(struct exchange *x) {
   return rc;
 }
 
-// --- Options of writes
-
-static const char *options_of(const struct exchange *x) {
-  return rest_is_method(x, "PATCH")    ? "PatchOptions"
-         : rest_is_method(x, "PUT")    ? "UpdateOptions"
-         : rest_is_method(x, "DELETE") ? "DeleteOptions"
-                                       : "CreateOptions";
-}
-
-static int read_validation(struct exchange *x, enum field_validation *ret_validation) {
-  static const char *const names[] = {
-      [VALIDATE_WARN] = "Warn", [VALIDATE_STRICT] = "Strict", [VALIDATE_IGNORE] = "Ignore"};
-  struct str text = x->path.query.field_validation;
-  *ret_validation = VALIDATE_WARN;
-  for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-    if (str_eq_z(text, names[i])) {
-      *ret_validation = (enum field_validation)i;
-      return RC_OK;
-    }
-  }
-  if (text.len == 0)
-    return RC_OK;
-  return api_bad_option(x->call, options_of(x), "fieldValidation", "FieldValueNotSupported",
-                        arena_printf(x->call->arena,
-                                     "Unsupported value: \"%.*s\": supported values: \"\", "
-                                     "\"Ignore\", \"Strict\", \"Warn\"",
-                                     STR_ARG(text)));
-}
-
-int rest_dry_run(struct exchange *x, struct str text, bool *ret_dry_run) {
-  *ret_dry_run = str_eq_z(text, "All");
-  if (*ret_dry_run || text.len == 0)
-    return RC_OK;
-  return api_bad_option(x->call, options_of(x), "dryRun", "FieldValueNotSupported",
-                        arena_printf(x->call->arena,
-                                     "Unsupported value: [\"%.*s\"]: supported values: \"All\"",
-                                     STR_ARG(text)));
-}
-
 // JSON is all we speak; a client that names only other types is told so.
 static bool takes_json(struct str accept) {
   static const char *const fine[] = {"application/json", "application/*", "*/*"};
@@ -169,40 +130,6 @@ static int serve_read(struct exchange *x) {
                           : read_list(x->api, x->call, &read, &x->reply->body);
 }
 
-static int write_reply(struct exchange *x, const struct write_request *write,
-                       const struct write_result *result) {
-  struct read_request read = rest_as_read(x);
-  x->reply->status = result->created ? 201 : 200;
-  if (write->part == WRITE_SCALE)
-    return json_write(&x->reply->body, write_scale_of(x->kind, result->object, x->call->arena));
-  return read_write_object(x->call, &read, result->object, &x->reply->body);
-}
-
-static int patch_verb(struct exchange *x, enum write_verb *ret_verb) {
-  enum rest_media media = rest_media_of(x->request->content_type);
-  static const struct {
-    enum rest_media media;
-    enum write_verb verb;
-  } rows[] = {{REST_MEDIA_JSON_PATCH, WRITE_PATCH_JSON},
-              {REST_MEDIA_MERGE_PATCH, WRITE_PATCH_MERGE},
-              {REST_MEDIA_STRATEGIC_PATCH, WRITE_PATCH_STRATEGIC},
-              {REST_MEDIA_APPLY, WRITE_APPLY}};
-  // Only Kubernetes' own kinds merge strategically; the answer for all others is what tells kubectl
-  // to use a merge patch.
-  if (media == REST_MEDIA_STRATEGIC_PATCH && !x->kind->builtin)
-    return api_media_type(x->call, "application/json-patch+json, application/merge-patch+json, "
-                                   "application/apply-patch+yaml");
-  for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-    if (rows[i].media == media) {
-      *ret_verb = rows[i].verb;
-      return RC_OK;
-    }
-  }
-  return api_media_type(x->call,
-                        "application/json-patch+json, application/merge-patch+json, "
-                        "application/strategic-merge-patch+json, application/apply-patch+yaml");
-}
-
 static int serve_review(struct exchange *x, const struct kind_desc *kind) {
   struct json *body;
   struct str duplicate;
@@ -213,46 +140,6 @@ static int serve_review(struct exchange *x, const struct kind_desc *kind) {
     return rc;
   return rest_put_json(x, 201,
                        api_review_answer(x->call, x->api->kinds, kind, x->path.version, body));
-}
-
-static int serve_write(struct exchange *x, enum write_part part) {
-  struct json *body;
-  struct write_request write = {.part = part,
-                                .kind = x->kind,
-                                .version = x->path.version,
-                                .ns = x->path.ns,
-                                .name = x->path.name,
-                                .manager = x->path.query.field_manager,
-                                .force = x->path.query.force};
-  int rc = RC_OK;
-  if (rest_is_method(x, "POST") && !x->path.name.len)
-    write.verb = WRITE_CREATE;
-  else if (rest_is_method(x, "PUT") && x->path.name.len)
-    write.verb = WRITE_UPDATE;
-  else if (rest_is_method(x, "PATCH") && x->path.name.len)
-    rc = patch_verb(x, &write.verb);
-  else
-    return rest_bad_method(x);
-  if (!rc && x->path.query.has_force && write.verb != WRITE_APPLY)
-    rc = api_bad_option(x->call, "PatchOptions", "force", "FieldValueForbidden",
-                        STR("Forbidden: may not be specified for non-apply patch"));
-  if (!rc)
-    rc = read_validation(x, &write.validation);
-  if (!rc)
-    rc = rest_dry_run(x, x->path.query.dry_run, &write.dry_run);
-  if (!rc)
-    rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body,
-                         &write.duplicate);
-  if (!rc && !body)
-    rc = api_bad_request(x->call, "the request has no body");
-  if (rc)
-    return rc;
-  if (write.verb == WRITE_APPLY && (rc = rest_authorize_apply(x)))
-    return rc;
-  write.body = body;
-  struct write_result result;
-  rc = write_run(x->api, x->call, &write, &result);
-  return rc ? rc : write_reply(x, &write, &result);
 }
 
 static int serve_log(struct exchange *x) {
@@ -273,6 +160,16 @@ static int serve_scale_read(struct exchange *x) {
                     &object, NULL);
   if (rc == RC_NOT_FOUND && !x->call->fault.code)
     return api_not_found(x->call, x->kind, x->path.name);
+  if (!rc && !x->kind->builtin && !json_path(object, x->kind->scale_spec + 1)) {
+    struct json *details = json_new_object(x->call->arena),
+                *cause = json_new_object(x->call->arena);
+    struct str text = arena_printf(x->call->arena, "the spec replicas field \"%s\" does not exist",
+                                   x->kind->scale_spec);
+    json_put_string(x->call->arena, cause, "message", text);
+    json_append(json_need_array(x->call->arena, details, "causes"), cause);
+    rc = api_fail(x->call, 500, "InternalError", "Internal error occurred: %.*s", STR_ARG(text));
+    x->call->fault.details = details;
+  }
   return rc ? rc : rest_put_json(x, 200, write_scale_of(x->kind, object, x->call->arena));
 }
 
@@ -300,9 +197,9 @@ static int serve_pod_stream(struct exchange *x, struct str part) {
 static int serve_subresource(struct exchange *x) {
   struct str part = x->path.subresource;
   if (str_eq_z(part, "status") && x->kind->has_status)
-    return rest_is_read(x) ? serve_read(x) : serve_write(x, WRITE_STATUS);
+    return rest_is_read(x) ? serve_read(x) : rest_write(x, WRITE_STATUS);
   if (str_eq_z(part, "scale") && x->kind->scale_spec)
-    return rest_is_read(x) ? serve_scale_read(x) : serve_write(x, WRITE_SCALE);
+    return rest_is_read(x) ? serve_scale_read(x) : rest_write(x, WRITE_SCALE);
   if (str_eq_z(part, "log") && str_eq_z(str_of(x->kind->kind), "Pod"))
     return serve_log(x);
   if (str_eq_z(str_of(x->kind->kind), "Pod"))
@@ -336,7 +233,7 @@ static int serve_resource(struct exchange *x) {
     return serve_read(x);
   if (rest_is_method(x, "DELETE"))
     return path->name.len ? rest_delete(x) : rest_delete_collection(x);
-  return serve_write(x, WRITE_MAIN);
+  return rest_write(x, WRITE_MAIN);
 }
 
 static int serve(struct exchange *x) {

@@ -64,6 +64,8 @@ static int parse_text(struct api_call *call, enum rest_media media, struct str b
   bool json_text = str_trim(body).ptr[0] == '{';
   if ((media == REST_MEDIA_YAML || media == REST_MEDIA_APPLY) && !json_text)
     return parse_yaml(call, body, ret_body);
+  if (str_starts(body, STR("\xef\xbb\xbf"))) // a mark of byte order is nothing of JSON
+    return api_bad_request(call, "invalid character '\xc3\xaf' looking for beginning of value");
   if (json_parse(body, call->arena, ret_body, &err))
     return api_bad_request(call, "the body cannot be read as JSON: %s", err.msg);
   return RC_OK;

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // DELETE of one object, and of all that match.
+#include "manifests/base/bug.h"
+#include "manifests/kinds/idle.h"
+#include "manifests/kinds/pod.h"
+#include "manifests/kinds/service.h"
 #include "operator/standalone/api_delete.h"
 #include "operator/standalone/rest_body.h"
 #include "operator/standalone/rest_exchange.h"
@@ -7,15 +11,19 @@
 static int read_delete_options(struct exchange *x, struct delete_options *options) {
   struct json *body;
   struct str duplicate, policy = x->path.query.propagation, dry_run = x->path.query.dry_run;
+  int64_t grace = x->path.query.grace_seconds;
   int rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body, &duplicate);
   if (rc)
     return rc;
-  if (json_get_string(body, "propagationPolicy").len)
+  if (body) { // then nothing counts that the query says
     policy = json_get_string(body, "propagationPolicy");
+    dry_run = STR_NULL;
+    grace = -1;
+  }
   if (json_at(json_get(body, "dryRun"), 0))
     dry_run = json_string(json_at(json_get(body, "dryRun"), 0));
   *options = (struct delete_options){
-      .grace_seconds = json_int(json_get(body, "gracePeriodSeconds"), x->path.query.grace_seconds),
+      .grace_seconds = json_int(json_get(body, "gracePeriodSeconds"), grace),
       .uid = json_path_string(body, "preconditions.uid"),
       .revision = json_path_string(body, "preconditions.resourceVersion")};
   options->drop_finalizers = policy.len > 0;
@@ -28,15 +36,31 @@ static int read_delete_options(struct exchange *x, struct delete_options *option
   return rest_dry_run(x, dry_run, &options->dry_run);
 }
 
+// Of these a real server shows what it deleted, of all others only that it did.
+static bool returns_object(const struct kind_desc *kind) {
+  const struct kind_desc *const kinds[] = {&pod_kind, &service_kind, &persistent_volume_claim_kind,
+                                           &resource_quota_kind, &service_account_kind};
+  for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+    if (kinds[i] == kind)
+      return true;
+  return false;
+}
+
 int rest_delete(struct exchange *x) {
   struct delete_options options;
   struct json *left;
   struct str uid;
   int rc = read_delete_options(x, &options);
+  struct json *before = NULL;
+  if (!rc && returns_object(x->kind))
+    (void)api_load(x->api, x->call, api_key(x->call->arena, x->kind, x->path.ns, x->path.name),
+                   &before, NULL);
   if (!rc)
     rc = api_delete_run(x->api, x->call, x->kind, x->path.ns, x->path.name, &options, &left, &uid);
   if (rc)
     return rc;
+  if (!left)
+    left = before;
   if (!left)
     return rest_put_json(x, 200, api_status_deleted(x->call, x->kind, x->path.name, uid));
   struct read_request read = rest_as_read(x);

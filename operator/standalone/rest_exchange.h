@@ -3,6 +3,7 @@
 #pragma once
 
 #include "operator/standalone/api_read.h"
+#include "operator/standalone/api_write.h"
 #include "operator/standalone/rest.h"
 
 struct exchange {
@@ -33,6 +34,8 @@ int rest_version(struct exchange *x);
 int rest_discovery(struct exchange *x);
 int rest_openapi(struct exchange *x);
 
+// rest_write.c
+int rest_write(struct exchange *x, enum write_part part);
 // rest_delete.c
 int rest_delete(struct exchange *x);
 int rest_delete_collection(struct exchange *x);

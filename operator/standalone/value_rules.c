@@ -234,8 +234,8 @@ void value_check_object(const struct kind_desc *kind, const struct json *object,
                         struct findings *findings) {
   struct value_check check = {arena, findings, object, old, version};
   static const struct value_rule *(*const tables[])(const struct kind_desc *kind) = {
-      value_workload_rules, value_core_rules,   value_record_rules,
-      value_network_rules,  value_policy_rules, value_access_rules};
+      value_workload_rules, value_core_rules,   value_record_rules, value_network_rules,
+      value_policy_rules,   value_access_rules, value_status_rules};
   value_run(&check, value_metadata_rules, object, old, STR(""));
   if (kind->builtin)
     value_run(&check, value_own_metadata_rules, object, old, STR(""));

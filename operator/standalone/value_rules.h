@@ -127,3 +127,4 @@ const struct value_rule *value_record_rules(const struct kind_desc *kind);
 const struct value_rule *value_network_rules(const struct kind_desc *kind);
 const struct value_rule *value_policy_rules(const struct kind_desc *kind);
 const struct value_rule *value_access_rules(const struct kind_desc *kind);
+const struct value_rule *value_status_rules(const struct kind_desc *kind);

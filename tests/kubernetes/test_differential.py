@@ -52,7 +52,6 @@ DIFFERENCES = [
         "list by label", "a page", "a page without selector")],
     *[("request", "^a (page of a table|table .*)$", "descriptions of columns are our own")],
     ("request", "^a namespace$", "spec.finalizers of a namespace, which the server sets, is in managedFields"),
-    ("request", "^a revision on create$", "the 500 has a reason"),
     ("request", "^a patch of another uid$", "the one cause is there once"),
     ("request", "^delete of many$", "items of lists carry apiVersion and kind, as those of custom kinds do everywhere"),
     ("request", "^no token$", "there are no anonymous users: 401"),

@@ -8,14 +8,14 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import both  # noqa: E402
+import random_kinds  # noqa: E402
 import random_writes  # noqa: E402
-from apiserver import Failure, wait_for  # noqa: E402
+from apiserver import Failure  # noqa: E402
 
 LONG = os.environ.get("SERIN_LONG") == "1"
 SEED = os.environ.get("SERIN_SEED")
 SEEDS = [int(SEED)] if SEED else range(1, 400 if LONG else 7)
 LENGTH = 14
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 # Where a real server refuses what ours takes: a null that it made itself of a map that became empty; addresses, which it gives out and ours
@@ -84,26 +84,20 @@ def all_seeds(servers, kind):
 
 
 def test_custom_objects(servers):
-    for server in (servers.real, servers.ours):
-        server.ok("POST", CRDS, random_writes.Thing.definition)
-        wait_for("the kind", lambda server=server: server.get(random_writes.Thing.path).status == 200)
-    # A real server makes up its mind about the schema of server-side apply a moment later.
-    probe = {"apiVersion": "try.example.io/v1", "kind": "Widget", "metadata": {"name": "probe"}, "spec": {"text": "x"}}
-    wait_for("server-side apply", lambda: servers.real.request("PATCH", f"{random_writes.Thing.path}/probe?fieldManager=p&dryRun=All", probe,
-                                                              content_type=random_writes.APPLY).status in (200, 201))
-    all_seeds(servers, random_writes.Thing())
+    both.serve(servers, random_kinds.Thing)
+    all_seeds(servers, random_kinds.Thing())
 
 
 def test_config_maps(servers):
-    all_seeds(servers, random_writes.ConfigMap())
+    all_seeds(servers, random_kinds.ConfigMap())
 
 
 def test_services(servers):
-    all_seeds(servers, random_writes.Service())
+    all_seeds(servers, random_kinds.Service())
 
 
 def test_deployments(servers):
-    all_seeds(servers, random_writes.Deployment())
+    all_seeds(servers, random_kinds.Deployment())
 
 
 if __name__ == "__main__":

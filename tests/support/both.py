@@ -7,8 +7,9 @@ import json
 
 import apiserver
 import cluster
-from apiserver import Failure
+from apiserver import Failure, wait_for
 
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 NATURE = ("uid", "resourceVersion", "creationTimestamp", "selfLink", "deletionTimestamp")
 
 
@@ -21,6 +22,17 @@ def here():
             yield Both(real, ours)
         finally:
             ours.stop()
+
+
+def serve(servers, kind):
+    """The kind's definition, served by both."""
+    for server in (servers.real, servers.ours):
+        server.ok("POST", CRDS, kind.definition)
+        wait_for("the kind", lambda server=server: server.get(kind.path).status == 200)
+    # A real server makes up its mind about the schema of server-side apply a moment later.
+    probe = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "probe"}, "spec": {"text": "x"}}
+    wait_for("server-side apply", lambda: servers.real.request("PATCH", f"{kind.path}/probe?fieldManager=p&dryRun=All", probe,
+                                                              content_type="application/apply-patch+yaml").status in (200, 201))
 
 
 def main(names):
