@@ -287,6 +287,22 @@ struct rollout_workload_status { // workload form: what is known of the Deployme
   int64_t split_at; // when the Deployment got its present share of the traffic back; 0: not yet
 };
 
+// What spec named when it was taken: the Deployments of its form, and the routes.
+struct rollout_taken {
+  const struct json *spec; // those of its fields
+  int64_t leaving_at;      // since when it is let go, for spec names something else; 0: it does not
+};
+
+// Of the form before: it serves until what the new one has does.
+struct rollout_former {
+  struct str *names; // what routes call it
+  size_t names_count;
+  bool bare;        // and what names no version
+  struct str *made; // our versions: their Deployments, and what routes call them, go then
+  size_t made_count;
+  int64_t at; // not before; 0: the traffic is still on it
+};
+
 struct rollout_judge_status {
   int64_t at;         // of the last judgement
   struct str verdict; // pass fail insufficient noData error
@@ -330,6 +346,8 @@ struct rollout_status {
   struct rollout_paused *paused;
   struct rollout_contention *contention;
   struct rollout_workload_status *workload; // NULL: another form, or not looked at yet
+  struct rollout_taken *taken;              // NULL: nothing yet
+  struct rollout_former *former;            // NULL: nothing is left of another form
   struct rollout_handled *handled;          // oldest first
   size_t handled_count;
   struct rollout_retired *retired;

@@ -239,6 +239,25 @@ static const struct field workload_fields[] = {
 static const struct schema workload_schema =
     SCHEMA("RolloutWorkloadStatus", struct rollout_workload_status, workload_fields);
 
+static const struct field taken_fields[] = {
+    F_JSON(struct rollout_taken, spec, "spec", .objects_only = true,
+           .doc = "Those fields of spec that named it."),
+    F_MICRO_TIME(struct rollout_taken, leaving_at, "leavingAt",
+                 .doc = "Since when it is let go: spec names something else."),
+};
+static const struct schema taken_schema =
+    SCHEMA("RolloutTaken", struct rollout_taken, taken_fields);
+
+static const struct field former_fields[] = {
+    F_STRINGS(struct rollout_former, names, "names", .doc = "What routes call it."),
+    F_BOOL(struct rollout_former, bare, "bare", .doc = "And what names no version."),
+    F_STRINGS(struct rollout_former, made, "made",
+              .doc = "Versions of the operator's own, which go when they have no traffic."),
+    F_MICRO_TIME(struct rollout_former, at, "at", .doc = "When they go."),
+};
+static const struct schema former_schema =
+    SCHEMA("RolloutFormer", struct rollout_former, former_fields);
+
 static const struct field handled_fields[] = {
     F_STRING(struct rollout_handled, uid, "uid"),
     F_STRING(struct rollout_handled, verb, "verb"),
@@ -334,6 +353,11 @@ static const struct field status_fields[] = {
                .doc = "Somebody else writes the route."),
     F_OPTIONAL(struct rollout_status, workload, "workload", &workload_schema,
                .doc = "The Deployment that workloadRef names."),
+    F_OPTIONAL(struct rollout_status, taken, "taken", &taken_schema,
+               .doc = "What spec named when the Rollout took it: let go first when spec comes to "
+                      "name something else."),
+    F_OPTIONAL(struct rollout_status, former, "former", &former_schema,
+               .doc = "What served in another form, until what spec names now has its traffic."),
     F_LIST(struct rollout_status, handled, "handled", &handled_schema,
            .doc = "RolloutActions that took effect."),
     F_LIST(struct rollout_status, retired, "retired", &retired_schema,

@@ -246,9 +246,11 @@ void claims_update(struct release *release, const struct json *rollout);
 const struct json *const *claims_rivals(const struct release *release, struct arena *arena,
                                         size_t *ret_count);
 
-// controller_snapshot.c: the input of one plan. Proxies and arrays are in `arena`.
+// controller_snapshot.c: the input of one plan. Proxies and arrays are in `arena`; `acted_on`:
+// taken.h.
 void controller_snapshot(const struct release *release, const struct json *rollout,
-                         struct arena *arena, struct snapshot_input *ret_input);
+                         const struct json *acted_on, struct arena *arena,
+                         struct snapshot_input *ret_input);
 void controller_free_proxy(struct proxy_seen *seen);
 // A Lease came, changed or went. Wakes whose routes a proxy has taken up.
 void controller_saw_lease(struct controller *controller, enum kube_event event, struct str key,

@@ -309,8 +309,10 @@ static void plan_and_act(struct release *release) {
   struct snapshot snapshot;
   arena_dispose(&release->pass);
   release->pass_began_us = clock_mono_us();
-  replica_sets_consider(release, rollout, &release->pass);
-  controller_snapshot(release, rollout, &release->pass, &input);
+  const struct json *acted_on;
+  (void)taken_apply(rollout, &release->pass, &acted_on);
+  replica_sets_consider(release, acted_on, &release->pass);
+  controller_snapshot(release, rollout, acted_on, &release->pass, &input);
   snapshot_build(&input, &release->pass, &snapshot);
   content_fill(release, &snapshot, &release->pass);
   if (is_stale(release, &snapshot)) {

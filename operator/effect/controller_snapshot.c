@@ -111,7 +111,8 @@ static enum controller_watch route_watch(const struct json *rollout) {
 }
 
 void controller_snapshot(const struct release *release, const struct json *rollout,
-                         struct arena *arena, struct snapshot_input *ret_input) {
+                         const struct json *acted_on, struct arena *arena,
+                         struct snapshot_input *ret_input) {
   const struct controller *controller = release->controller;
   int64_t now_ms = clock_wall_ms();
   *ret_input = (struct snapshot_input){.now_ms = now_ms,
@@ -124,12 +125,12 @@ void controller_snapshot(const struct release *release, const struct json *rollo
   select_objects(release, WATCH_DEPLOYMENTS, arena, &ret_input->deployments,
                  &ret_input->deployments_count);
   select_objects(release, WATCH_SERVICES, arena, &ret_input->services, &ret_input->services_count);
-  select_objects(release, route_watch(rollout), arena, &ret_input->routes,
+  select_objects(release, route_watch(acted_on), arena, &ret_input->routes,
                  &ret_input->routes_count);
   select_objects(release, WATCH_RULES, arena, &ret_input->rules, &ret_input->rules_count);
   select_objects(release, WATCH_ACTIONS, arena, &ret_input->actions, &ret_input->actions_count);
   ret_input->rivals = claims_rivals(release, arena, &ret_input->rivals_count);
-  replica_sets_add(release, rollout, arena, ret_input);
+  replica_sets_add(release, acted_on, arena, ret_input);
   add_proxies(controller, arena, ret_input);
   ret_input->notify_default = notifier_has_default(controller->notifier);
   ret_input->notices =

@@ -43,7 +43,7 @@ static bool is_paused_by_us(const struct rollout *rollout, const struct json *de
   const struct rollout_workload_status *workload = rollout->status.workload;
   struct str mark =
       json_get_string(json_path(deployment, "metadata.annotations"), ROLLOUT_PAUSED_FOR);
-  return workload && !workload->was_paused && !str_is_empty(mark);
+  return workload && !workload->was_paused && str_eq(mark, rollout->metadata.name);
 }
 
 static bool runs_its_template(const struct rollout *rollout, const struct json *deployment,

@@ -23,7 +23,7 @@ struct pass {
   bool hands_off;              // a person keeps us off a route or the rule
   bool keeps_route;            // what is asked is not written in this pass
   struct content_now *content; // plan_content.c; NULL: this form has none
-  bool leaving;                // workload form: the Rollout is being deleted
+  bool leaving;                // the Rollout is being deleted, or takes another form
   bool has_split;           // `split` holds: there is a route, and what its destinations are called
   struct route_split split; // of all our routes together, as they are
   struct route_split splits[ROUTER_REFS_MAX]; // of each object that is there
@@ -70,6 +70,7 @@ bool traffic_is_there(const struct pass *pass); // any route, and what its desti
 void traffic_ask(struct pass *pass, int64_t parts);
 void traffic_write(struct pass *pass);            // once, at the end of a pass
 bool traffic_is_written(const struct pass *pass); // the route is as asked
+bool traffic_names_nothing(const struct pass *pass); // no route has anything of ours in it
 int64_t traffic_drain_ms(const struct pass *pass);
 const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL: none
 
@@ -87,6 +88,8 @@ void traffic_version_add(struct pass *pass, struct str name, const struct json *
 bool traffic_version_exists(const struct pass *pass, struct str name);
 // Plans to remove what we made; false: it is not there any more (or not ours).
 bool traffic_version_remove(struct pass *pass, struct str name);
+// The same where a version is left of another form: also when this one has none of ours.
+bool traffic_version_drop(struct pass *pass, struct str name);
 // NULL: what routes call it is there.
 const char *traffic_version_problem(struct pass *pass, const struct rollout_identity *identity,
                                     struct str *ret_message);
@@ -214,8 +217,17 @@ void finalizer_remove(struct pass *pass, struct str why);
 // Workload form: the Deployment may roll to a template that was not released.
 bool leaving_rolls(const struct pass *pass);
 void leaving_put_back(struct pass *pass, const struct workload *original);
-// As leaving.h says; true: there was something to do. `set`: that serves, NULL: not known.
-bool leaving_let_go(struct pass *pass, const struct workload *w, const struct json *set);
+bool leaving_has_left(const struct pass *pass); // traffic, canary and routes are as they were found
+// The Deployment of workloadRef as leaving.h says; true: there was something to do.
+bool leaving_let_go(struct pass *pass);
+#define LEAVE_MAX_MS (10 * 60 * 1000)
+
+// --- the Rollout takes another form (plan_switch.c)
+void switch_run(struct pass *pass);      // instead of rollout_run
+void switch_remember(struct pass *pass); // what spec names, into status
+// What serves in the form before goes when it has no traffic any more.
+void former_run(struct pass *pass);
+bool former_has(const struct pass *pass, struct str name); // made in the form before, and still there
 // --- what is told
 void conditions_run(struct pass *pass);
 void notice_run(struct pass *pass); // what people are to be told, into status (notice.c)

@@ -123,23 +123,6 @@ static void consider(struct pass *pass, const struct workload *original) {
     release_begin(pass, pass->status->stable, &wanted);
 }
 
-// workloadRef named another Deployment before: that one is let go first.
-static bool lets_go_of_another(struct pass *pass) {
-  for (size_t i = 0; i < pass->snap->workloads_count; i++) {
-    const struct workload *w = &pass->snap->workloads[i];
-    struct str mark =
-        json_get_string(json_path(w->object, "metadata.annotations"), ROLLOUT_PAUSED_FOR);
-    if (!str_eq(w->name, pass->spec->workload_ref->name) &&
-        str_eq(mark, pass->snap->rollout->metadata.name) && leaving_let_go(pass, w, NULL)) {
-      wait_pending(pass, "LettingGo",
-                   pass_text(pass, "Deployment %.*s, which was meant before, to be let go",
-                             STR_ARG(w->name)));
-      return true;
-    }
-  }
-  return false;
-}
-
 void original_consider(struct pass *pass) {
   const struct workload *original = original_of(pass);
   struct str name = pass->spec->workload_ref->name;
@@ -157,10 +140,8 @@ void original_consider(struct pass *pass) {
       !str_eq(pass->status->workload->uid, json_path_string(original->object, "metadata.uid"));
   if (is_new && pass->leaving)
     idle_run(pass);
-  else if (is_new && !lets_go_of_another(pass))
-    adopt(pass, original);
   else if (is_new)
-    return;
+    adopt(pass, original);
   else
     consider(pass, original);
 }

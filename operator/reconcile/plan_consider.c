@@ -73,6 +73,25 @@ static bool adopt(struct pass *pass, const struct rollout_identity *canary) {
   return true;
 }
 
+// What served in the form before still has the traffic: the pair's stable takes it over.
+static bool takes_over(struct pass *pass, const struct rollout_identity *stable) {
+  const struct workload *w = pass_workload(pass, stable->deployment);
+  if (!pass->status->former || pass->status->stable || !w || w->ready < w->replicas ||
+      w->ready == 0 || !pass->has_split || pass->split.has_stable || pass->split.canary_max > 0)
+    return false;
+  pass->status->stable = identity_dup(pass, stable);
+  pass->status->stable->revision = release_revision(pass, stable);
+  traffic_ask(pass, 0);
+  pass_decide(pass, (struct rollout_decision){
+                        .reason = STR("TakenOver"),
+                        .measured = pass_text(pass, "%lld of %lld replicas of %.*s are ready",
+                                              (long long)w->ready, (long long)w->replicas,
+                                              STR_ARG(stable->deployment)),
+                        .next = STR("it gets the traffic of what served in the form before")});
+  pass_wait(pass, ROLLOUT_PENDING, "TakenOver", 0, STR("the route to name the pair's stable"));
+  return true;
+}
+
 static void consider_pair(struct pass *pass, const struct rollout_identity *wanted) {
   struct rollout_identity stable = pair_stable(pass);
   struct str message;
@@ -90,6 +109,8 @@ static void consider_pair(struct pass *pass, const struct rollout_identity *want
     idle_run(pass);
     return;
   }
+  if (takes_over(pass, &stable))
+    return;
   if (!stable_serves(pass, &stable, &message)) {
     not_serving(pass, "StableNotServing", message);
     return;
@@ -156,6 +177,8 @@ void release_consider(struct pass *pass) {
     original_consider(pass);
     return;
   }
+  if (pass->leaving)
+    return; // nothing begins any more
   if (!workload_wanted(pass, &wanted)) {
     if (pass->snap->form != ROLLOUT_FORM_PAIR) {
       content_wait(pass);

@@ -5,8 +5,6 @@
 #include "operator/reconcile/leaving.h"
 #include "operator/reconcile/pass.h"
 
-#define LEAVE_MAX_MS (10 * 60 * 1000)
-
 // --- the finalizer ---
 
 static struct json *finalizers_patch(struct pass *pass, bool with_ours) {
@@ -81,9 +79,11 @@ void leaving_put_back(struct pass *pass, const struct workload *original) {
                      STR_ARG(pass->status->stable->version)));
 }
 
-static bool has_left(const struct pass *pass) {
-  return !pass_in_release(pass) && original_is_bare(pass) && pass->status->retired_count == 0 &&
-         (!pass->has_split || pass->hands_off || traffic_is_written(pass));
+bool leaving_has_left(const struct pass *pass) {
+  bool bare = pass->snap->form != ROLLOUT_FORM_WORKLOAD || original_is_bare(pass);
+  return !pass_in_release(pass) && bare && pass->status->retired_count == 0 &&
+         (!pass->has_split || pass->hands_off || traffic_is_written(pass) ||
+          traffic_names_nothing(pass));
 }
 
 static void tell(struct pass *pass, const struct leaving_plan *plan) {
@@ -97,12 +97,19 @@ static void tell(struct pass *pass, const struct leaving_plan *plan) {
                                               .next = plan->text});
 }
 
-bool leaving_let_go(struct pass *pass, const struct workload *w, const struct json *set) {
-  const struct leaving_plan plan = leaving_of(pass->snap->rollout, w->object, set, pass->arena);
-  if (plan.patch)
-    pass_act(pass, PLAN_PATCH_WORKLOAD, w->name, plan.patch, plan.text);
+bool leaving_let_go(struct pass *pass) {
+  const struct workload *original = original_of(pass);
+  const struct rollout_identity *stable = pass->status->stable;
+  const struct version_set *set = stable ? original_set(pass, stable->subset) : NULL;
+  if (!original)
+    return false;
+  const struct leaving_plan plan =
+      leaving_of(pass->snap->rollout, original->object, set ? set->object : NULL, pass->arena);
+  if (!plan.patch)
+    return false;
+  pass_act(pass, PLAN_PATCH_WORKLOAD, original->name, plan.patch, plan.text);
   tell(pass, &plan);
-  return plan.patch != NULL;
+  return true;
 }
 
 // Traffic back, canary gone, routes as they were found, and the Deployment as leaving.h says.
@@ -113,15 +120,11 @@ static void leave(struct pass *pass) {
       !str_eq_z(pass->status->step.name, "decommission"))
     rollback_begin(pass, "Aborted", "DeletedInRelease", STR("the Rollout was deleted"), STR_NULL);
   rollout_run(pass);
-  if (!has_left(pass) && !is_late) {
+  if (!leaving_has_left(pass) && !is_late) {
     rollout_conclude(pass);
     return;
   }
-  const struct workload *original = original_of(pass);
-  const struct rollout_identity *stable = pass->status->stable;
-  const struct version_set *set = stable ? original_set(pass, stable->subset) : NULL;
-  if (original)
-    (void)leaving_let_go(pass, original, set ? set->object : NULL);
+  (void)leaving_let_go(pass);
   pass_events(pass);
   pass->plan->leaves = true;
   finalizer_remove(pass, is_late ? STR("it took too long to leave in order")

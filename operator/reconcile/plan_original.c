@@ -245,7 +245,7 @@ static void sweep(struct pass *pass) {
     const struct workload *w = &pass->snap->workloads[i];
     bool used = (status->stable && str_eq(status->stable->deployment, w->name)) ||
                 (status->canary && str_eq(status->canary->deployment, w->name));
-    if (is_own(pass, w) && !used && !is_retired(pass, w->name))
+    if (is_own(pass, w) && !used && !is_retired(pass, w->name) && !former_has(pass, w->name))
       original_retire(pass, w->name, w->name, pass->now + PASS_RETIRE_MS);
   }
 }

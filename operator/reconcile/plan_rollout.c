@@ -141,6 +141,7 @@ void rollout_run(struct pass *pass) {
   traffic_load(pass); // of the versions as they are decided now
   traffic_write(pass);
   workload_retired(pass);
+  former_run(pass);
 }
 
 // --- the plan ---
@@ -232,6 +233,7 @@ void rollout_conclude(struct pass *pass) {
     finalizer_add(pass);
     return;
   }
+  switch_remember(pass);
   conditions_run(pass);
   notice_run(pass);
   pass->status->observed_generation = pass->snap->rollout->metadata.generation;
@@ -269,6 +271,9 @@ struct plan *plan_rollout(const struct snapshot *snapshot, struct arena *arena) 
     pass.leaving = true;
     traffic_load(&pass);
     delete_run(&pass);
+  } else if (snapshot->taken == TAKEN_FORM && snapshot->findings->errors == 0) {
+    pass.leaving = true;
+    switch_run(&pass);
   } else {
     rollout_run(&pass);
     rollout_conclude(&pass);

@@ -11,6 +11,22 @@ static struct str other_of_pair(const struct rollout_spec *spec, struct str serv
   return str_eq(canary, serving) ? stable : canary;
 }
 
+static size_t former_count(const struct rollout_former *former) {
+  return former ? former->names_count + former->made_count : 0;
+}
+
+// What served in the form before has the traffic until what serves in this one does.
+static void add_former(const struct rollout_former *former, struct route_target *target,
+                       struct str *old) {
+  for (size_t i = 0; i < former_count(former); i++) {
+    struct str name =
+        i < former->names_count ? former->names[i] : former->made[i - former->names_count];
+    if (!str_eq(name, target->stable) && !str_eq(name, target->canary))
+      old[target->old_count++] = name;
+  }
+  target->takes_bare |= former && former->bare;
+}
+
 struct route_target traffic_target(const struct pass *pass, size_t index) {
   const struct rollout_status *status = pass->status;
   const struct rollout_gateway_route_ref *gateway = router_gateway_ref(&pass->spec->traffic);
@@ -27,12 +43,15 @@ struct route_target traffic_target(const struct pass *pass, size_t index) {
     target.canary = status->canary->subset;
   else if (pair)
     target.canary = other_of_pair(pass->spec, target.stable);
-  if (!target.takes_bare)
-    return target;
   // What a version of ours is called is ours for good; what is neither stable nor canary any more
   // goes.
-  struct str *old =
-      ARENA_ARRAY(pass->arena, struct str, pass->snap->workloads_count + status->retired_count + 2);
+  struct str *old = ARENA_ARRAY(pass->arena, struct str,
+                                pass->snap->workloads_count + status->retired_count +
+                                    former_count(status->former) + 2);
+  target.old = old;
+  add_former(status->former, &target, old);
+  if (pair || !target.takes_bare)
+    return target;
   if (original_is_bare(pass)) { // as it was found: without subset
     if (status->stable)
       old[target.old_count++] = status->stable->subset;
@@ -50,7 +69,6 @@ struct route_target traffic_target(const struct pass *pass, size_t index) {
     if (!is_original && !str_eq(name, target.stable) && !str_eq(name, target.canary))
       old[target.old_count++] = name;
   }
-  target.old = old;
   return target;
 }
 
@@ -235,6 +253,11 @@ static void write_route(struct pass *pass, size_t index, const struct json *patc
                  : pass_text(pass, "canary %s %%, was %s %%", pass_percent(pass, parts).ptr,
                              pass_percent(pass, split->canary_max).ptr));
   pass->plan->actions[pass->plan->count - 1].of = router_kind(route->ref.router);
+}
+
+bool traffic_names_nothing(const struct pass *pass) {
+  return pass->has_split && pass->split.problem == ROUTE_MISSING && !pass->split.has_stable &&
+         !pass->split.has_canary && pass->split.canary_max == 0;
 }
 
 bool traffic_is_written(const struct pass *pass) {

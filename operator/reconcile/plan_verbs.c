@@ -282,6 +282,9 @@ static struct verb_result verb_undo(struct pass *pass, const struct rollout_acti
 static struct verb_result apply(struct pass *pass, const struct rollout_action *action) {
   if (pass->snap->findings->errors > 0 && action->spec.verb != ROLLOUT_ABORT)
     return refused(pass, "the Rollout's spec is invalid: put it right first");
+  if (pass->snap->taken == TAKEN_FORM)
+    return refused(pass, "what the Rollout took in another form is being let go: ask again when "
+                         "what its spec names has been taken up");
   switch (action->spec.verb) {
   case ROLLOUT_PROMOTE: return verb_promote(pass);
   case ROLLOUT_PROMOTE_FULL: return verb_promote_full(pass);

@@ -54,7 +54,11 @@ bool traffic_version_exists(const struct pass *pass, struct str name) {
 }
 
 bool traffic_version_remove(struct pass *pass, struct str name) {
-  if (pass->snap->form == ROLLOUT_FORM_PAIR || pass->hands_off)
+  return pass->snap->form != ROLLOUT_FORM_PAIR && traffic_version_drop(pass, name);
+}
+
+bool traffic_version_drop(struct pass *pass, struct str name) {
+  if (pass->hands_off)
     return false;
   if (is_by_service(pass)) {
     const struct json *service = snapshot_service(pass->snap, name);

@@ -140,6 +140,8 @@ static bool concerns(const struct rollout *rollout, enum rollout_form form,
     named |= str_eq(name, status->canary->deployment);
   for (size_t i = 0; i < status->retired_count; i++)
     named |= str_eq(name, status->retired[i].deployment);
+  for (size_t i = 0; status->former && i < status->former->made_count; i++)
+    named |= str_eq(name, status->former->made[i]);
   return named || (form != ROLLOUT_FORM_PAIR &&
                    str_eq(json_get_string(labels, ROLLOUT_OWNER_LABEL), rollout->metadata.name));
 }
@@ -231,9 +233,16 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
   struct decode_options options = {.unknown = UNKNOWN_IGNORE};
   findings_init(findings, arena);
   (void)kind_decode(&rollout_kind, input->rollout, &options, arena, findings, (void **)&rollout);
+  const struct json *acted_on;
+  enum taken taken = taken_apply(input->rollout, arena, &acted_on);
+  if (taken != TAKEN_SAME) {
+    options.skip_checks = true;
+    (void)kind_decode(&rollout_kind, acted_on, &options, arena, NULL, (void **)&rollout);
+  }
   *ret_snapshot = (struct snapshot){.now_ms = input->now_ms,
                                     .rollout_json = input->rollout,
                                     .rollout = rollout,
+                                    .taken = taken,
                                     .findings = findings,
                                     .form = rollout_form(&rollout->spec),
                                     .all_routes = input->routes,

@@ -7,6 +7,7 @@
 #include "manifests/base/findings.h"
 #include "manifests/kinds/rollout.h"
 #include "manifests/kinds/rollout_action.h"
+#include "operator/reconcile/taken.h"
 #include "operator/traffic/router.h"
 
 struct workload { // a Deployment
@@ -79,8 +80,9 @@ struct notice_result { // what became of a notice of status
 struct snapshot {
   int64_t now_ms;
   const struct json *rollout_json;
-  const struct rollout *rollout;
-  const struct findings *findings; // of the decoded Rollout; errors: the spec must not be acted on
+  const struct rollout *rollout; // as it is to be acted on: taken.h
+  enum taken taken;
+  const struct findings *findings; // of the Rollout as it is; errors: the spec must not be acted on
   enum rollout_form form;
   struct workload *workloads; // all Deployments of the namespace that this Rollout names or owns
   size_t workloads_count;
