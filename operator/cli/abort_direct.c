@@ -5,6 +5,7 @@
 #include "manifests/schema/decode.h"
 #include "manifests/source/kube_resource.h"
 #include "operator/cli/resource_arg.h"
+#include "operator/reconcile/taken.h"
 #include "operator/traffic/router.h"
 
 #define TRIES 5
@@ -28,7 +29,9 @@ static int read_rollout(struct aborting *work, struct str name, struct err *err)
   int rc = resource_get_rollout(work->session, name, work->arena, &object, err);
   if (rc)
     return rc;
-  (void)kind_decode(&rollout_kind, object, &options, work->arena, NULL, &decoded);
+  const struct json *acted_on;
+  (void)taken_apply(object, work->arena, &acted_on);
+  (void)kind_decode(&rollout_kind, acted_on, &options, work->arena, NULL, &decoded);
   work->rollout = decoded;
   if (router_refs(&work->rollout->spec.traffic, refs) == 0)
     return err_set(err, RC_INVALID, "rollout \"%.*s\" names no route", STR_ARG(name));

@@ -5,6 +5,7 @@
 #include "manifests/schema/decode.h"
 #include "manifests/source/kube_resource.h"
 #include "operator/reconcile/leaving.h"
+#include "operator/reconcile/taken.h"
 
 #define TRIES 5
 
@@ -67,9 +68,11 @@ int uninstall_original(struct session *session, const struct json *json, bool dr
                        struct arena *arena, struct str *ret_text, struct err *err) {
   struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
   void *decoded = NULL;
+  const struct json *acted_on;
   int rc = RC_OK;
   *ret_text = STR_NULL;
-  (void)kind_decode(&rollout_kind, json, &options, arena, NULL, &decoded);
+  (void)taken_apply(json, arena, &acted_on);
+  (void)kind_decode(&rollout_kind, acted_on, &options, arena, NULL, &decoded);
   const struct rollout *rollout = decoded;
   if (!rollout || !rollout->spec.workload_ref)
     return RC_OK;

@@ -2,6 +2,7 @@
 // What the planner's files share: one pass over one Rollout. Private to operator/reconcile.
 #pragma once
 
+#include "operator/reconcile/leaving.h"
 #include "operator/reconcile/plan.h"
 
 #define PASS_ACK_MS 30000    // how long a step waits to be verified
@@ -218,8 +219,10 @@ void finalizer_remove(struct pass *pass, struct str why);
 bool leaving_rolls(const struct pass *pass);
 void leaving_put_back(struct pass *pass, const struct workload *original);
 bool leaving_has_left(const struct pass *pass); // traffic, canary and routes are as they were found
-// The Deployment of workloadRef as leaving.h says; true: there was something to do.
-bool leaving_let_go(struct pass *pass);
+// What becomes of the Deployment of workloadRef; without patch: nothing is to do.
+struct leaving_plan leaving_plan(struct pass *pass);
+void leaving_do(struct pass *pass, const struct leaving_plan *plan);
+void leaving_tell(struct pass *pass, const struct leaving_plan *plan);
 #define LEAVE_MAX_MS (10 * 60 * 1000)
 
 // --- the Rollout takes another form (plan_switch.c)

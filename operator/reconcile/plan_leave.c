@@ -2,7 +2,6 @@
 // The Rollout goes: traffic back first, then whatever else, and the finalizer last. A namespace
 // must be able to go whatever hangs.
 #include "operator/reconcile/content.h"
-#include "operator/reconcile/leaving.h"
 #include "operator/reconcile/pass.h"
 
 // --- the finalizer ---
@@ -86,7 +85,7 @@ bool leaving_has_left(const struct pass *pass) {
           traffic_names_nothing(pass));
 }
 
-static void tell(struct pass *pass, const struct leaving_plan *plan) {
+void leaving_tell(struct pass *pass, const struct leaving_plan *plan) {
   static const char *const reasons[] = {[LEAVING_PUT_BACK] = "LeftPutBack",
                                         [LEAVING_ROLLED] = "LeftRolling",
                                         [LEAVING_PAUSED] = "LeftPaused"};
@@ -97,19 +96,17 @@ static void tell(struct pass *pass, const struct leaving_plan *plan) {
                                               .next = plan->text});
 }
 
-bool leaving_let_go(struct pass *pass) {
+struct leaving_plan leaving_plan(struct pass *pass) {
   const struct workload *original = original_of(pass);
   const struct rollout_identity *stable = pass->status->stable;
   const struct version_set *set = stable ? original_set(pass, stable->subset) : NULL;
   if (!original)
-    return false;
-  const struct leaving_plan plan =
-      leaving_of(pass->snap->rollout, original->object, set ? set->object : NULL, pass->arena);
-  if (!plan.patch)
-    return false;
-  pass_act(pass, PLAN_PATCH_WORKLOAD, original->name, plan.patch, plan.text);
-  tell(pass, &plan);
-  return true;
+    return (struct leaving_plan){0};
+  return leaving_of(pass->snap->rollout, original->object, set ? set->object : NULL, pass->arena);
+}
+
+void leaving_do(struct pass *pass, const struct leaving_plan *plan) {
+  pass_act(pass, PLAN_PATCH_WORKLOAD, pass->spec->workload_ref->name, plan->patch, plan->text);
 }
 
 // Traffic back, canary gone, routes as they were found, and the Deployment as leaving.h says.
@@ -124,7 +121,11 @@ static void leave(struct pass *pass) {
     rollout_conclude(pass);
     return;
   }
-  (void)leaving_let_go(pass);
+  const struct leaving_plan plan = leaving_plan(pass);
+  if (plan.patch) {
+    leaving_do(pass, &plan);
+    leaving_tell(pass, &plan);
+  }
   pass_events(pass);
   pass->plan->leaves = true;
   finalizer_remove(pass, is_late ? STR("it took too long to leave in order")

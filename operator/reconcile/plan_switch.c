@@ -149,6 +149,23 @@ static void forget(struct pass *pass) {
   pass->again = true;
 }
 
+// The Deployment is let go in a plan that changes nothing in status: told before, and forgotten
+// after. True: not yet.
+static bool lets_go(struct pass *pass) {
+  if (pass->snap->form != ROLLOUT_FORM_WORKLOAD)
+    return false;
+  const struct leaving_plan plan = leaving_plan(pass);
+  if (!plan.patch)
+    return false;
+  if (str_eq_z(pass->snap->rollout->status.step.name, "leave"))
+    leaving_do(pass, &plan);
+  else
+    leaving_tell(pass, &plan);
+  pass->status->step.name = STR("leave");
+  pass->again = true;
+  return true;
+}
+
 void switch_run(struct pass *pass) {
   int64_t since = leaving_since(pass);
   turn_back(pass);
@@ -158,9 +175,7 @@ void switch_run(struct pass *pass) {
   if (!pass_in_release(pass))
     pass_wait(pass, ROLLOUT_PENDING, "LettingGo", 0,
               pass_text(pass, "%.*s to be let go", STR_ARG(words_of(pass, false))));
-  // Status forgets the Deployment only when it has been let go: that write comes after status.
-  bool has_left = leaving_has_left(pass) || is_late;
-  if (has_left && (pass->snap->form != ROLLOUT_FORM_WORKLOAD || !leaving_let_go(pass)))
+  if ((leaving_has_left(pass) || is_late) && !lets_go(pass))
     forget(pass);
   rollout_conclude(pass);
 }

@@ -21,7 +21,8 @@ static void add_former(const struct rollout_former *former, struct route_target 
   for (size_t i = 0; i < former_count(former); i++) {
     struct str name =
         i < former->names_count ? former->names[i] : former->made[i - former->names_count];
-    if (!str_eq(name, target->stable) && !str_eq(name, target->canary))
+    if (!str_eq(name, target->stable) && !str_eq(name, target->canary) &&
+        !str_eq(name, target->host)) // which names no version here
       old[target->old_count++] = name;
   }
   target->takes_bare |= former && former->bare;

@@ -36,8 +36,43 @@ class Original:
         wait_for("the Deployment to be paused", self.is_paused, 60)
         return self
 
-    def deployment(self):
-        return self.server.ok("GET", self.path_of)
+    def deployment(self, name="agent"):
+        return self.server.ok("GET", f"{os.path.dirname(self.path_of)}/{name}")
+
+    def add(self, name):
+        """Another Deployment, with pods of its own, and what routes call it."""
+        labels = {"app": "agent", "version": name}
+        self.post(os.path.dirname(self.path_of), {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
+            "replicas": 2, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "agent", "image": "agent:1"}]}}}})
+        self.name_version(name, labels)
+        wait_for(f"{name} to be ready", lambda: self.deployment(name).get("status", {}).get("readyReplicas") == 2, 60)
+
+    def name_version(self, name, labels):
+        path = f"{NETWORKING}/namespaces/{self.ns}/destinationrules/agent"
+        subsets = [*self.extra(), {"name": name, "labels": labels}]
+        self.server.ok("PATCH", path, {"spec": {"subsets": subsets}}, content_type="application/merge-patch+json")
+
+    def turn_into(self, stable=None, canary=None, workload=None, template=None):
+        """Another form, as somebody would apply it."""
+        spec = dict.fromkeys(("stable", "canary", "workloadRef", "replicas", "selector", "template"))
+        if stable:
+            spec.update(self.pair(stable, canary))
+        elif workload:
+            spec["workloadRef"] = {"name": workload}
+        else:
+            spec.update(replicas=2, selector={"matchLabels": {"app": "agent"}}, template={
+                "metadata": {"labels": {"app": "agent"}}, "spec": {"containers": [{"name": "agent", "image": template}]}})
+        self.server.ok("PATCH", self.path, {"spec": {**spec, **self.traffic(stable, canary)}}, content_type="application/merge-patch+json")
+
+    def pair(self, stable, canary):
+        return {"stable": {"deployment": stable, "subset": stable}, "canary": {"deployment": canary, "subset": canary}}
+
+    def traffic(self, stable, canary):
+        return {}
+
+    def serves(self, name, seconds):
+        wait_for(f"{name} to serve", lambda: self.phase() == "Healthy" and self.status().get("stable", {}).get("deployment") == name, seconds)
 
     def is_paused(self):
         return self.deployment()["spec"].get("paused", False)
@@ -82,6 +117,16 @@ class Subsets(Original, Case):
 class Services(Original, GatewayCase):
     def __init__(self, env, ns, steps):
         super().__init__(env, ns, steps, template=True)
+
+    def name_version(self, name, labels):
+        self.post(f"/api/v1/namespaces/{self.ns}/services", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {
+            "selector": labels, "ports": [{"name": "http", "port": 80}]}})
+
+    def pair(self, stable, canary):
+        return {"stable": {"deployment": stable}, "canary": {"deployment": canary}}
+
+    def traffic(self, stable, canary):
+        return {"traffic": {"httpRoute": {"name": "agent", "stableService": stable or "agent", "canaryService": canary}}}
 
     def extra(self):
         items = self.server.ok("GET", f"/api/v1/namespaces/{self.ns}/services")["items"]
@@ -158,6 +203,45 @@ def put_back_and_left(kind):
     return release
 
 
+def another_form(kind):
+    """In the middle of a release the Rollout is made a pair, then another workloadRef, then the template form, then the first again."""
+    def change(stage, ns):
+        with stage as env:
+            case = kind(env, ns, BY_HAND).begin()
+            for name in ("other", "agent-v1", "agent-v2"):
+                case.add(name)
+            case.image("agent:2")
+            case.wait("Paused", 240)
+            case.turn_into(stable="agent-v1", canary="agent-v2")
+            wait_for("the pair's release", lambda: case.phase() == "Paused" and case.status()["canary"]["deployment"] == "agent-v2", 240)
+            check("(2) was not released" in case.deployment()["metadata"]["annotations"]["serin.dev/left-paused"], "it does not say why it is paused")
+            check(case.sets() == {"agent:1": 2}, f"the Deployment rolled: {case.sets()}")
+            case.turn_into(workload="other")
+            case.serves("other", 240)
+            wait_for("the other to be paused", lambda: case.deployment("other")["spec"].get("paused"), 60)
+            case.turn_into(template="agent:7")
+            wait_for("a version of its own", lambda: case.phase() == "Healthy" and case.status()["stable"].get("version") == "7", 240)
+            check(not case.deployment("other")["spec"].get("paused"), "the other stays paused")
+            wait_for("the pair and the others to be left alone", lambda: {"agent", "other", "agent-v1", "agent-v2"} < set(case.names()), 20)
+            case.image("agent:1")
+            case.turn_into(workload="agent")
+            case.serves("agent", 240)
+            wait_for("the versions of the template form to go", lambda: case.names() == ["agent", "agent-v1", "agent-v2", "other"] and case.weights() == case.found and
+                     not [name for name in case.extra() if "agent-v" not in str(name)] and "former" not in case.status(), 240)
+            check(case.is_paused() and "serin.dev/left-paused" not in case.deployment()["metadata"]["annotations"], "it is not taken up again")
+            told_once(case)
+            return env.faults.kills
+    return change
+
+
+def test_another_form(cluster):
+    at_each_offset(another_form(Subsets), cluster, "original-form")
+
+
+def test_another_form_through_an_httproute(cluster):
+    at_each_offset(another_form(Services), cluster, "original-form-http")
+
+
 def test_a_good_image(cluster):
     at_each_offset(good(Subsets), cluster, "original-good")
 
@@ -221,4 +305,4 @@ def test_uninstall_lets_the_deployment_go(cluster):
 
 if __name__ == "__main__":
     support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_an_httproute", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left", "test_put_back_and_left_through_an_httproute",
-                                  "test_hands_off_while_it_leaves"})
+                                  "test_hands_off_while_it_leaves", "test_another_form_through_an_httproute"})

@@ -129,9 +129,20 @@ void world_run(struct world *world, const char *phase, int64_t limit_ms, bool cr
 size_t world_step(struct world *world, bool crash);
 void world_settle(struct world *world); // plans until no action is left, no time passes
 
+// --- support_killed.c: until `phase`, at most so many plans; `writes` counts on
+void world_run_killed(struct world *world, const char *phase, int plans, uint64_t *writes);
+
+// --- support_switch.c: the Rollout takes another form
+void world_add_forms(struct world *world); // what all of them need is there
+// WORLD_PAIR, WORLD_TEMPLATE or WORLD_WORKLOAD, of Deployment `name`.
+void world_switch(struct world *world, enum world_form form, const char *name);
+// Every destination that gets requests has somebody who answers; or the world is broken.
+void world_check_served(struct world *world);
+
 struct str world_phase(const struct world *world);
 struct str world_canary(const struct world *world); // what routes call it; empty: there is none
 struct world_split world_split(const struct world *world);
+bool world_is_bare(const struct world *world); // our route names what answers for all versions
 struct str world_status(const struct world *world, const char *path); // below status
 int64_t world_share(const struct world *world,
                     const char *subset);                       // percent of our share times 100

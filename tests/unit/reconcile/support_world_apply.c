@@ -153,7 +153,11 @@ static bool create(struct world *world, const struct plan_action *action) {
 }
 
 static bool delete (struct world *world, struct str name) {
+  const struct json *d = world_deployment(world, name);
   world_check_down(world, name);
+  if (d && world_names_versions(world) &&
+      !json_get_s(json_path(d, "metadata.labels"), STR(ROLLOUT_OWNER_LABEL)))
+    world_broken(world, "promise 1: Deployment %s, which is not ours, is deleted", name.ptr);
   for (size_t i = 0; i < world->deployments_count; i++)
     if (str_eq(json_path_string(world->deployments[i], "metadata.name"), name)) {
       world->deployments[i] = world->deployments[--world->deployments_count];

@@ -4,10 +4,19 @@
 #include "support_world_parts.h"
 #include "manifests/text/time.h"
 
+static struct str uid_of(const struct json *d) {
+  return json_path_string(d, "metadata.uid");
+}
+
+static bool is_its(const struct json *set, const struct json *d) {
+  return str_eq(json_path_string(set, "metadata.ownerReferences.0.uid"), uid_of(d));
+}
+
 static struct json *set_of(struct world *world, const struct json *d, bool make) {
   struct str tail = snapshot_template_hash(json_path(d, "spec.template"), world->arena);
   struct str hash = arena_printf(world->arena, "rs%.*s", STR_ARG(str_slice(tail, 3, tail.len)));
-  struct str name = arena_printf(world->arena, WORLD_ORIGINAL "-%.*s", STR_ARG(hash));
+  struct str name = arena_printf(world->arena, "%.*s-%.*s",
+                                 STR_ARG(json_path_string(d, "metadata.name")), STR_ARG(hash));
   for (size_t i = 0; i < world->sets_count; i++)
     if (str_eq(json_path_string(world->sets[i], "metadata.name"), name))
       return world->sets[i];
@@ -18,8 +27,8 @@ static struct json *set_of(struct world *world, const struct json *d, bool make)
       arena_printf(world->arena,
                    "{\"metadata\":{\"name\":\"%.*s\",\"namespace\":\"team1\",\"annotations\":"
                    "{\"deployment.kubernetes.io/revision\":\"%zu\"},\"ownerReferences\":[{\"uid\":"
-                   "\"uid-agent\",\"controller\":true}]},\"spec\":{\"replicas\":0}}",
-                   STR_ARG(name), world->sets_count + 1)
+                   "\"%s\",\"controller\":true}]},\"spec\":{\"replicas\":0}}",
+                   STR_ARG(name), world->sets_count + 1, uid_of(d).ptr)
           .ptr);
   struct json *template = json_dup(world->arena, json_path(d, "spec.template"));
   json_put_string(world->arena, json_path(template, "metadata.labels"), SNAPSHOT_POD_HASH, hash);
@@ -37,7 +46,7 @@ static void roll(struct world *world, struct json *d) {
   bool paused = json_is_true(json_path(d, "spec.paused"));
   struct json *fresh = set_of(world, d, !paused), *only = NULL;
   for (size_t i = 0; i < world->sets_count; i++)
-    if (set_replicas(world->sets[i]) > 0) {
+    if (is_its(world->sets[i], d) && set_replicas(world->sets[i]) > 0) {
       active++;
       only = world->sets[i];
     }
@@ -49,7 +58,7 @@ static void roll(struct world *world, struct json *d) {
   int64_t moved = world->rolls_slowly ? 1 : wanted, rest = 0;
   for (size_t i = 0; i < world->sets_count; i++) {
     struct json *set = world->sets[i];
-    if (set == fresh)
+    if (set == fresh || !is_its(set, d))
       continue;
     int64_t left = set_replicas(set) > moved ? set_replicas(set) - moved : 0;
     moved -= set_replicas(set) - left;
@@ -66,6 +75,8 @@ static void original_ready(struct world *world, struct json *d) {
   const struct json *fresh = set_of(world, d, false);
   for (size_t i = 0; i < world->sets_count; i++) {
     struct json *set = world->sets[i], *status = json_need_object(world->arena, set, "status");
+    if (!is_its(set, d))
+      continue;
     int64_t have = set_replicas(set);
     all += have;
     ready += have;
@@ -93,7 +104,7 @@ static bool is_stable(const struct world *world, struct str name) {
 void world_ready(struct world *world) {
   for (size_t i = 0; i < world->deployments_count; i++) {
     struct json *d = world->deployments[i], *status = json_need_object(world->arena, d, "status");
-    if (world->is_workload && str_eq_z(json_path_string(d, "metadata.name"), WORLD_ORIGINAL)) {
+    if (str_starts(uid_of(d), STR("uid-"))) { // one that has ReplicaSets
       original_ready(world, d);
       continue;
     }

@@ -15,7 +15,7 @@ struct json *world_destinations(const struct world *world);      // of the route
 // The first promise that is broken stays in world->broken.
 void world_broken(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-bool world_is_bare(const struct world *world); // our route names what answers for all versions
+
 void world_check_bare(struct world *world);
 void world_check_weight(struct world *world);
 void world_check_roll(struct world *world, const struct json *original); // it is not paused now

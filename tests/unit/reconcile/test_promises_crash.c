@@ -122,34 +122,6 @@ static void test_6_crashes_change_no_ending(void **state) {
 
 // --- and one that always comes back ---
 
-// Of three writes the first is lost and the process with it, after the second it dies, and the
-// third goes through: what is written to and fro by each new process would never end.
-static size_t until_killed(const struct plan *plan, uint64_t *writes, bool *ret_killed) {
-  *ret_killed = true;
-  for (size_t i = 0; i < plan->count; i++) {
-    uint64_t turn = plan->actions[i].kind == PLAN_EVENT ? 2 : (*writes)++ % 3;
-    if (turn < 2)
-      return i + turn;
-  }
-  *ret_killed = false;
-  return plan->count;
-}
-
-static void run_killed(struct world *world, const char *phase, uint64_t *writes) {
-  for (int i = 0; i < 3000 && !str_eq_z(world_phase(world), phase); i++) {
-    struct arena arena;
-    bool killed;
-    arena_init(&arena);
-    struct plan *plan = world_plan(world, &arena);
-    size_t count = until_killed(plan, writes, &killed);
-    (void)world_apply(world, plan, count);
-    world->now_ms += killed || plan->count == 0 ? 1000 : 1;
-    world->first_look = world->sets_late = killed; // nothing is known of ReplicaSets at first
-    world_ready(world);
-    arena_dispose(&arena);
-  }
-}
-
 static void ends_all_the_same(enum world_form form, uint64_t offset) {
   struct arena arena;
   struct world world;
@@ -157,11 +129,11 @@ static void ends_all_the_same(enum world_form form, uint64_t offset) {
   arena_init(&arena);
   world_init(&world, &arena, 1, WORLD_SHORT_STEPS, form);
   if (world_names_versions(&world)) {
-    run_killed(&world, "Healthy", &writes);
+    world_run_killed(&world, "Healthy", 3000, &writes);
     world_template(&world, "agent:2");
   }
-  run_killed(&world, "Progressing", &writes);
-  run_killed(&world, "Healthy", &writes);
+  world_run_killed(&world, "Progressing", 3000, &writes);
+  world_run_killed(&world, "Healthy", 3000, &writes);
   check(&world, offset);
   if (!str_eq_z(world_phase(&world), "Healthy"))
     fail_msg("form %d, offset %llu: it never ends: %s", form, (unsigned long long)offset,
