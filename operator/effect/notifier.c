@@ -55,13 +55,8 @@ void delivery_free(struct delivery *delivery) {
   arena_dispose(&delivery->arena);
   arena_dispose(&delivery->try_arena);
   xfree(delivery);
-  bool room = notifier->full && notifier->count < NOTIFIER_MAX / 2;
-  bool ns_room = ns->full && ns->count < NAMESPACE_MAX / 2;
-  if ((room || ns_room) && !notifier->closing) {
-    notifier->full &= !room;
-    ns->full &= !ns_room;
+  if (!notifier->closing && notifier_has_room_again(notifier, ns))
     notifier->options.settled(STR(""), notifier->options.data);
-  }
   finish_closing(notifier);
 }
 
@@ -120,13 +115,6 @@ static struct delivery *add(struct notifier *notifier, struct str key,
   return d;
 }
 
-static bool has_room(struct notifier *notifier, struct str ns) {
-  struct sender *sender = notifier_namespace(notifier, ns);
-  notifier->full |= notifier->count >= NOTIFIER_MAX; // then it waits in status
-  sender->full |= sender->count >= NAMESPACE_MAX;
-  return notifier->count < NOTIFIER_MAX && sender->count < NAMESPACE_MAX;
-}
-
 // Whom this Rollout's notices go to: its own list, or the operator's default as a list of one.
 static size_t targets_of(const struct notifier *notifier, const struct rollout *rollout,
                          struct rollout_notification *fallback, struct rollout_secret_ref *ref,
@@ -163,7 +151,8 @@ static void take_up(struct notifier *notifier, struct str key, const struct roll
       if (!rollout_notification_wants(&targets[t], status->notices[i].event))
         continue;
       struct delivery *d = find(notifier, id, targets[t].name);
-      if (!d && !has_room(notifier, rollout->metadata.namespace_))
+      if (!d &&
+          !notifier_has_room(notifier, notifier_namespace(notifier, rollout->metadata.namespace_)))
         continue;
       if (!d) {
         d = add(notifier, key, rollout, &status->notices[i], &targets[t]);
@@ -293,19 +282,13 @@ void notifier_metrics(const struct notifier *notifier, struct buf *out) {
 
 // --- the clock ---
 
-static bool may_start(const struct delivery *d) {
-  return !d->gone && !d->held && d->state == DELIVERY_WAITS &&
-         d->in_namespace->running < NAMESPACE_AT_ONCE;
-}
-
 // Starts what is due, as far as not too many run, and sets the timer to the next.
 static void on_timer(uv_timer_t *timer) {
   struct notifier *notifier = container_of(timer, struct notifier, timer);
   int64_t now_ms = clock_mono_ms();
-  for (struct delivery *d = notifier->first, *next; d && notifier->running < NOTIFIER_AT_ONCE;
-       d = next) {
+  for (struct delivery *d = notifier->first, *next; d; d = next) {
     next = d->next; // one that cannot even begin may be freed
-    if (!may_start(d) || d->due_ms > now_ms)
+    if (!delivery_may_start(d) || d->due_ms > now_ms)
       continue;
     int64_t wait_ms = d->paid ? 0 : delivery_pay(d, now_ms);
     if (wait_ms)
@@ -319,9 +302,9 @@ static void on_timer(uv_timer_t *timer) {
 void notifier_arm(struct notifier *notifier) {
   int64_t next_ms = INT64_MAX;
   for (const struct delivery *d = notifier->first; d; d = d->next)
-    if (may_start(d) && d->due_ms < next_ms)
+    if (delivery_may_start(d) && d->due_ms < next_ms)
       next_ms = d->due_ms;
-  if (notifier->closing || next_ms == INT64_MAX || notifier->running >= NOTIFIER_AT_ONCE) {
+  if (notifier->closing || next_ms == INT64_MAX) {
     uv_timer_stop(&notifier->timer); // the end of one that runs arms it again
     return;
   }

@@ -80,4 +80,10 @@ struct sender *notifier_namespace(struct notifier *notifier, struct str ns);
 struct sender *notifier_rollout(struct notifier *notifier, struct str key);
 // 0: it may go now, and is counted. Else how long it has to wait.
 int64_t delivery_pay(struct delivery *delivery, int64_t now_ms);
+// Whether one more of that namespace may be kept in memory. False: it waits in status.
+bool notifier_has_room(struct notifier *notifier, struct sender *ns);
+// One of that namespace has gone: true when those that wait in status are to be looked at again,
+// once for each time that there was no room.
+bool notifier_has_room_again(struct notifier *notifier, struct sender *ns);
+bool delivery_may_start(const struct delivery *delivery); // as to how many run; not as to when
 void notifier_forget_senders(struct notifier *notifier);

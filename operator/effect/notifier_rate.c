@@ -70,6 +70,27 @@ int64_t delivery_pay(struct delivery *d, int64_t now_ms) {
   return 0;
 }
 
+// --- how many at once ---
+
+bool notifier_has_room(struct notifier *notifier, struct sender *ns) {
+  notifier->full |= notifier->count >= NOTIFIER_MAX;
+  ns->full |= ns->count >= NAMESPACE_MAX;
+  return notifier->count < NOTIFIER_MAX && ns->count < NAMESPACE_MAX;
+}
+
+bool notifier_has_room_again(struct notifier *notifier, struct sender *ns) {
+  bool room = notifier->full && notifier->count < NOTIFIER_MAX / 2;
+  bool ns_room = ns->full && ns->count < NAMESPACE_MAX / 2;
+  notifier->full &= !room;
+  ns->full &= !ns_room;
+  return room || ns_room;
+}
+
+bool delivery_may_start(const struct delivery *d) {
+  return !d->gone && !d->held && d->state == DELIVERY_WAITS &&
+         d->notifier->running < NOTIFIER_AT_ONCE && d->in_namespace->running < NAMESPACE_AT_ONCE;
+}
+
 void notifier_forget_senders(struct notifier *notifier) {
   struct map_iter it = map_begin(&notifier->senders);
   while (map_each(&it))

@@ -69,8 +69,8 @@ bool traffic_is_there(const struct pass *pass); // any route, and what its desti
 // Asks for a weight, in status; traffic_write brings it into the route: less at once, more in the
 // next pass.
 void traffic_ask(struct pass *pass, int64_t parts);
-void traffic_write(struct pass *pass);            // once, at the end of a pass
-bool traffic_is_written(const struct pass *pass); // the route is as asked
+void traffic_write(struct pass *pass);               // once, at the end of a pass
+bool traffic_is_written(const struct pass *pass);    // the route is as asked
 bool traffic_names_nothing(const struct pass *pass); // no route has anything of ours in it
 int64_t traffic_drain_ms(const struct pass *pass);
 const char *traffic_problem(struct pass *pass, struct str *ret_message); // NULL: none
@@ -230,7 +230,8 @@ void switch_run(struct pass *pass);      // instead of rollout_run
 void switch_remember(struct pass *pass); // what spec names, into status
 // What serves in the form before goes when it has no traffic any more.
 void former_run(struct pass *pass);
-bool former_has(const struct pass *pass, struct str name); // made in the form before, and still there
+bool former_has(const struct pass *pass,
+                struct str name); // made in the form before, and still there
 // --- what is told
 void conditions_run(struct pass *pass);
 void notice_run(struct pass *pass); // what people are to be told, into status (notice.c)

@@ -232,6 +232,24 @@ static const struct version_set *set_find(const struct pass *pass, int64_t revis
   return best;
 }
 
+// The Deployment reads the objects themselves, by their own names: their copies go with the canary,
+// and to write into the user's objects is not for us.
+static struct verb_result refused_content(struct pass *pass, const struct version_set *set) {
+  const struct rollout_status *status = pass->status;
+  struct str changed = STR_NULL;
+  for (size_t i = 0; i < status->history_count && !changed.len; i++)
+    if (str_eq(status->history[i].hash, status->stable->hash))
+      changed = status->history[i].changed;
+  return refused(pass,
+                 pass_text(pass,
+                           "revision %lld has the same template and other content of %.*s, of "
+                           "which workloadRef keeps no copy: put that content back (apply its "
+                           "earlier manifest), and it is released as any change",
+                           (long long)set->revision,
+                           STR_ARG(changed.len ? changed : STR("its ConfigMaps and Secrets")))
+                     .ptr);
+}
+
 static struct verb_result undo_workload(struct pass *pass, int64_t revision) {
   const struct workload *original = original_of(pass);
   const struct version_set *set = set_find(pass, revision);
@@ -248,11 +266,7 @@ static struct verb_result undo_workload(struct pass *pass, int64_t revision) {
   bool serves = str_eq(set->hash, pass->status->stable->hash);
   if (str_eq(snapshot_declared_hash(old, pass->arena),
              snapshot_declared_hash(json_path(original->object, "spec.template"), pass->arena)))
-    return serves || str_eq(set->hash, original->hash)
-               ? did(done)
-               : refused(pass, "that revision differs in the content of its ConfigMaps and Secrets "
-                               "only, which workloadRef leaves to you: put that back, and it is "
-                               "released");
+    return serves || str_eq(set->hash, original->hash) ? did(done) : refused_content(pass, set);
   struct json *pod_template = content_with_mark(old, STR_NULL, pass->arena);
   struct json *labels = json_path(pod_template, "metadata.labels");
   if (labels)

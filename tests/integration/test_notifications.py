@@ -55,11 +55,12 @@ CASES = {}
 def case_of(env, name):
     """All releases run at once, each in its namespace; a test looks at its own."""
     if not CASES:
-        RECEIVER.answers = {"slow": [-60] * 8, "again": [500, 503], "refused": [404], "moved": [307], "died": [500] * 50}
+        RECEIVER.answers = {"crowd": [-2] * 8, "slow": [-60] * 8, "again": [500, 503], "refused": [404], "moved": [307], "died": [500] * 50}
         for bad in ("numbers", "slow"):
             env.world.errors[bad, "v2"] = 1.0
             CASES[bad] = Case(env, bad, WATCHED, to=[TEAM, DEAD] if bad == "slow" else None, **FAST)
         RECEIVER.answers["last-word"] = [204, 503] # paused, then aborted twice
+        CASES["crowd"] = Case(env, "crowd", to=[{**TEAM, "name": f"team-{i}"} for i in range(8)])
         CASES["inside"] = Case(env, "inside", to=INSIDE)
         CASES["named"] = Case(env, "named", to=[{**TEAM, "url": f"http://localhost:{RECEIVER.port}/named"}])
         for other in ("again", "refused", "moved", "died", "last-word"):
@@ -112,6 +113,12 @@ def test_a_slow_or_absent_receiver_is_in_nobodys_way(env):
     check("dead: it cannot be reached" in case.condition()["message"], case.condition())
     check(any(reason == "NotificationFailed" for reason, _ in case.events()), case.events())
     case.server.ok("DELETE", case.path)
+
+
+def test_one_namespace_has_four_calls_at_once(env):
+    case = case_of(env, "crowd")
+    wait_for("all its receivers to be called", lambda: len(case.calls()) >= 8)
+    equal(RECEIVER.most["crowd"], 4, "calls of one namespace at once")
 
 
 def test_500_is_tried_again(env):

@@ -213,7 +213,7 @@ def another_form(kind):
             case.image("agent:2")
             case.wait("Paused", 240)
             case.turn_into(stable="agent-v1", canary="agent-v2")
-            wait_for("the pair's release", lambda: case.phase() == "Paused" and case.status()["canary"]["deployment"] == "agent-v2", 240)
+            wait_for("the pair's release", lambda: [case.phase(), case.status().get("canary", {}).get("deployment")] == ["Paused", "agent-v2"], 240)
             check("(2) was not released" in case.deployment()["metadata"]["annotations"]["serin.dev/left-paused"], "it does not say why it is paused")
             check(case.sets() == {"agent:1": 2}, f"the Deployment rolled: {case.sets()}")
             case.turn_into(workload="other")
@@ -226,8 +226,12 @@ def another_form(kind):
             case.image("agent:1")
             case.turn_into(workload="agent")
             case.serves("agent", 240)
-            wait_for("the versions of the template form to go", lambda: case.names() == ["agent", "agent-v1", "agent-v2", "other"] and case.weights() == case.found and
-                     not [name for name in case.extra() if "agent-v" not in str(name)] and "former" not in case.status(), 240)
+            made = {"names": ["agent", "agent-v1", "agent-v2", "other"], "weights": case.found, "ours": [], "former": None}
+
+            def left():
+                return {"names": case.names(), "weights": case.weights(), "ours": [one for one in case.extra() if "agent-v" not in str(one)],
+                        "former": case.status().get("former")}
+            wait_for("the versions of the template form to go", lambda: equal(left(), made) is None, 240)
             check(case.is_paused() and "serin.dev/left-paused" not in case.deployment()["metadata"]["annotations"], "it is not taken up again")
             told_once(case)
             return env.faults.kills

@@ -20,6 +20,7 @@ class Receiver:
     def __init__(self, key=b"0123456789abcdef0123456789abcdef", tls=None, port=0, location=None):
         self.key, self.calls, self.answers, self.lock = key, [], {}, threading.Lock()
         self.raw = [] # (headers, body as it came)
+        self.running, self.most = {}, {} # {last part of the path: calls at once, now and ever}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -27,11 +28,22 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                name = self.path.split("/")[-1]
+                with outer.lock:
+                    outer.running[name] = outer.running.get(name, 0) + 1
+                    outer.most[name] = max(outer.most.get(name, 0), outer.running[name])
+                try:
+                    self.answer(body, name)
+                finally:
+                    with outer.lock:
+                        outer.running[name] -= 1
+
+            def answer(self, body, name):
                 identity, timestamp = self.headers.get("webhook-id", ""), self.headers.get("webhook-timestamp", "0")
                 right = hmac.compare_digest(self.headers.get("webhook-signature", ""), signature(outer.key, identity, timestamp, body))
                 with outer.lock:
                     outer.raw.append((dict(self.headers), body))
-                    planned = outer.answers.get(self.path.split("/")[-1])
+                    planned = outer.answers.get(name)
                     answer = planned.pop(0) if planned else 204
                     outer.calls.append({"path": self.path, "id": identity, "signed": right, "age": abs(time.time() - int(timestamp)),
                                         "event": self.headers.get("serin-event"), "body": json.loads(body), "answer": answer,

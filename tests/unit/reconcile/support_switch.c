@@ -73,7 +73,7 @@ void world_switch(struct world *world, enum world_form form, const char *name) {
   for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
     (void)json_remove(spec, str_of(all[i]));
   JSON_EACH(part, world_parse(world->arena, parts_of(world, form, name)))
-  json_set(world->arena, spec, part->key, json_dup(world->arena, part));
+    json_set(world->arena, spec, part->key, json_dup(world->arena, part));
   if (world->gateway)
     json_put(world->arena, spec, "traffic",
              world_parse(world->arena,

@@ -15,8 +15,8 @@ bool world_is_bare(const struct world *world) {
 // A version of the workload form, not of another that it had before.
 static bool is_ours(const struct world *world, const struct json *d) {
   JSON_EACH(name, json_path(world->rollout, "status.former.made"))
-  if (str_eq(json_string(name), json_path_string(d, "metadata.name")))
-    return false;
+    if (str_eq(json_string(name), json_path_string(d, "metadata.name")))
+      return false;
   return json_get_s(json_path(d, "metadata.labels"), STR(ROLLOUT_OWNER_LABEL)) != NULL &&
          json_path(world->rollout, "status.workload") != NULL;
 }

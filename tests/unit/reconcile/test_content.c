@@ -437,6 +437,26 @@ static void test_what_is_not_read_yet_is_waited_for(void **state) {
 
 // --- workload form ---
 
+static void test_workload_undo_of_content_alone_says_what_to_do(void **state) {
+  (void)state;
+  world_config(&world, "ConfigMap", "settings", "two");
+  runs("Progressing");
+  runs("Healthy");
+  settles();
+  (void)world_act(&world, "undo");
+  world_settle(&world);
+  const struct json *answer = json_get(world.actions[world.actions_count - 1], "status");
+  assert_string_equal(json_get_string(answer, "result").ptr, "Refused");
+  assert_non_null(strstr(json_get_string(answer, "message").ptr,
+                         "has the same template and other content of ConfigMap settings, of which "
+                         "workloadRef keeps no copy: put that content back"));
+  assert_int_equal(releases(), 1);
+  world_config(&world, "ConfigMap", "settings", "one"); // as it says
+  runs("Progressing");
+  runs("Healthy");
+  assert_int_equal(releases(), 2);
+}
+
 static void test_workload_a_change_is_released_and_taken_over(void **state) {
   (void)state;
   assert_int_equal(releases(), 0);
@@ -523,6 +543,7 @@ int main(void) {
       R(test_status_that_was_lost_is_found_again),
       R(test_what_is_not_read_yet_is_waited_for),
       W(test_workload_a_change_is_released_and_taken_over),
+      W(test_workload_undo_of_content_alone_says_what_to_do),
       W(test_workload_a_bad_one_leaves_the_deployment_alone),
       W(test_workload_content_that_changes_while_it_is_taken_over),
   };

@@ -129,7 +129,7 @@ static size_t names_of_ours(const struct world *world) {
     return count;
   }
   JSON_EACH(subset, json_path(world->rule, "spec.subsets"))
-  count += str_starts(json_get_string(subset, "name"), STR("agent-"));
+    count += str_starts(json_get_string(subset, "name"), STR("agent-"));
   return count;
 }
 

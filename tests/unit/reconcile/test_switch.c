@@ -16,8 +16,8 @@ static const struct json *spec(void) {
 
 static bool has_event(const char *reason) {
   JSON_EACH(decision, json_path(world.rollout, "status.decisions"))
-  if (str_eq_z(json_get_string(decision, "reason"), reason))
-    return true;
+    if (str_eq_z(json_get_string(decision, "reason"), reason))
+      return true;
   return false;
 }
 
