@@ -9,6 +9,7 @@ struct writer {
   struct arena *arena;
   bool structural;         // for a CRD
   bool bare;               // in a list whose items get no defaults
+  bool types_only;         // no text for people, no bounds: who reads it wants to know the shape
   bool builtin;            // of Kubernetes itself: with what its Go types say of ownership
   struct json *components; // named types go there, and stand as references; NULL: all in one
   const char *prefix;      // of their names
@@ -82,6 +83,8 @@ static struct json *int_or_string(const struct writer *w) {
 
 // min and max as the keywords of the row's type; durations have none in OpenAPI.
 static void put_bounds(const struct writer *w, const struct field *row, struct json *json) {
+  if (w->types_only)
+    return;
   bool open_end = row->max >= 9007199254740992.0;
   const char *low = NULL, *high = NULL;
   if (row->type == FIELD_INT || row->type == FIELD_DOUBLE || row->type == FIELD_PERCENT) {
@@ -221,6 +224,8 @@ static struct json *type_of(const struct writer *w, const struct field *row) {
 }
 
 static void put_doc(const struct writer *w, const struct field *row, struct json *json) {
+  if (w->types_only)
+    return;
   struct str doc = str_of(row->doc);
   if (row->deprecated)
     doc = arena_printf(w->arena, "Deprecated: %s%s%s", row->deprecated, row->doc ? ". " : "",
@@ -305,7 +310,7 @@ static bool is_meta(const struct schema *schema) {
 
 static struct json *object_of(const struct writer *w, const struct schema *schema) {
   struct json *json = typed(w, "object", NULL);
-  if (schema->doc)
+  if (schema->doc && !w->types_only)
     json_put_z(w->arena, json, "description", schema->doc);
   if (w->builtin && schema->atomic)
     json_put_z(w->arena, json, "x-kubernetes-map-type", "atomic");
@@ -321,19 +326,22 @@ struct json *openapi_schema(const struct schema *schema, struct arena *arena) {
 
 static void put_header(const struct writer *w, struct json *properties) {
   struct json *text = json_put(w->arena, properties, "apiVersion", typed(w, "string", NULL));
-  json_put_z(w->arena, text, "description", "Group and version of this object's schema.");
+  if (!w->types_only)
+    json_put_z(w->arena, text, "description", "Group and version of this object's schema.");
   text = json_put(w->arena, properties, "kind", typed(w, "string", NULL));
-  json_put_z(w->arena, text, "description", "The kind of this object.");
+  if (!w->types_only)
+    json_put_z(w->arena, text, "description", "The kind of this object.");
 }
 
 static struct json *whole(const struct writer *w, const struct kind_desc *kind) {
   struct json *json = json_new_object(w->arena);
-  if (kind->doc)
+  if (kind->doc && !w->types_only)
     json_put_z(w->arena, json, "description", kind->doc);
   json_put_z(w->arena, json, "type", "object");
   struct json *properties = json_put(w->arena, json, "properties", json_new_object(w->arena));
   put_header(w, properties);
-  const struct writer go = {.arena = w->arena, .builtin = true, .components = w->components};
+  const struct writer go = {
+      .arena = w->arena, .builtin = true, .types_only = w->types_only, .components = w->components};
   const struct field *meta = schema_find(kind->schema, STR("metadata"));
   // An API server knows metadata itself and allows no schema for it.
   json_put(w->arena, properties, "metadata",
@@ -366,6 +374,11 @@ struct json *openapi_kind(const struct kind_desc *kind, struct str version, bool
   if (!structural)
     put_group_version_kind(&w, kind, version, json);
   return json;
+}
+
+struct json *openapi_types(const struct kind_desc *kind, struct arena *arena) {
+  struct writer w = {.arena = arena, .builtin = kind->builtin, .types_only = true};
+  return whole(&w, kind);
 }
 
 void openapi_add_components(const struct kind_desc *kind, struct str version,

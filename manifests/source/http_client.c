@@ -60,6 +60,8 @@ static void unlink_transfer(struct http_transfer *transfer) {
 static void finish(struct http_transfer *transfer) {
   struct http_client *client = transfer->client;
   curl_multi_remove_handle(client->multi, transfer->curl.easy); // harmless when it was never added
+  client->running -= transfer->is_added;
+  http_loop_fit(client);
   curl_easy_cleanup(transfer->curl.easy);
   curl_slist_free_all(transfer->curl.headers);
   curl_slist_free_all(transfer->curl.connect_to);
@@ -97,8 +99,12 @@ static void run_due(struct http_transfer *transfer) {
   }
   transfer->state = TRANSFER_RUNNING;
   CURLMcode code = curl_multi_add_handle(transfer->client->multi, transfer->curl.easy);
-  if (code == CURLM_OK)
+  if (code == CURLM_OK) {
+    transfer->is_added = true;
+    transfer->client->running++;
+    http_loop_fit(transfer->client);
     return;
+  }
   transfer->state = TRANSFER_ENDING;
   err_set(&transfer->end, RC_INTERNAL, "%.*s: %s", STR_ARG(transfer->shown),
           curl_multi_strerror(code));

@@ -28,7 +28,7 @@ struct http_transfer {
   uv_timer_t timer; // the deadline, then the silence of a stream
   struct http_transfer *prev, *next;
   struct http_transfer *next_due;
-  bool is_due;
+  bool is_due, is_added;
 };
 
 struct http_client {
@@ -37,6 +37,7 @@ struct http_client {
   uv_timer_t curl_timer, soon;
   size_t handles; // open libuv handles, those of transfers and sockets too
   struct http_transfer *transfers;
+  size_t running; // transfers that libcurl has
   struct http_transfer *due, **due_tail;
   bool closing, torn_down;
   http_closed_fn closed;
@@ -49,3 +50,5 @@ void http_client_handle_gone(struct http_client *client);
 void http_client_collect(struct http_client *client);
 // Makes libcurl's side of the client, and its timer: libcurl then sees the loop's sockets and time.
 void http_loop_open(struct http_client *client);
+// After `running` changed: how many connections libcurl keeps.
+void http_loop_fit(struct http_client *client);

@@ -4,7 +4,8 @@
 #include "manifests/base/bug.h"
 #include "manifests/source/http_client_parts.h"
 
-#define IDLE_CONNECTIONS_MAX 64L
+// Of connections that nothing uses: the next write is soon, and each holds some 80 KB of TLS.
+#define IDLE_CONNECTIONS_MAX 4
 
 struct http_socket {
   uv_poll_t poll;
@@ -76,6 +77,13 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *data) {
   return uv_timer_start(&client->curl_timer, on_curl_timeout, (uint64_t)timeout_ms, 0);
 }
 
+// libcurl counts those in use, too, and looks only when a transfer ends: what many transfers at
+// once opened is closed as they end one by one.
+void http_loop_fit(struct http_client *client) {
+  curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
+                    (long)(client->running + IDLE_CONNECTIONS_MAX));
+}
+
 void http_loop_open(struct http_client *client) {
   client->multi = curl_multi_init();
   BUG_ON(!client->multi);
@@ -83,7 +91,7 @@ void http_loop_open(struct http_client *client) {
   curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
   curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
   curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-  curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX);
+  http_loop_fit(client);
   uv_timer_init(client->loop, &client->curl_timer);
   client->curl_timer.data = client;
   client->handles++;

@@ -233,6 +233,7 @@ static void on_chunk(struct kube_op *op, struct str bytes) {
   watch->failures = 0;
   int rc = watch_lines_feed(&watch->lines, bytes, on_line, watch);
   end_batch(watch);
+  arena_dispose(&watch->scratch); // silence follows, mostly
   if (rc == RC_OK || watch->closing)
     return;
   if (rc == RC_LIMIT) {
@@ -275,7 +276,7 @@ static int start_stream(struct kube_watch *watch, struct err *err) {
   int64_t seconds = STREAM_SECONDS + (int64_t)rng_below(&watch->rng, STREAM_SECONDS);
   int64_t idle_ms = watch->options.idle_ms > 0 ? watch->options.idle_ms : IDLE_MS;
   watch->stream_started_ms = clock_mono_ms();
-  arena_reset(&watch->scratch);
+  arena_dispose(&watch->scratch);
   struct str path =
       kube_path_watch(&watch->scratch, &watch->request, buf_str(&watch->revision), seconds);
   return kube_stream(watch->client, path, idle_ms, &watch->op, on_chunk, on_stream_end, err);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define REST_KEPT 4096 // a watch is silent most of the time, and one object may be large
+
 void watch_lines_init(struct watch_lines *lines) {
   buf_init(&lines->rest, LIMIT_WATCH_LINE_BYTES);
   lines->searched = 0;
@@ -40,6 +42,8 @@ int watch_lines_feed(struct watch_lines *lines, struct str bytes, watch_line_fn 
   }
   if (start)
     buf_consume(rest, start);
+  if (!rest->len && rest->cap > REST_KEPT)
+    buf_dispose(rest);
   lines->searched = rc == RC_OK ? rest->len : 0;
   return rc;
 }

@@ -200,6 +200,7 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     http_guard_expect(request->guarded, request->rest.user ? API_HTTP_IDLE_MS : API_HTTP_HEAD_MS);
   arena_dispose(&request->arena);
   xfree(request);
+  api_memory_used(&http->memory);
 }
 
 // --- The turn
@@ -327,7 +328,8 @@ int api_http_open(uv_loop_t *loop, struct api *api, const struct auth *auth,
   uv_poll_init(loop, &http->poll, info->epoll_fd);
   uv_timer_init(loop, &http->timer);
   http->poll.data = http->timer.data = http;
-  http->open_handles = 3;
+  api_memory_open(&http->memory, loop, api->kinds);
+  http->open_handles = 4;
   uv_poll_start(&http->poll, UV_READABLE, on_readable);
   api_http_run(http);
   *ret_http = http;
@@ -359,6 +361,8 @@ void api_http_close(struct api_http *http) {
   uv_poll_stop(&http->poll);
   uv_close((uv_handle_t *)&http->poll, on_closed);
   uv_close((uv_handle_t *)&http->timer, on_closed);
+  http->memory.timer.data = http;
+  uv_close((uv_handle_t *)&http->memory.timer, on_closed);
   MHD_stop_daemon(http->daemon);
   http_guard_close(&http->guard, on_part_closed, http);
 }

@@ -5,6 +5,7 @@
 #include "manifests/base/rng.h"
 #include "manifests/source/http_guard.h"
 #include "operator/standalone/api_http.h"
+#include "operator/standalone/api_memory.h"
 #include "operator/standalone/rate_limit.h"
 
 #include <microhttpd.h>
@@ -57,6 +58,7 @@ struct api_http {
   uv_loop_t *loop;
   uv_poll_t poll;
   uv_timer_t timer;
+  struct api_memory memory;
   int open_handles;
   struct request *waiting; // for the commit
   struct stream *streams;

@@ -121,10 +121,15 @@ const struct json *api_kind_schema(struct api_kinds *kinds, const struct kind_de
     if (kind_at(i) != kind)
       continue;
     if (!kinds->schemas[i])
-      kinds->schemas[i] = openapi_kind(kind, STR(""), false, &kinds->arena);
+      kinds->schemas[i] = openapi_types(kind, &kinds->arena);
     return kinds->schemas[i];
   }
   return NULL;
+}
+
+void api_kinds_rest(struct api_kinds *kinds) {
+  arena_dispose(&kinds->arena);
+  memset(kinds->schemas, 0, kind_count() * sizeof(kinds->schemas[0]));
 }
 
 // --- Reading the definitions

@@ -32,5 +32,8 @@ const struct kind_desc *api_kind_of(const struct api_kinds *kinds, struct str re
 // Whether the kind's definition is being deleted: nothing of it may be created any more.
 bool api_kind_is_closing(const struct api_kinds *kinds, const struct kind_desc *kind);
 // The whole object's OpenAPI schema with metadata, for server-side apply and strategic merge; made
-// once. Lives as long as the kind.
+// when it is first asked for. Lives until api_kinds_rest() or the end of the kind.
 const struct json *api_kind_schema(struct api_kinds *kinds, const struct kind_desc *kind);
+// Frees the schemas of built-in kinds, which nobody may hold now; the next that is asked for is
+// made again.
+void api_kinds_rest(struct api_kinds *kinds);

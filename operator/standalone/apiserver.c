@@ -4,6 +4,7 @@
 #include "manifests/base/log.h"
 #include "operator/standalone/api_delete.h"
 #include "operator/standalone/api_http.h"
+#include "operator/standalone/api_memory.h"
 #include "operator/standalone/pki.h"
 #include "operator/standalone/store_file.h"
 #include "operator/standalone/tls_cert.h"
@@ -11,7 +12,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define TICK_MS 30000
-#define IDLE_BYTES (3u << 20)              // free memory that is kept for the next requests
 #define FILES (API_HTTP_CONNECTIONS + 64u) // descriptors: connections and our own
 #define RELOAD_MS 50                       // after a change, for the files that are changed with it
 
@@ -179,9 +178,6 @@ static void on_tick(uv_timer_t *timer) {
     api_http_turn(server->http);
   }
   api_http_check_streams(server->http); // tokens expire
-  // What a large list or a long turn left behind; rarely, because it costs the next request.
-  if (mallinfo2().fordblks > IDLE_BYTES)
-    (void)malloc_trim(0);
   if (pki_is_due(&server->pki, clock_wall_ms()))
     on_reload(&server->reload);
 }
@@ -256,10 +252,7 @@ int apiserver_run(const struct apiserver_options *options, struct err *err) {
   umask(077);
   raise_file_limit();
   leave_no_core();
-  // A large list or body must not stay with us: without these glibc raises its own thresholds at
-  // the first one.
-  (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  (void)mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+  api_memory_thresholds();
   (void)signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is a full disk
   (void)signal(SIGPIPE, SIG_IGN); // a client that left shows up as an error of its connection
   int rc = open_parts(&server, options, &fd, err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/standalone/tls_cert.h"
 #include "manifests/base/alloc.h"
+#include "operator/standalone/tls_library.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -49,6 +50,9 @@ static gnutls_datum_t datum(struct str text) {
 }
 
 int tls_cert_set(struct str cert_pem, struct str key_pem, struct err *err) {
+  int rc = tls_library_start(err);
+  if (rc)
+    return rc;
   gnutls_datum_t cert = datum(cert_pem), key = datum(key_pem);
   struct tls_cert *fresh = XNEW(struct tls_cert);
   int code = gnutls_privkey_init(&fresh->key);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The certificate a TLS server shows, exchanged while it runs: handshakes from then on get the new
-// one, connections that are open go on. tls_cert.c is the only file here that knows GnuTLS.
+// one, connections that are open go on. tls_cert.c and tls_library.c are the only files here that
+// know GnuTLS.
 #pragma once
 
 #include "manifests/base/err.h"

@@ -173,6 +173,31 @@ static void names_components(void **state) {
                       "io.k8s.api.discovery.v1.Thing");
 }
 
+// Each member of `types` stands in `whole`, with the same value where it is no object or list.
+static void is_part_of(const struct json *types, const struct json *whole) {
+  JSON_EACH(member, types) {
+    const struct json *same = json_get_s(whole, member->key);
+    assert_non_null(same);
+    if (json_is(member, JSON_OBJECT))
+      is_part_of(member, same);
+    else
+      assert_true(json_equal(member, same));
+  }
+}
+
+static void says_types_alone(void **state) {
+  (void)state;
+  struct json *types = openapi_types(&thing_kind, &arena),
+              *whole = openapi_kind(&thing_kind, STR("v1"), false, &arena);
+  is_part_of(types, whole);
+  assert_int_equal(json_path(types, "properties.spec.properties")->count,
+                   json_path(whole, "properties.spec.properties")->count);
+  struct str text = json_text(&arena, types);
+  assert_false(str_contains(text, STR("\"maximum\"")));
+  assert_true(str_contains(text, STR("x-kubernetes-list-map-keys")));
+  assert_true(text.len < json_text(&arena, whole).len);
+}
+
 static void makes_a_crd(void **state) {
   (void)state;
   struct json *crd = crd_build(&thing_kind, &arena);
@@ -221,6 +246,7 @@ int main(void) {
       TEST(items_of_bare_lists_stay_as_they_are),
       TEST(lists_what_is_not_enforced),
       TEST(describes_itself_in_openapi),
+      TEST(says_types_alone),
       TEST(names_components),
       TEST(makes_a_crd),
       TEST(writes_a_page),

@@ -117,6 +117,33 @@ static void test_requests_reuse_one_connection(void **state) {
   fixture_close(&fixture);
 }
 
+// What many requests at once opened does not stay: only a few wait for the next one.
+static void test_few_connections_stay_idle(void **state) {
+  (void)state;
+  struct fixture fixture;
+  struct call calls[16];
+  fixture_open(&fixture, echo, NULL);
+  for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+    call_init(&calls[i]);
+    start(&fixture, &calls[i], "/at-once", 0);
+  }
+  for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+    fixture_run_until(&fixture, &calls[i].finished);
+    buf_dispose(&calls[i].body);
+  }
+  assert_int_equal(fixture.server.conns, ARRAY_LEN(calls));       // none had to wait
+  for (int i = 0; i < 12 && fixture.server.open_conns > 5; i++) { // each end closes one at most
+    struct call call;
+    call_init(&call);
+    start(&fixture, &call, "/one", 0);
+    fixture_run_until(&fixture, &call.finished);
+    buf_dispose(&call.body);
+  }
+  assert_in_range(fixture.server.open_conns, 1, 5);
+  assert_int_equal(fixture.server.conns, ARRAY_LEN(calls)); // the later ones used one of them
+  fixture_close(&fixture);
+}
+
 static void keep_head(struct server_conn *conn, const struct server_request *request, void *data) {
   buf_reset(data);
   buf_add_str(data, request->head);
@@ -568,6 +595,7 @@ static void test_the_host_of_a_url(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_requests_reuse_one_connection),
+      cmocka_unit_test(test_few_connections_stay_idle),
       cmocka_unit_test(test_method_body_and_credentials_are_sent),
       cmocka_unit_test(test_bad_requests_never_call_back),
       cmocka_unit_test(test_a_refused_connection_is_unavailable),
