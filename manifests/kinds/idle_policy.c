@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/idle.h"
+#include "manifests/kinds/pod_parts.h"
 #include "manifests/kinds/object_meta.h"
 #include "manifests/text/json.h"
 
@@ -116,15 +117,18 @@ static const struct field claim_spec_fields[] = {
     F_STRINGS(struct claim_spec, access_modes, "accessModes", .doc = "How it is mounted."),
     F_OPTIONAL(struct claim_spec, selector, "selector", &label_selector_schema,
                .doc = "Which volumes will do."),
-    F_JSON(struct claim_spec, resources, "resources", .doc = "How much."),
+    F_KEPT_OBJECT(struct claim_spec, resources, "resources", &volume_resource_requirements_schema,
+                  .doc = "How much."),
     F_STRING(struct claim_spec, volume_name, "volumeName", .doc = "The volume it is bound to."),
     F_STRING(struct claim_spec, volume_mode, "volumeMode", .fallback = "Filesystem",
              .doc = "Filesystem or Block."),
     F_STRING(struct claim_spec, storage_class_name, "storageClassName", .doc = "Its class."),
     F_STRING(struct claim_spec, attributes_class, "volumeAttributesClassName",
              .doc = "Its class of attributes."),
-    F_JSON(struct claim_spec, data_source, "dataSource", .doc = "What it is filled from."),
-    F_JSON(struct claim_spec, data_source_ref, "dataSourceRef", .doc = "What it is filled from."),
+    F_KEPT_OBJECT(struct claim_spec, data_source, "dataSource",
+                  &typed_local_object_reference_schema, .doc = "What it is filled from."),
+    F_KEPT_OBJECT(struct claim_spec, data_source_ref, "dataSourceRef",
+                  &typed_object_reference_schema, .doc = "What it is filled from."),
 };
 static const struct schema claim_spec_schema =
     SCHEMA("PersistentVolumeClaimSpec", struct claim_spec, claim_spec_fields);

@@ -102,7 +102,8 @@ static void add_object(struct lint *lint, struct str file, const struct json *js
   struct lint_object *object = push(lint, file, json);
   object->kind = kind;
   check_name(lint, file, json);
-  const struct decode_options options = {.file = file};
+  // A template is judged by lint_rollout(), as the Pods that it makes.
+  const struct decode_options options = {.file = file, .skip_verbatim = true};
   void *decoded = NULL;
   if (kind_decode(kind, json, &options, lint->arena, lint->findings, &decoded) == 0)
     object->object = decoded;

@@ -172,8 +172,18 @@ static void check_version(struct lint *lint, const struct lint_object *rule,
                STR_ARG(lint_title(lint, rule)), STR_ARG(version->subset));
 }
 
+// A Deployment takes a name twice, with a warning; in a Rollout names are keys, as server-side
+// apply has them.
+static void check_env(const struct pod_container *containers, size_t count, const char *list,
+                      struct check *check) {
+  for (size_t i = 0; i < count; i++)
+    check_unique(check, check_index(check, list, i, ".env"), ".name", containers[i].env,
+                 containers[i].env_count, sizeof(struct pod_env), offsetof(struct pod_env, name));
+}
+
 // The template is kept as json in a Rollout; here it is judged as the Pods that it will make.
-static void check_template(struct lint *lint, const struct lint_object *object) {
+static void check_template(struct lint *lint, const struct lint_object *object,
+                           struct check *check) {
   const struct json *spec = json_get(object->json, "spec");
   const struct decode_options options = {.file = object->file};
   struct pod_template template_ = {.metadata = {.generation = 0}};
@@ -181,6 +191,10 @@ static void check_template(struct lint *lint, const struct lint_object *object) 
   if (json_get(spec, "template"))
     (void)schema_decode(&pod_template_schema, json_get(spec, "template"), &options,
                         STR("spec.template"), lint->arena, lint->findings, &template_);
+  check_env(template_.spec.containers, template_.spec.containers_count,
+            "spec.template.spec.containers", check);
+  check_env(template_.spec.init_containers, template_.spec.init_containers_count,
+            "spec.template.spec.initContainers", check);
   if (json_get(spec, "selector"))
     (void)schema_decode(&label_selector_schema, json_get(spec, "selector"), &options,
                         STR("spec.selector"), lint->arena, lint->findings, &selector);
@@ -223,7 +237,7 @@ static void check_workload(struct lint *lint, const struct lint_object *object,
 void lint_rollout(struct lint *lint, const struct lint_object *object) {
   const struct rollout_spec *spec = &((const struct rollout *)object->object)->spec;
   struct check check = lint_check(lint, object);
-  check_template(lint, object);
+  check_template(lint, object, &check);
   check_steps(spec, &check);
   check_metrics(spec, &check);
   check_sets(lint, object, &check);

@@ -2,6 +2,7 @@
 #include "manifests/kinds/pod.h"
 
 #include "manifests/kinds/pod_container.h"
+#include "manifests/kinds/pod_parts.h"
 #include "manifests/schema/check.h"
 #include "manifests/schema/format.h"
 
@@ -46,7 +47,7 @@ static void check_spec(const void *object, struct check *check) {
 static const struct field secret_ref_fields[] = {
     F_STRING(struct pod_secret_ref, name, "name"),
 };
-static const struct schema secret_ref_schema =
+const struct schema pod_secret_ref_schema =
     SCHEMA("LocalObjectReference", struct pod_secret_ref, secret_ref_fields, .atomic = true);
 
 static const struct field spec_fields[] = {
@@ -56,7 +57,8 @@ static const struct field spec_fields[] = {
            .merge_key = "name", .doc = "Run before the others, one after the other."),
     F_LIST(struct pod_spec, containers, "containers", &pod_container_schema, .merge_key = "name",
            .required = true, .not_empty = true, .doc = "The processes."),
-    F_JSON(struct pod_spec, ephemeral_containers, "ephemeralContainers", F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_spec, ephemeral_containers, "ephemeralContainers",
+                &pod_ephemeral_container_schema, .merge_key = "name", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, restart_policy, "restartPolicy", .fallback = "Always",
              .doc = "Always, OnFailure or Never."),
     F_INT(struct pod_spec, termination_grace_period_s, "terminationGracePeriodSeconds",
@@ -75,32 +77,39 @@ static const struct field spec_fields[] = {
     F_BOOL(struct pod_spec, host_pid, "hostPID", F_NOT_ENFORCED),
     F_BOOL(struct pod_spec, host_ipc, "hostIPC", F_NOT_ENFORCED),
     F_BOOL_OPT(struct pod_spec, share_process_namespace, "shareProcessNamespace", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, security_context, "securityContext", F_NOT_ENFORCED),
-    F_LIST(struct pod_spec, image_pull_secrets, "imagePullSecrets", &secret_ref_schema,
+    F_KEPT_OBJECT(struct pod_spec, security_context, "securityContext",
+                  &pod_security_context_schema, F_NOT_ENFORCED),
+    F_LIST(struct pod_spec, image_pull_secrets, "imagePullSecrets", &pod_secret_ref_schema,
            .merge_key = "name", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, hostname, "hostname", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, hostname_override, "hostnameOverride", F_NOT_ENFORCED),
     F_STRING(struct pod_spec, subdomain, "subdomain", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, affinity, "affinity", F_NOT_ENFORCED),
+    F_KEPT_OBJECT(struct pod_spec, affinity, "affinity", &affinity_schema, F_NOT_ENFORCED),
     F_STRING(struct pod_spec, scheduler_name, "schedulerName"),
-    F_JSON(struct pod_spec, tolerations, "tolerations"),
-    F_JSON(struct pod_spec, host_aliases, "hostAliases", F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_spec, tolerations, "tolerations", &toleration_schema),
+    F_KEPT_LIST(struct pod_spec, host_aliases, "hostAliases", &host_alias_schema, .merge_key = "ip",
+                F_NOT_ENFORCED),
     F_STRING(struct pod_spec, priority_class_name, "priorityClassName", F_NOT_ENFORCED),
-    F_INT_OPT(struct pod_spec, priority, "priority", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, dns_config, "dnsConfig", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, readiness_gates, "readinessGates", F_NOT_ENFORCED),
+    F_INT_OPT(struct pod_spec, priority, "priority", F_INT32, F_NOT_ENFORCED),
+    F_KEPT_OBJECT(struct pod_spec, dns_config, "dnsConfig", &pod_dns_config_schema, F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_spec, readiness_gates, "readinessGates", &pod_readiness_gate_schema,
+                F_NOT_ENFORCED),
     F_STRING(struct pod_spec, runtime_class_name, "runtimeClassName", F_NOT_ENFORCED),
     F_BOOL_OPT(struct pod_spec, enable_service_links, "enableServiceLinks"),
     F_STRING(struct pod_spec, preemption_policy, "preemptionPolicy", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, overhead, "overhead", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, topology_spread_constraints, "topologySpreadConstraints",
+    F_KEPT(struct pod_spec, overhead, "overhead", FIELD_STRING_MAP, .numbers_too = true,
            F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_spec, topology_spread_constraints, "topologySpreadConstraints",
+                &topology_spread_constraint_schema, .merge_key = "topologyKey",
+                .map_keys = "topologyKey,whenUnsatisfiable", F_NOT_ENFORCED),
     F_BOOL_OPT(struct pod_spec, set_hostname_as_fqdn, "setHostnameAsFQDN", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, os, "os", F_NOT_ENFORCED),
+    F_KEPT_OBJECT(struct pod_spec, os, "os", &pod_os_schema, F_NOT_ENFORCED),
     F_BOOL_OPT(struct pod_spec, host_users, "hostUsers", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, scheduling_gates, "schedulingGates", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, resource_claims, "resourceClaims", F_NOT_ENFORCED),
-    F_JSON(struct pod_spec, resources, "resources", F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_spec, scheduling_gates, "schedulingGates", &pod_scheduling_gate_schema,
+                .merge_key = "name", F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_spec, resource_claims, "resourceClaims", &pod_resource_claim_schema,
+                .merge_key = "name", .replace_keys = true, F_NOT_ENFORCED),
+    F_KEPT_OBJECT(struct pod_spec, resources, "resources", &pod_resources_schema, F_NOT_ENFORCED),
 };
 const struct schema pod_spec_schema =
     SCHEMA("PodSpec", struct pod_spec, spec_fields, .check = check_spec);

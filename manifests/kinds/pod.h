@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pod, and the PodSpec and PodTemplateSpec that Deployment, ReplicaSet and Rollout share. Every
-// field Kubernetes knows is known here; those the process runtime does not honour are json and
-// reported (manifests/schema/enforced.h).
+// field Kubernetes knows is known here; those the process runtime does not honour are kept as json,
+// of the forms in pod_parts.h, and reported (manifests/schema/enforced.h).
 #pragma once
 
 #include "manifests/kinds/object_meta.h"
@@ -146,33 +146,35 @@ struct pod_downward_volume {
   int64_t default_mode;
 };
 // Volume sources that the process runtime does not have: kept as json and reported.
-// XX(member, name in the manifest)
+// XX(member, name in the manifest, its table in pod_parts.h)
 #define POD_VOLUME_OTHER_MAP(XX)                                                                   \
-  XX(projected, "projected")                                                                       \
-  XX(persistent_volume_claim, "persistentVolumeClaim")                                             \
-  XX(aws_elastic_block_store, "awsElasticBlockStore")                                              \
-  XX(azure_disk, "azureDisk")                                                                      \
-  XX(azure_file, "azureFile")                                                                      \
-  XX(cephfs, "cephfs")                                                                             \
-  XX(cinder, "cinder")                                                                             \
-  XX(csi, "csi")                                                                                   \
-  XX(ephemeral, "ephemeral")                                                                       \
-  XX(fc, "fc")                                                                                     \
-  XX(flex_volume, "flexVolume")                                                                    \
-  XX(flocker, "flocker")                                                                           \
-  XX(gce_persistent_disk, "gcePersistentDisk")                                                     \
-  XX(git_repo, "gitRepo")                                                                          \
-  XX(glusterfs, "glusterfs")                                                                       \
-  XX(image, "image")                                                                               \
-  XX(iscsi, "iscsi")                                                                               \
-  XX(nfs, "nfs")                                                                                   \
-  XX(photon_persistent_disk, "photonPersistentDisk")                                               \
-  XX(portworx_volume, "portworxVolume")                                                            \
-  XX(quobyte, "quobyte")                                                                           \
-  XX(rbd, "rbd")                                                                                   \
-  XX(scale_io, "scaleIO")                                                                          \
-  XX(storageos, "storageos")                                                                       \
-  XX(vsphere_volume, "vsphereVolume")
+  XX(projected, "projected", projected_volume_source_schema)                                       \
+  XX(persistent_volume_claim, "persistentVolumeClaim",                                             \
+     persistent_volume_claim_volume_source_schema)                                                 \
+  XX(aws_elastic_block_store, "awsElasticBlockStore",                                              \
+     aws_elastic_block_store_volume_source_schema)                                                 \
+  XX(azure_disk, "azureDisk", azure_disk_volume_source_schema)                                     \
+  XX(azure_file, "azureFile", azure_file_volume_source_schema)                                     \
+  XX(cephfs, "cephfs", ceph_fs_volume_source_schema)                                               \
+  XX(cinder, "cinder", cinder_volume_source_schema)                                                \
+  XX(csi, "csi", csi_volume_source_schema)                                                         \
+  XX(ephemeral, "ephemeral", ephemeral_volume_source_schema)                                       \
+  XX(fc, "fc", fc_volume_source_schema)                                                            \
+  XX(flex_volume, "flexVolume", flex_volume_source_schema)                                         \
+  XX(flocker, "flocker", flocker_volume_source_schema)                                             \
+  XX(gce_persistent_disk, "gcePersistentDisk", gce_persistent_disk_volume_source_schema)           \
+  XX(git_repo, "gitRepo", git_repo_volume_source_schema)                                           \
+  XX(glusterfs, "glusterfs", glusterfs_volume_source_schema)                                       \
+  XX(image, "image", image_volume_source_schema)                                                   \
+  XX(iscsi, "iscsi", iscsi_volume_source_schema)                                                   \
+  XX(nfs, "nfs", nfs_volume_source_schema)                                                         \
+  XX(photon_persistent_disk, "photonPersistentDisk", photon_persistent_disk_volume_source_schema)  \
+  XX(portworx_volume, "portworxVolume", portworx_volume_source_schema)                             \
+  XX(quobyte, "quobyte", quobyte_volume_source_schema)                                             \
+  XX(rbd, "rbd", rbd_volume_source_schema)                                                         \
+  XX(scale_io, "scaleIO", scale_io_volume_source_schema)                                           \
+  XX(storageos, "storageos", storage_os_volume_source_schema)                                      \
+  XX(vsphere_volume, "vsphereVolume", vsphere_virtual_disk_volume_source_schema)
 
 struct pod_volume {
   struct str name;
@@ -180,7 +182,7 @@ struct pod_volume {
   struct pod_empty_dir *empty_dir;
   struct pod_host_path *host_path;
   struct pod_downward_volume *downward_api;
-#define XX(member, name) const struct json *member;
+#define XX(member, name, table) const struct json *member;
   POD_VOLUME_OTHER_MAP(XX)
 #undef XX
 };

@@ -2,6 +2,7 @@
 #include "manifests/kinds/pod_container.h"
 
 #include "manifests/kinds/pod.h"
+#include "manifests/kinds/pod_parts.h"
 #include "manifests/schema/check.h"
 #include "manifests/schema/format.h"
 
@@ -25,7 +26,7 @@ static const struct field resource_ref_fields[] = {
     F_STRING(struct pod_resource_field_ref, container_name, "containerName"),
     F_STRING(struct pod_resource_field_ref, resource, "resource", .required = true,
              .doc = "limits.cpu, requests.memory and such."),
-    F_STRING(struct pod_resource_field_ref, divisor, "divisor"),
+    F_STRING(struct pod_resource_field_ref, divisor, "divisor", .numbers_too = true),
 };
 const struct schema pod_resource_field_ref_schema = SCHEMA(
     "ResourceFieldSelector", struct pod_resource_field_ref, resource_ref_fields, .atomic = true);
@@ -39,7 +40,8 @@ static const struct field env_source_fields[] = {
                .doc = "A key of a ConfigMap."),
     F_OPTIONAL(struct pod_env_source, secret_key_ref, "secretKeyRef", &key_ref_schema,
                .doc = "A key of a Secret."),
-    F_JSON(struct pod_env_source, file_key_ref, "fileKeyRef", F_NOT_ENFORCED),
+    F_KEPT_OBJECT(struct pod_env_source, file_key_ref, "fileKeyRef", &file_key_selector_schema,
+                  F_NOT_ENFORCED),
 };
 static const struct schema env_source_schema =
     SCHEMA("EnvVarSource", struct pod_env_source, env_source_fields);
@@ -88,8 +90,9 @@ static const struct schema env_from_schema =
 
 static const struct field port_fields[] = {
     F_STRING(struct pod_container_port, name, "name", F_RANGE(0, 15), .doc = "Name of the port."),
-    F_INT(struct pod_container_port, host_port, "hostPort", F_RANGE(0, 65535), F_NOT_ENFORCED),
-    F_INT(struct pod_container_port, container_port, "containerPort", .required = true,
+    F_INT(struct pod_container_port, host_port, "hostPort", F_INT32, F_RANGE(0, 65535),
+          F_NOT_ENFORCED),
+    F_INT(struct pod_container_port, container_port, "containerPort", F_INT32, .required = true,
           F_RANGE(1, 65535), .doc = "Port the workload listens on."),
     F_STRING(struct pod_container_port, protocol, "protocol", .fallback = "TCP"),
     F_STRING(struct pod_container_port, host_ip, "hostIP", F_NOT_ENFORCED),
@@ -138,7 +141,7 @@ static const struct schema tcp_socket_schema =
     SCHEMA("TCPSocketAction", struct pod_tcp_socket, tcp_socket_fields);
 
 static const struct field grpc_fields[] = {
-    F_INT(struct pod_grpc, port, "port", .required = true, F_RANGE(1, 65535)),
+    F_INT(struct pod_grpc, port, "port", F_INT32, .required = true, F_RANGE(1, 65535)),
     F_STRING(struct pod_grpc, service, "service"),
 };
 static const struct schema grpc_schema = SCHEMA("GRPCAction", struct pod_grpc, grpc_fields);
@@ -164,12 +167,14 @@ static const struct field probe_fields[] = {
     F_OPTIONAL(struct pod_probe, tcp_socket, "tcpSocket", &tcp_socket_schema,
                .doc = "A connection that is accepted."),
     F_OPTIONAL(struct pod_probe, grpc, "grpc", &grpc_schema, F_NOT_ENFORCED),
-    F_INT(struct pod_probe, initial_delay_s, "initialDelaySeconds", F_AT_LEAST(0),
+    F_INT(struct pod_probe, initial_delay_s, "initialDelaySeconds", F_INT32, F_AT_LEAST(0),
           .doc = "Seconds before the first probe."),
-    F_INT(struct pod_probe, timeout_s, "timeoutSeconds", F_AT_LEAST(1), .fallback = "1"),
-    F_INT(struct pod_probe, period_s, "periodSeconds", F_AT_LEAST(1), .fallback = "10"),
-    F_INT(struct pod_probe, success_threshold, "successThreshold", F_AT_LEAST(1), .fallback = "1"),
-    F_INT(struct pod_probe, failure_threshold, "failureThreshold", F_AT_LEAST(1), .fallback = "3"),
+    F_INT(struct pod_probe, timeout_s, "timeoutSeconds", F_INT32, F_AT_LEAST(1), .fallback = "1"),
+    F_INT(struct pod_probe, period_s, "periodSeconds", F_INT32, F_AT_LEAST(1), .fallback = "10"),
+    F_INT(struct pod_probe, success_threshold, "successThreshold", F_INT32, F_AT_LEAST(1),
+          .fallback = "1"),
+    F_INT(struct pod_probe, failure_threshold, "failureThreshold", F_INT32, F_AT_LEAST(1),
+          .fallback = "3"),
     F_INT_OPT(struct pod_probe, termination_grace_period_s, "terminationGracePeriodSeconds",
               F_AT_LEAST(1)),
 };
@@ -203,48 +208,60 @@ static const struct field resources_fields[] = {
                  .doc = "Upper bounds."),
     F_STRING_MAP(struct pod_resources, requests, "requests", .numbers_too = true, F_NOT_ENFORCED,
                  .doc = "What it needs."),
-    F_JSON(struct pod_resources, claims, "claims", F_NOT_ENFORCED),
+    F_KEPT_LIST(struct pod_resources, claims, "claims", &resource_claim_schema, .merge_key = "name",
+                F_NOT_ENFORCED),
 };
-static const struct schema resources_schema =
+const struct schema pod_resources_schema =
     SCHEMA("ResourceRequirements", struct pod_resources, resources_fields);
 
-static const struct field container_fields[] = {
-    F_STRING(struct pod_container, name, "name", .required = true, .not_empty = true,
-             .format = &format_dns_label, .doc = "Unique in the Pod."),
-    F_STRING(struct pod_container, image, "image",
-             .doc = "Never pulled: without command it is looked up in --image NAME=COMMAND."),
-    F_STRINGS(struct pod_container, command, "command", .doc = "The program."),
-    F_STRINGS(struct pod_container, args, "args", .doc = "Its arguments."),
-    F_STRING(struct pod_container, working_dir, "workingDir", .doc = "Its working directory."),
-    F_LIST(struct pod_container, ports, "ports", &port_schema, .merge_key = "containerPort",
-           .map_keys = "containerPort,protocol", .doc = "Ports it listens on."),
-    F_LIST(struct pod_container, env_from, "envFrom", &env_from_schema,
-           .doc = "Variables from ConfigMaps and Secrets."),
-    F_LIST(struct pod_container, env, "env", &env_schema, .merge_key = "name", .doc = "Variables."),
-    F_OBJECT(struct pod_container, resources, "resources", &resources_schema),
-    F_JSON(struct pod_container, resize_policy, "resizePolicy", F_NOT_ENFORCED),
-    F_STRING(struct pod_container, restart_policy, "restartPolicy",
-             .doc = "Always makes an init container run beside the others."),
-    F_JSON(struct pod_container, restart_policy_rules, "restartPolicyRules", F_NOT_ENFORCED),
-    F_LIST(struct pod_container, volume_mounts, "volumeMounts", &mount_schema,
-           .merge_key = "mountPath", .doc = "Volumes it sees."),
-    F_JSON(struct pod_container, volume_devices, "volumeDevices", F_NOT_ENFORCED),
-    F_OPTIONAL(struct pod_container, liveness_probe, "livenessProbe", &probe_schema,
-               .doc = "When it fails the container is restarted."),
-    F_OPTIONAL(struct pod_container, readiness_probe, "readinessProbe", &probe_schema,
-               .doc = "When it fails the Pod gets no traffic."),
-    F_OPTIONAL(struct pod_container, startup_probe, "startupProbe", &probe_schema,
-               .doc = "The others wait for it."),
-    F_OPTIONAL(struct pod_container, lifecycle, "lifecycle", &lifecycle_schema),
-    F_STRING(struct pod_container, termination_message_path, "terminationMessagePath",
-             F_NOT_ENFORCED),
-    F_STRING(struct pod_container, termination_message_policy, "terminationMessagePolicy",
-             F_NOT_ENFORCED),
-    F_STRING(struct pod_container, image_pull_policy, "imagePullPolicy"),
-    F_JSON(struct pod_container, security_context, "securityContext", F_NOT_ENFORCED),
-    F_BOOL(struct pod_container, stdin_, "stdin", F_NOT_ENFORCED),
-    F_BOOL(struct pod_container, stdin_once, "stdinOnce", F_NOT_ENFORCED),
-    F_BOOL(struct pod_container, tty, "tty", F_NOT_ENFORCED),
-};
+// EphemeralContainer has the same and one more.
+#define CONTAINER_ROWS                                                                             \
+  F_STRING(struct pod_container, name, "name", .required = true, .not_empty = true,                \
+           .format = &format_dns_label, .doc = "Unique in the Pod."),                              \
+      F_STRING(struct pod_container, image, "image",                                               \
+               .doc = "Never pulled: without command it is looked up in --image NAME=COMMAND."),   \
+      F_STRINGS(struct pod_container, command, "command", .doc = "The program."),                  \
+      F_STRINGS(struct pod_container, args, "args", .doc = "Its arguments."),                      \
+      F_STRING(struct pod_container, working_dir, "workingDir", .doc = "Its working directory."),  \
+      F_LIST(struct pod_container, ports, "ports", &port_schema, .merge_key = "containerPort",     \
+             .map_keys = "containerPort,protocol", .doc = "Ports it listens on."),                 \
+      F_LIST(struct pod_container, env_from, "envFrom", &env_from_schema,                          \
+             .doc = "Variables from ConfigMaps and Secrets."),                                     \
+      F_LIST(struct pod_container, env, "env", &env_schema, .merge_key = "name",                   \
+             .doc = "Variables."),                                                                 \
+      F_OBJECT(struct pod_container, resources, "resources", &pod_resources_schema),               \
+      F_KEPT_LIST(struct pod_container, resize_policy, "resizePolicy",                             \
+                  &container_resize_policy_schema, F_NOT_ENFORCED),                                \
+      F_STRING(struct pod_container, restart_policy, "restartPolicy",                              \
+               .doc = "Always makes an init container run beside the others."),                    \
+      F_KEPT_LIST(struct pod_container, restart_policy_rules, "restartPolicyRules",                \
+                  &container_restart_rule_schema, F_NOT_ENFORCED),                                 \
+      F_LIST(struct pod_container, volume_mounts, "volumeMounts", &mount_schema,                   \
+             .merge_key = "mountPath", .doc = "Volumes it sees."),                                 \
+      F_KEPT_LIST(struct pod_container, volume_devices, "volumeDevices", &volume_device_schema,    \
+                  .merge_key = "devicePath", F_NOT_ENFORCED),                                      \
+      F_OPTIONAL(struct pod_container, liveness_probe, "livenessProbe", &probe_schema,             \
+                 .doc = "When it fails the container is restarted."),                              \
+      F_OPTIONAL(struct pod_container, readiness_probe, "readinessProbe", &probe_schema,           \
+                 .doc = "When it fails the Pod gets no traffic."),                                 \
+      F_OPTIONAL(struct pod_container, startup_probe, "startupProbe", &probe_schema,               \
+                 .doc = "The others wait for it."),                                                \
+      F_OPTIONAL(struct pod_container, lifecycle, "lifecycle", &lifecycle_schema),                 \
+      F_STRING(struct pod_container, termination_message_path, "terminationMessagePath",           \
+               F_NOT_ENFORCED),                                                                    \
+      F_STRING(struct pod_container, termination_message_policy, "terminationMessagePolicy",       \
+               F_NOT_ENFORCED),                                                                    \
+      F_STRING(struct pod_container, image_pull_policy, "imagePullPolicy"),                        \
+      F_KEPT_OBJECT(struct pod_container, security_context, "securityContext",                     \
+                    &security_context_schema, F_NOT_ENFORCED),                                     \
+      F_BOOL(struct pod_container, stdin_, "stdin", F_NOT_ENFORCED),                               \
+      F_BOOL(struct pod_container, stdin_once, "stdinOnce", F_NOT_ENFORCED),                       \
+      F_BOOL(struct pod_container, tty, "tty", F_NOT_ENFORCED)
+
+static const struct field container_fields[] = {CONTAINER_ROWS};
 const struct schema pod_container_schema =
     SCHEMA("Container", struct pod_container, container_fields, .doc = "One process of the Pod.");
+
+static const struct field ephemeral_fields[] = {CONTAINER_ROWS, K_STRING("targetContainerName")};
+const struct schema pod_ephemeral_container_schema =
+    SCHEMA("EphemeralContainer", struct pod_container, ephemeral_fields);

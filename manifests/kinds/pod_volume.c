@@ -2,21 +2,22 @@
 // The volume tables of pod_container.h.
 #include "manifests/kinds/pod.h"
 #include "manifests/kinds/pod_container.h"
+#include "manifests/kinds/pod_parts.h"
 #include "manifests/schema/format.h"
 
 static const struct field key_path_fields[] = {
     F_STRING(struct pod_key_to_path, key, "key", .required = true, .doc = "The key."),
     F_STRING(struct pod_key_to_path, path, "path", .required = true, .doc = "Name of the file."),
-    F_INT_OPT(struct pod_key_to_path, mode, "mode", F_RANGE(0, 511)),
+    F_INT_OPT(struct pod_key_to_path, mode, "mode", F_INT32, F_RANGE(0, 511)),
 };
-static const struct schema key_path_schema =
+const struct schema pod_key_path_schema =
     SCHEMA("KeyToPath", struct pod_key_to_path, key_path_fields);
 
 static const struct field config_map_fields[] = {
     F_STRING(struct pod_config_volume, name, "name", .doc = "Name of the ConfigMap."),
-    F_LIST(struct pod_config_volume, items, "items", &key_path_schema,
+    F_LIST(struct pod_config_volume, items, "items", &pod_key_path_schema,
            .doc = "Which keys; default all."),
-    F_INT_OPT(struct pod_config_volume, default_mode, "defaultMode", F_RANGE(0, 511)),
+    F_INT_OPT(struct pod_config_volume, default_mode, "defaultMode", F_INT32, F_RANGE(0, 511)),
     F_BOOL(struct pod_config_volume, optional, "optional"),
 };
 static const struct schema config_map_schema =
@@ -24,9 +25,9 @@ static const struct schema config_map_schema =
 
 static const struct field secret_fields[] = {
     F_STRING(struct pod_config_volume, name, "secretName", .doc = "Name of the Secret."),
-    F_LIST(struct pod_config_volume, items, "items", &key_path_schema,
+    F_LIST(struct pod_config_volume, items, "items", &pod_key_path_schema,
            .doc = "Which keys; default all."),
-    F_INT_OPT(struct pod_config_volume, default_mode, "defaultMode", F_RANGE(0, 511)),
+    F_INT_OPT(struct pod_config_volume, default_mode, "defaultMode", F_INT32, F_RANGE(0, 511)),
     F_BOOL(struct pod_config_volume, optional, "optional"),
 };
 static const struct schema secret_schema =
@@ -34,7 +35,7 @@ static const struct schema secret_schema =
 
 static const struct field empty_dir_fields[] = {
     F_STRING(struct pod_empty_dir, medium, "medium", F_NOT_ENFORCED),
-    F_JSON(struct pod_empty_dir, size_limit, "sizeLimit", F_NOT_ENFORCED),
+    F_KEPT(struct pod_empty_dir, size_limit, "sizeLimit", FIELD_QUANTITY, F_NOT_ENFORCED),
 };
 static const struct schema empty_dir_schema =
     SCHEMA("EmptyDirVolumeSource", struct pod_empty_dir, empty_dir_fields);
@@ -51,14 +52,14 @@ static const struct field downward_item_fields[] = {
     F_OPTIONAL(struct pod_downward_item, field_ref, "fieldRef", &pod_field_ref_schema),
     F_OPTIONAL(struct pod_downward_item, resource_field_ref, "resourceFieldRef",
                &pod_resource_field_ref_schema),
-    F_INT_OPT(struct pod_downward_item, mode, "mode", F_RANGE(0, 511)),
+    F_INT_OPT(struct pod_downward_item, mode, "mode", F_INT32, F_RANGE(0, 511)),
 };
-static const struct schema downward_item_schema =
+const struct schema pod_downward_item_schema =
     SCHEMA("DownwardAPIVolumeFile", struct pod_downward_item, downward_item_fields);
 
 static const struct field downward_fields[] = {
-    F_LIST(struct pod_downward_volume, items, "items", &downward_item_schema),
-    F_INT_OPT(struct pod_downward_volume, default_mode, "defaultMode", F_RANGE(0, 511)),
+    F_LIST(struct pod_downward_volume, items, "items", &pod_downward_item_schema),
+    F_INT_OPT(struct pod_downward_volume, default_mode, "defaultMode", F_INT32, F_RANGE(0, 511)),
 };
 static const struct schema downward_schema =
     SCHEMA("DownwardAPIVolumeSource", struct pod_downward_volume, downward_fields);
@@ -71,7 +72,8 @@ static const struct field volume_fields[] = {
     F_OPTIONAL(struct pod_volume, empty_dir, "emptyDir", &empty_dir_schema),
     F_OPTIONAL(struct pod_volume, host_path, "hostPath", &host_path_schema),
     F_OPTIONAL(struct pod_volume, downward_api, "downwardAPI", &downward_schema),
-#define XX(member, name) F_JSON(struct pod_volume, member, name, F_NOT_ENFORCED),
+#define XX(member, name, table)                                                                    \
+  F_KEPT_OBJECT(struct pod_volume, member, name, &table, F_NOT_ENFORCED),
     POD_VOLUME_OTHER_MAP(XX)
 #undef XX
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/kinds/rollout.h"
 #include "manifests/base/bug.h"
+#include "manifests/kinds/label_selector.h"
+#include "manifests/kinds/pod.h"
 #include "manifests/kinds/rollout_check.h"
 #include "manifests/text/percent.h"
 
@@ -156,11 +158,13 @@ static const struct field spec_fields[] = {
           F_RANGE(0, 1000),
           .doc = "Template form: versions without traffic whose Deployments are kept, with 0 "
                  "replicas, for undo."),
-    F_JSON(struct rollout_spec, selector, "selector", .objects_only = true,
-           .doc = "Template form: a LabelSelector with matchLabels, as in a Deployment."),
-    F_JSON(struct rollout_spec, pod_template, "template", .objects_only = true,
-           .doc =
-               "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
+    F_KEPT_OBJECT(struct rollout_spec, selector, "selector", &label_selector_schema,
+                  .verbatim = true,
+                  .doc = "Template form: a LabelSelector with matchLabels, as in a Deployment."),
+    // A default here would be a change of every template, and so start releases.
+    F_KEPT_OBJECT(
+        struct rollout_spec, pod_template, "template", &pod_template_schema, .verbatim = true,
+        .doc = "Template form: a PodTemplateSpec, as in a Deployment. A change starts a release."),
     F_OPTIONAL(struct rollout_spec, workload_ref, "workloadRef", &workload_ref_schema,
                .doc = "Workload form: one Deployment whose template somebody else changes. It is "
                       "paused by the operator; a new template runs beside it as the canary."),

@@ -3,85 +3,36 @@
 
 #include "manifests/base/bug.h"
 #include "manifests/schema/check.h"
-#include "manifests/schema/place.h"
+#include "manifests/schema/decode_state.h"
 #include "manifests/schema/scalar.h"
-
-#include <stdarg.h>
-
-struct decoder {
-  const struct decode_options *options;
-  struct arena *arena;
-  struct findings *findings;
-  size_t errors;
-  size_t nested; // those of them that objects within the present one have reported
-};
 
 static void *member(void *object, uint16_t offset) {
   return (char *)object + offset;
 }
 
-static void fault(struct decoder *d, enum finding_level level, const struct place *place,
-                  const char *id, const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static void fault(struct decoder *d, enum finding_level level, const struct place *place,
-                  const char *id, const char *format, ...) {
-  d->errors += level == FINDING_ERROR;
-  if (!d->findings)
-    return;
-  if (d->findings->count >= FINDINGS_MAX) { // counted only; the words would be thrown away
-    findings_add(d->findings, level, d->options->file, place->line, STR(""), id, "%s", "");
-    return;
-  }
-  struct buf text;
-  buf_init(&text, 64u << 10);
-  va_list args;
-  va_start(args, format);
-  (void)buf_addv(&text, format, args); // arguments are short or clipped
-  va_end(args);
-  findings_add(d->findings, level, d->options->file, place->line, place_text(place, d->arena), id,
-               "%.*s", STR_ARG(buf_str(&text)));
-  buf_dispose(&text);
-}
-
 static void decode_struct(struct decoder *d, const struct schema *schema, const struct json *json,
                           const struct place *place, void *object);
-
-static void wrong_type(struct decoder *d, const struct json *json, const struct place *place,
-                       const char *expected) {
-  fault(d, FINDING_ERROR, place, "wrong-type", "expected %s, found %.*s", expected,
-        STR_ARG(scalar_show(json, d->arena)));
-}
-
-// Bounds of texts count bytes, those of lists count items.
-static void check_range(struct decoder *d, const struct field *row, double value,
-                        const struct place *place, const char *what) {
-  if (!row->has_range || (value >= row->min && value <= row->max))
-    return;
-  struct str bounds = scalar_bounds(row, d->arena);
-  fault(d, FINDING_ERROR, place, "out-of-range", "expected %.*s%s, found %.*s", STR_ARG(bounds),
-        what, STR_ARG(scalar_number(row, value, d->arena)));
-}
 
 static void decode_scalar(struct decoder *d, const struct field *row, const struct json *json,
                           const struct place *place, void *object) {
   struct str why = STR_NULL;
   const char *id = "wrong-type";
   if (!scalar_read(row, json, d->arena, member(object, row->offset), &id, &why)) {
-    fault(d, FINDING_ERROR, place, id, "%.*s", STR_ARG(why));
+    decode_fault(d, FINDING_ERROR, place, id, "%.*s", STR_ARG(why));
     return;
   }
   if (row->presence != FIELD_NO_PRESENCE)
     *(bool *)member(object, row->presence) = true;
   double number = 0;
   if (scalar_measure(row, member(object, row->offset), &number))
-    check_range(d, row, number, place, row->type == FIELD_STRING ? " bytes" : "");
+    decode_check_range(d, row, number, place, row->type == FIELD_STRING ? " bytes" : "");
   if (row->type == FIELD_STRING && row->not_empty && str_is_empty(json_string(json)))
-    fault(d, FINDING_ERROR, place, "required", "must not be empty");
+    decode_fault(d, FINDING_ERROR, place, "required", "must not be empty");
   if (row->type == FIELD_ENUM) {
     const struct enum_value *value = &row->values[*(int *)member(object, row->offset)];
     if (value->deprecated)
-      fault(d, FINDING_WARNING, place, scalar_deprecated_id(value->name, d->arena),
-            "%s is deprecated: %s", value->name, value->deprecated);
+      decode_fault(d, FINDING_WARNING, place, scalar_deprecated_id(value->name, d->arena),
+                   "%s is deprecated: %s", value->name, value->deprecated);
   }
 }
 
@@ -96,7 +47,7 @@ static void decode_strings(struct decoder *d, const struct field *row, const str
     struct str why = STR_NULL;
     const struct field text = {.name = row->name, .type = FIELD_STRING, .format = row->format};
     if (!scalar_read(&text, item, d->arena, &items[count], &id, &why))
-      fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
+      decode_fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
     count++;
   }
   *(struct str **)member(object, row->offset) = items;
@@ -114,9 +65,9 @@ static void decode_ints(struct decoder *d, const struct field *row, const struct
     const char *id = "wrong-type";
     struct str why = STR_NULL;
     if (!scalar_read(&item_row, item, d->arena, &items[count], &id, &why))
-      fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
+      decode_fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
     else
-      check_range(d, row, (double)items[count], &at, "");
+      decode_check_range(d, row, (double)items[count], &at, "");
     count++;
   }
   *(int64_t **)member(object, row->offset) = items;
@@ -132,21 +83,13 @@ static void decode_list(struct decoder *d, const struct field *row, const struct
     if (json_is(item, JSON_OBJECT))
       decode_struct(d, row->schema, item, &at, items + count * row->element_size);
     else {
-      wrong_type(d, item, &at, "an object");
+      decode_wrong_type(d, item, &at, "an object");
       decode_struct(d, row->schema, NULL, &at, items + count * row->element_size);
     }
     count++;
   }
   *(void **)member(object, row->offset) = items;
   *(size_t *)member(object, row->count) = count;
-}
-
-static bool key_is_valid(struct decoder *d, const struct field *row, const struct json *item,
-                         const struct place *place) {
-  if (!row->format || row->format->is_valid(item->key))
-    return true;
-  fault(d, FINDING_ERROR, place, "bad-value", "the key is not %s", row->format->expected);
-  return false;
 }
 
 static void decode_map(struct decoder *d, const struct field *row, const struct json *json,
@@ -157,14 +100,14 @@ static void decode_map(struct decoder *d, const struct field *row, const struct 
     struct place at = place_member(place, item->key, item);
     char *element = items + count * row->element_size;
     *(struct str *)(void *)element = arena_str(d->arena, item->key);
-    (void)key_is_valid(d, row, item, &at);
+    decode_check_key(d, row, item, &at);
     if (json_is(item, JSON_OBJECT))
       decode_struct(d, row->schema, item, &at, element + row->value_offset);
     else if (json_is(item, JSON_NULL))
-      fault(d, FINDING_ERROR, &at, "wrong-type",
-            "expected an object, found null: write {} for \"is present\"");
+      decode_fault(d, FINDING_ERROR, &at, "wrong-type",
+                   "expected an object, found null: write {} for \"is present\"");
     else
-      wrong_type(d, item, &at, "an object");
+      decode_wrong_type(d, item, &at, "an object");
     count++;
   }
   *(void **)member(object, row->offset) = items;
@@ -181,13 +124,13 @@ static void decode_string_map(struct decoder *d, const struct field *row, const 
     struct string_pair *pair = &map->items[map->count++];
     pair->key = arena_str(d->arena, item->key);
     pair->value = STR("");
-    (void)key_is_valid(d, row, item, &at);
+    decode_check_key(d, row, item, &at);
     const char *id = "wrong-type";
     struct str why = STR_NULL;
     if (row->numbers_too && (json_is(item, JSON_INT) || json_is(item, JSON_DOUBLE)))
       pair->value = scalar_show(item, d->arena);
     else if (!scalar_read(&text, item, d->arena, &pair->value, &id, &why))
-      fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
+      decode_fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
   }
 }
 
@@ -204,9 +147,9 @@ static void decode_int_map(struct decoder *d, const struct field *row, const str
     const char *id = "wrong-type";
     struct str why = STR_NULL;
     if (!scalar_read(&item_row, item, d->arena, &pair->value, &id, &why))
-      fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
+      decode_fault(d, FINDING_ERROR, &at, id, "%.*s", STR_ARG(why));
     else
-      check_range(d, row, (double)pair->value, &at, "");
+      decode_check_range(d, row, (double)pair->value, &at, "");
   }
 }
 
@@ -216,13 +159,13 @@ static void decode_many(struct decoder *d, const struct field *row, const struct
   bool is_map =
       row->type == FIELD_STRING_MAP || row->type == FIELD_INT_MAP || row->type == FIELD_MAP;
   if (!json_is(json, is_map ? JSON_OBJECT : JSON_ARRAY)) {
-    wrong_type(d, json, place, is_map ? "an object" : "a list");
+    decode_wrong_type(d, json, place, is_map ? "an object" : "a list");
     return;
   }
   if (row->not_empty && json->count == 0)
-    fault(d, FINDING_ERROR, place, "required", "must not be empty");
+    decode_fault(d, FINDING_ERROR, place, "required", "must not be empty");
   else if (row->type != FIELD_INTS && row->type != FIELD_INT_MAP) // there it bounds the values
-    check_range(d, row, (double)json->count, place, is_map ? " entries" : " items");
+    decode_check_range(d, row, (double)json->count, place, is_map ? " entries" : " items");
   if (row->type == FIELD_LIST)
     decode_list(d, row, json, place, object);
   else if (row->type == FIELD_STRINGS)
@@ -239,11 +182,13 @@ static void decode_many(struct decoder *d, const struct field *row, const struct
 
 static void decode_given(struct decoder *d, const struct field *row, const struct json *json,
                          const struct place *place, void *object) {
-  if (row->type == FIELD_JSON) {
+  if (row->type == FIELD_JSON || row->kept) {
     *(const struct json **)member(object, row->offset) = json;
+    if (row->kept && !(row->verbatim && d->options->skip_verbatim))
+      decode_judge_kept(d, row, json, place);
   } else if (row->type == FIELD_OBJECT || row->type == FIELD_OPTIONAL) {
     if (!json_is(json, JSON_OBJECT)) {
-      wrong_type(d, json, place, "an object");
+      decode_wrong_type(d, json, place, "an object");
       if (row->type == FIELD_OBJECT)
         decode_struct(d, row->schema, NULL, place, member(object, row->offset));
       return;
@@ -267,7 +212,9 @@ static void decode_given(struct decoder *d, const struct field *row, const struc
 static void decode_absent(struct decoder *d, const struct field *row, const struct place *place,
                           void *object, bool judged) {
   if (judged && row->required && !row->fallback)
-    fault(d, FINDING_ERROR, place, "required", "is required");
+    decode_fault(d, FINDING_ERROR, place, "required", "is required");
+  if (row->kept) // the default of what nobody reads
+    return;
   if (row->fallback && scalar_is(row->type)) {
     bool ok = scalar_default(row, d->arena, member(object, row->offset));
     BUG_ON(!ok); // a default that its own row refuses: a fault of the table
@@ -277,33 +224,6 @@ static void decode_absent(struct decoder *d, const struct field *row, const stru
     decode_given(d, row, json, place, object);
   } else if (row->type == FIELD_OBJECT) {
     decode_struct(d, row->schema, NULL, place, member(object, row->offset));
-  }
-}
-
-static void unknown_field(struct decoder *d, const struct schema *schema, const struct json *child,
-                          const struct place *place) {
-  struct place at = place_member(place, child->key, child);
-  enum finding_level level = d->options->unknown == UNKNOWN_ERROR ? FINDING_ERROR : FINDING_WARNING;
-  bool full = !d->findings || d->findings->count >= FINDINGS_MAX;
-  const char *near = full ? NULL : schema_nearest(schema, child->key);
-  struct str name = str_slice(child->key, 0, 100);
-  if (near)
-    fault(d, level, &at, "unknown-field", "unknown field \"%.*s\"; did you mean \"%s\"?",
-          STR_ARG(name), near);
-  else
-    fault(d, level, &at, "unknown-field", "unknown field \"%.*s\" in %s", STR_ARG(name),
-          schema->name);
-}
-
-static void find_unknown(struct decoder *d, const struct schema *schema, const struct json *json,
-                         const struct place *place) {
-  if (schema->open || d->options->unknown == UNKNOWN_IGNORE)
-    return;
-  JSON_EACH(child, json) {
-    bool header = !place->up && !place->name.ptr &&
-                  (str_eq_z(child->key, "apiVersion") || str_eq_z(child->key, "kind"));
-    if (!header && !schema_find(schema, child->key))
-      unknown_field(d, schema, child, place);
   }
 }
 
@@ -320,13 +240,13 @@ static void decode_struct(struct decoder *d, const struct schema *schema, const 
       continue;
     }
     if (row->deprecated)
-      fault(d, FINDING_WARNING, &at, scalar_deprecated_id(row->name, d->arena), "is deprecated: %s",
-            row->deprecated);
+      decode_fault(d, FINDING_WARNING, &at, scalar_deprecated_id(row->name, d->arena),
+                   "is deprecated: %s", row->deprecated);
     decode_given(d, row, value, &at, object);
   }
   if (!json)
     return;
-  find_unknown(d, schema, json, place);
+  decode_find_unknown(d, schema, json, place);
   // Rules between fields would only repeat a fault of these fields; those further inside do not
   // matter to them.
   size_t own = d->errors - errors - (d->nested - nested);
@@ -349,7 +269,7 @@ int schema_decode(const struct schema *schema, const struct json *json,
   struct decoder d = {.options = options ? options : &plain, .arena = arena, .findings = findings};
   struct place root = {.name = path.len ? path : STR_NULL, .line = json ? json->line : 0};
   if (json && !json_is(json, JSON_OBJECT)) {
-    wrong_type(&d, json, &root, "an object");
+    decode_wrong_type(&d, json, &root, "an object");
     return RC_INVALID;
   }
   decode_struct(&d, schema, json, &root, object);
@@ -362,8 +282,8 @@ static void check_header(struct decoder *d, const struct kind_desc *kind, const 
   const struct json *given = json_get(json, "kind");
   struct place at = place_member(root, STR("kind"), given);
   if (given && !str_eq_z(json_string(given), kind->kind))
-    fault(d, FINDING_ERROR, &at, "wrong-kind", "expected %s, found %.*s", kind->kind,
-          STR_ARG(scalar_show(given, d->arena)));
+    decode_fault(d, FINDING_ERROR, &at, "wrong-kind", "expected %s, found %.*s", kind->kind,
+                 STR_ARG(scalar_show(given, d->arena)));
   given = json_get(json, "apiVersion");
   if (!given)
     return;
@@ -371,9 +291,9 @@ static void check_header(struct decoder *d, const struct kind_desc *kind, const 
   kind_split_api_version(json_string(given), &group, &version);
   at = place_member(root, STR("apiVersion"), given);
   if (!str_eq_z(group, kind->group) || !kind_has_version(kind, version))
-    fault(d, FINDING_ERROR, &at, "wrong-kind", "expected %.*s for %s, found %.*s",
-          STR_ARG(kind_api_version(kind, STR_NULL, d->arena)), kind->kind,
-          STR_ARG(scalar_show(given, d->arena)));
+    decode_fault(d, FINDING_ERROR, &at, "wrong-kind", "expected %.*s for %s, found %.*s",
+                 STR_ARG(kind_api_version(kind, STR_NULL, d->arena)), kind->kind,
+                 STR_ARG(scalar_show(given, d->arena)));
 }
 
 int kind_decode(const struct kind_desc *kind, const struct json *json,
@@ -384,7 +304,7 @@ int kind_decode(const struct kind_desc *kind, const struct json *json,
   struct place root = {.name = STR_NULL, .line = json ? json->line : 0};
   if (!json_is(json, JSON_OBJECT)) {
     static const struct json none = {.type = JSON_NULL};
-    wrong_type(&d, json ? json : &none, &root, "an object");
+    decode_wrong_type(&d, json ? json : &none, &root, "an object");
     *ret_object = NULL;
     return RC_INVALID;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // json tree -> typed object with defaults, and all faults at once. The object and its strings live
-// in `arena`; they do not point into the tree, except FIELD_JSON members, so the tree must live as
-// long where those are used.
+// in `arena`; they do not point into the tree, except members that are json, so the tree must live
+// as long where those are used.
 #pragma once
 
 #include "manifests/base/findings.h"
@@ -14,6 +14,7 @@ struct decode_options {
   struct str file;             // for findings; "" for objects of an API
   enum unknown_fields unknown; // what a field outside the schema is
   bool skip_checks;            // only shapes and ranges, no rules between fields
+  bool skip_verbatim;          // what is only kept for others (struct field) is judged elsewhere
 };
 
 // *ret_object is set whenever `json` is an object: members with a fault hold their default. Returns

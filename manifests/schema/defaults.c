@@ -8,7 +8,7 @@ typedef void visit_fn(const struct schema *schema, struct json *json, struct are
 // The objects within a value.
 static void visit_value(const struct field *row, struct json *json, struct arena *arena,
                         visit_fn *visit) {
-  if (!row->schema)
+  if (!row->schema || row->verbatim)
     return;
   if (row->type == FIELD_OBJECT || row->type == FIELD_OPTIONAL) {
     visit(row->schema, json, arena);
@@ -79,6 +79,8 @@ void schema_tidy(const struct schema *schema, struct json *json) {
     const struct field *row = &schema->fields[i];
     struct json *value = json_get(json, row->name);
     if (!value)
+      continue;
+    if (row->verbatim)
       continue;
     if (is_zero(row, value)) {
       json_remove(json, str_of(row->name));

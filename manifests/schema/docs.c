@@ -66,6 +66,8 @@ static void type_cell(struct page *page, const struct field *row) {
   if (row->type == FIELD_ENUM) {
     for (int i = 1; row->values[i].name; i++)
       (void)buf_addf(page->out, "%s `%s`", i > 1 ? "," : "", row->values[i].name);
+  } else if (row->verbatim) { // somebody else's, described elsewhere
+    (void)buf_addf(page->out, "`%s`", row->schema->name);
   } else if (row->schema) {
     mention(page, row->schema);
     (void)buf_addf(page->out, "[%s](#", row->schema->name);

@@ -71,6 +71,10 @@ static struct json *encode_embedded(const struct field *row, const void *value,
 
 static struct json *encode_field(const struct field *row, const void *object, struct arena *arena) {
   const void *value = member(object, row->offset);
+  if (row->type == FIELD_JSON || row->kept) {
+    const struct json *json = *(const struct json *const *)value;
+    return json ? json_dup(arena, json) : NULL;
+  }
   if (scalar_is(row->type))
     return scalar_write(row, object, arena);
   if (row->type == FIELD_OBJECT)
@@ -83,10 +87,6 @@ static struct json *encode_field(const struct field *row, const void *object, st
     return encode_string_map(value, arena);
   if (row->type == FIELD_INT_MAP)
     return encode_int_map(value, arena);
-  if (row->type == FIELD_JSON) {
-    const struct json *json = *(const struct json *const *)value;
-    return json ? json_dup(arena, json) : NULL;
-  }
   return encode_array(row, object, arena);
 }
 

@@ -4,7 +4,7 @@
 #include "manifests/schema/place.h"
 
 struct report {
-  const struct kind_desc *kind;
+  const char *who; // does it, or does not
   struct str file;
   struct arena *arena;
   struct findings *findings;
@@ -20,7 +20,7 @@ static void add(struct report *r, const struct place *place, const char *what) {
   if (r->findings)
     findings_add(r->findings, FINDING_WARNING, r->file, place->line, place_text(place, r->arena),
                  "not-enforced", "%s%sis accepted but not enforced by %s", what, what[0] ? " " : "",
-                 r->kind->builtin ? "the process runtime" : "this proxy");
+                 r->who);
 }
 
 // false, 0 and "" are what an absent field means anyway; there is nothing to enforce.
@@ -31,6 +31,8 @@ static bool asks_nothing(const struct json *json) {
          ((json_is(json, JSON_ARRAY) || json_is(json, JSON_OBJECT)) && !json->count);
 }
 
+#define RUNTIME "the process runtime"
+
 static void walk_field(struct report *r, const struct field *row, const struct json *json,
                        const struct place *place) {
   if (row->enforced == ENFORCED_NO && !row->deprecated) {
@@ -38,7 +40,12 @@ static void walk_field(struct report *r, const struct field *row, const struct j
       add(r, place, "");
     return;
   }
-  if (row->type == FIELD_ENUM) {
+  if (row->verbatim) { // for whoever runs it
+    const char *who = r->who;
+    r->who = RUNTIME;
+    walk_object(r, row->schema, json, place);
+    r->who = who;
+  } else if (row->type == FIELD_ENUM) {
     const struct enum_value *value = &row->values[enum_find(row->values, json_string(json))];
     if (value->enforced == ENFORCED_NO)
       add(r, place, value->name);
@@ -72,7 +79,10 @@ static void walk_object(struct report *r, const struct schema *schema, const str
 
 size_t unenforced_report(const struct kind_desc *kind, const struct json *json, struct str file,
                          struct arena *arena, struct findings *findings) {
-  struct report r = {.kind = kind, .file = file, .arena = arena, .findings = findings};
+  struct report r = {.who = kind->builtin ? RUNTIME : "this proxy",
+                     .file = file,
+                     .arena = arena,
+                     .findings = findings};
   struct place root = {.name = STR_NULL};
   walk_object(&r, kind->schema, json, &root);
   return r.count;

@@ -107,6 +107,11 @@ struct field {
   bool secret;           // never printed
   bool read_only;        // written by us, not by people (status)
   bool has_range;        // min and max hold (numbers, durations in ms; texts: bytes; lists: items)
+  bool kept;             // the member is const struct json *, the value as it is written; the type
+                         // and the schema say its form alone (rows of KEPT_SCHEMA have no member)
+  bool verbatim; // with `kept`: for somebody else, who may know more of it. Nothing below is
+                 // pruned, defaulted or judged beyond types, required fields and keys of lists
+  bool is_int32; // FIELD_INT, FIELD_INTS: no more fits
   enum enforcement enforced;         // see above
   double min, max;                   //
   const struct schema *schema;       // of the struct, or of a list's or map's elements
@@ -122,7 +127,7 @@ struct field {
   bool is_set;   // FIELD_STRINGS: list-type=set, merged by strategic merge (finalizers)
   bool replace_keys; // strategic merge: $retainKeys (volumes, deployment strategy)
   bool objects_only; // FIELD_JSON: an object, so that rules can ask whether it is there
-  bool numbers_too;  // FIELD_STRING_MAP: values may be numbers, kept as text (resource quantities)
+  bool numbers_too;  // FIELD_STRING, FIELD_STRING_MAP: a quantity; may be a number, kept as text
   // FIELD_LIST: a server leaves the objects in it as they are given, and whoever decodes them fills
   // the defaults in. Clients compare a list of a custom resource as a whole (kubectl apply, Argo
   // CD): a default in it would be a difference to what is in Git for ever.
@@ -213,9 +218,31 @@ const char *enum_name(const struct enum_value *values, int value);
   F_ARRAY(T, m, n, FIELD_MAP, .schema = s, .element_size = sizeof(E),                              \
           .value_offset = offsetof(E, v), ##__VA_ARGS__)
 
+// What is only kept: const struct json *m.
+#define F_KEPT(T, m, n, t, ...) F_PLAIN(T, m, n, t, .kept = true, ##__VA_ARGS__)
+#define F_KEPT_OBJECT(T, m, n, s, ...) F_KEPT(T, m, n, FIELD_OPTIONAL, .schema = s, ##__VA_ARGS__)
+#define F_KEPT_LIST(T, m, n, s, ...) F_KEPT(T, m, n, FIELD_LIST, .schema = s, ##__VA_ARGS__)
+// Rows of KEPT_SCHEMA. _OPT: zero is not the same as absent.
+#define K_OPT(n, t, ...)                                                                           \
+  { .name = n, .type = t, .kept = true, ##__VA_ARGS__ }
+#define K_ROW(n, t, ...) K_OPT(n, t, .presence = FIELD_NO_PRESENCE, ##__VA_ARGS__)
+#define K_BOOL(n, ...) K_ROW(n, FIELD_BOOL, ##__VA_ARGS__)
+#define K_BOOL_OPT(n, ...) K_OPT(n, FIELD_BOOL, ##__VA_ARGS__)
+#define K_INT(n, ...) K_ROW(n, FIELD_INT, ##__VA_ARGS__)
+#define K_INT_OPT(n, ...) K_OPT(n, FIELD_INT, ##__VA_ARGS__)
+#define K_STRING(n, ...) K_ROW(n, FIELD_STRING, ##__VA_ARGS__)
+#define K_STRING_OPT(n, ...) K_OPT(n, FIELD_STRING, ##__VA_ARGS__)
+#define K_STRINGS(n, ...) K_ROW(n, FIELD_STRINGS, ##__VA_ARGS__)
+#define K_INTS(n, ...) K_ROW(n, FIELD_INTS, ##__VA_ARGS__)
+#define K_STRING_MAP(n, ...) K_ROW(n, FIELD_STRING_MAP, ##__VA_ARGS__)
+#define K_QUANTITIES(n, ...) K_STRING_MAP(n, .numbers_too = true, ##__VA_ARGS__)
+#define K_OBJECT(n, s, ...) K_OPT(n, FIELD_OPTIONAL, .schema = s, ##__VA_ARGS__)
+#define K_LIST(n, s, ...) K_ROW(n, FIELD_LIST, .schema = s, ##__VA_ARGS__)
+
 #define F_RANGE(lo, hi) .has_range = true, .min = (lo), .max = (hi)
 #define F_AT_LEAST(lo) .has_range = true, .min = (lo), .max = 9007199254740992.0
 #define F_LABELS .format = &format_label_key, .value_format = &format_label_value
+#define F_INT32 .is_int32 = true
 #define F_ENFORCED .enforced = ENFORCED_YES
 #define F_NOT_ENFORCED .enforced = ENFORCED_NO
 #define S_RULES(r) .rules = r, .rule_count = sizeof(r) / sizeof((r)[0])
@@ -224,3 +251,6 @@ const char *enum_name(const struct enum_value *values, int value);
     .name = n, .size = sizeof(T), .fields = rows, .count = sizeof(rows) / sizeof((rows)[0]),       \
     ##__VA_ARGS__                                                                                  \
   }
+// Of json that is only kept: no struct, rows of K_*.
+#define KEPT_SCHEMA(n, rows, ...)                                                                  \
+  { .name = n, .fields = rows, .count = sizeof(rows) / sizeof((rows)[0]), ##__VA_ARGS__ }

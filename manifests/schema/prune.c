@@ -28,7 +28,7 @@ static void report(struct pruner *p, const struct schema *schema, const struct j
 
 static void prune_value(struct pruner *p, const struct field *row, struct json *json,
                         const struct place *place) {
-  if (!row->schema)
+  if (!row->schema || row->verbatim)
     return;
   if ((row->type == FIELD_OBJECT || row->type == FIELD_OPTIONAL) && json_is(json, JSON_OBJECT)) {
     prune_object(p, row->schema, json, place);

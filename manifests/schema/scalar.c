@@ -61,6 +61,10 @@ static bool is_gep_duration(struct str s) {
 
 static bool read_text(const struct field *row, const struct json *json, struct arena *arena,
                       struct str *member, const char **ret_id, struct str *ret_why) {
+  if (row->numbers_too && is_number(json)) {
+    *member = scalar_show(json, arena);
+    return true;
+  }
   if (!json_is(json, JSON_STRING)) {
     if (json->source.len && !json_is(json, JSON_NULL))
       *ret_why = arena_printf(arena, "expected a string, found %.*s: put it in quotes",

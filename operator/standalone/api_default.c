@@ -37,8 +37,10 @@ static void volumes(struct arena *arena, struct json *spec) {
 }
 
 void api_default(struct arena *arena, const struct kind_desc *kind, struct json *object) {
-  volumes(arena, json_get(object, "spec"));
-  volumes(arena, json_path(object, "spec.template.spec"));
+  if (kind->builtin) { // a Rollout's template is what its author wrote
+    volumes(arena, json_get(object, "spec"));
+    volumes(arena, json_path(object, "spec.template.spec"));
+  }
   if (kind == &deployment_kind)
     deployment(arena, object);
   else if (kind == &service_kind)

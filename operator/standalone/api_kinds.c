@@ -24,6 +24,7 @@ struct api_kinds {
   const struct kind_desc **defined; // the kinds of all definitions, in order
   size_t defined_count;
   struct arena arena; // schemas of built-in kinds
+  struct openapi_types types;
   const struct json **schemas;
 };
 
@@ -121,7 +122,7 @@ const struct json *api_kind_schema(struct api_kinds *kinds, const struct kind_de
     if (kind_at(i) != kind)
       continue;
     if (!kinds->schemas[i])
-      kinds->schemas[i] = openapi_types(kind, &kinds->arena);
+      kinds->schemas[i] = openapi_ownership(kind, &kinds->types, &kinds->arena);
     return kinds->schemas[i];
   }
   return NULL;
@@ -129,6 +130,7 @@ const struct json *api_kind_schema(struct api_kinds *kinds, const struct kind_de
 
 void api_kinds_rest(struct api_kinds *kinds) {
   arena_dispose(&kinds->arena);
+  kinds->types = (struct openapi_types){.count = 0};
   memset(kinds->schemas, 0, kind_count() * sizeof(kinds->schemas[0]));
 }
 

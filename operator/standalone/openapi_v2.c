@@ -92,7 +92,10 @@ static void put_extension(struct buf *out, unsigned field, const struct json *ex
   put_named(out, field, extension->key, &any);
 }
 
-static void put_schema(struct buf *out, unsigned field, const struct json *schema);
+// `ours`: of a kind that is not Kubernetes' own. What is open in such a kind has no fields here, as
+// a real API server leaves them out: these kubectls refuse all further ones of an object that has
+// any.
+static void put_schema(struct buf *out, unsigned field, const struct json *schema, bool ours);
 
 // These kubectls print descriptions through a format: a percent sign needs two.
 static void put_description(struct buf *out, struct str text) {
@@ -120,28 +123,28 @@ static void put_type(struct buf *out, const struct json *schema) {
   put_part(out, SCHEMA_TYPE, &type);
 }
 
-static void put_properties(struct buf *out, const struct json *properties) {
+static void put_properties(struct buf *out, const struct json *properties, bool ours) {
   struct buf list;
   buf_init(&list, OPENAPI_V2_BYTES);
   JSON_EACH(property, properties) {
     struct buf named;
     buf_init(&named, OPENAPI_V2_BYTES);
     put_bytes(&named, NAMED_NAME, property->key);
-    put_schema(&named, NAMED_VALUE, property);
+    put_schema(&named, NAMED_VALUE, property, ours);
     put_part(&list, LIST_ITEM, &named);
   }
   put_part(out, SCHEMA_PROPERTIES, &list);
 }
 
 static void put_inner(struct buf *out, unsigned field, unsigned inner_field,
-                      const struct json *schema) {
+                      const struct json *schema, bool ours) {
   struct buf inner;
   buf_init(&inner, OPENAPI_V2_BYTES);
-  put_schema(&inner, inner_field, schema);
+  put_schema(&inner, inner_field, schema, ours);
   put_part(out, field, &inner);
 }
 
-static void put_schema(struct buf *out, unsigned field, const struct json *schema) {
+static void put_schema(struct buf *out, unsigned field, const struct json *schema, bool ours) {
   struct buf body;
   buf_init(&body, OPENAPI_V2_BYTES);
   struct str description = json_get_string(schema, "description");
@@ -151,12 +154,13 @@ static void put_schema(struct buf *out, unsigned field, const struct json *schem
   JSON_EACH(name, json_get(schema, "required"))
     put_bytes(&body, SCHEMA_REQUIRED, json_string(name));
   if (json_is(json_get(schema, "additionalProperties"), JSON_OBJECT))
-    put_inner(&body, SCHEMA_ADDITIONAL, ADDITIONAL_SCHEMA,
-              json_get(schema, "additionalProperties"));
-  if (json_get(schema, "items"))
-    put_inner(&body, SCHEMA_ITEMS, LIST_ITEM, json_get(schema, "items"));
-  if (json_get(schema, "properties"))
-    put_properties(&body, json_get(schema, "properties"));
+    put_inner(&body, SCHEMA_ADDITIONAL, ADDITIONAL_SCHEMA, json_get(schema, "additionalProperties"),
+              ours);
+  bool hidden = ours && json_is_true(json_get(schema, "x-kubernetes-preserve-unknown-fields"));
+  if (json_get(schema, "items") && !hidden)
+    put_inner(&body, SCHEMA_ITEMS, LIST_ITEM, json_get(schema, "items"), ours);
+  if (json_get(schema, "properties") && !hidden)
+    put_properties(&body, json_get(schema, "properties"), ours);
   JSON_EACH(extension, schema) {
     if (str_starts(extension->key, STR("x-kubernetes-")))
       put_extension(&body, SCHEMA_EXTENSION, extension);
@@ -223,7 +227,7 @@ void openapi_v2_write(const struct api_kinds *kinds, struct buf *out) {
       buf_init(&named, OPENAPI_V2_BYTES);
       struct str version = str_of(kind->versions[v]);
       put_bytes(&named, NAMED_NAME, openapi_component_name(kind, version, &arena));
-      put_schema(&named, NAMED_VALUE, openapi_kind(kind, version, false, &arena));
+      put_schema(&named, NAMED_VALUE, openapi_kind(kind, version, false, &arena), !kind->builtin);
       put_part(&definitions, LIST_ITEM, &named);
       put_paths(&paths, kind, version, &arena);
       arena_dispose(&arena);

@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!json_parse(first, &arena, &live, NULL) && !json_parse(second, &arena, &body, NULL) &&
       json_is(live, JSON_OBJECT) && json_is(body, JSON_OBJECT)) {
     (void)strategic_merge(deployment_kind.schema, live, body, &arena, &result, &err);
-    apply(openapi_kind(&deployment_kind, STR(""), false, &arena), live, body, &arena);
+    struct openapi_types types = {.count = 0};
+    apply(openapi_ownership(&deployment_kind, &types, &arena), live, body, &arena);
   }
   arena_dispose(&arena);
   return 0;

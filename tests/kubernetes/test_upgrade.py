@@ -100,6 +100,36 @@ def test_newer_crds_in_the_middle_of_a_release(cluster):
         equal([item["result"] for item in case.status()["history"]], ["Promoted"], "history")
 
 
+def test_a_crd_that_knows_the_template(cluster):
+    """The version before took any object as spec.template. What it stored is read through a full schema now, and not a byte of it changes: nulls,
+    numbers where texts are usual, fields of a newer Kubernetes."""
+    newer = cluster.ok("GET", CRD)
+    older_crd = json.loads(json.dumps(newer))
+    older_crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["template"] = {
+        "type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    cluster.ok("PUT", CRD, older_crd)
+    with Stage(cluster, "upgrade-schema", faults=through(cluster)) as env:
+        case = Case(env, "upgrade-schema", PAUSED, template=True)
+        pod = case.rollout["spec"]["template"]["spec"]
+        pod.update({"nodeSelector": None, "volumes": None, "initContainers": None, "newerField": {"a": [None]}, "tolerations": []})
+        pod["containers"][0].update({"resources": {"limits": {"cpu": 0.5}}, "volumeMounts": None, "args": None, "newerField": 1})
+        case.rollout["spec"]["template"]["metadata"]["creationTimestamp"] = None
+        wait_for("a server without the schema", lambda: cluster.request("POST", case.path.rsplit("/", 1)[0] + "?dryRun=All", {
+            **case.rollout, "spec": {**case.rollout["spec"], "template": {**case.rollout["spec"]["template"], "spec": {"containers": [{}]}}}}).status == 201)
+        case.begin().wait("Healthy")
+        before, status = case.server.ok("GET", case.path)["spec"]["template"], case.status()
+        env.operator.stop()
+        current = cluster.ok("GET", CRD)
+        cluster.ok("PUT", CRD, {**current, "spec": newer["spec"]})
+        wait_for("the schema", lambda: cluster.request("PATCH", case.path + "?dryRun=All", {"spec": {"template": {"spec": {"containers": [{}]}}}},
+                                                       content_type=MERGE).status == 422)
+        equal(case.server.ok("GET", case.path)["spec"]["template"], before, "the template")
+        since = len(env.faults.log)
+        started_again(env)
+        no_release(case, env, since, "Healthy")
+        equal(case.status()["stable"]["hash"], status["stable"]["hash"], "hash")
+
+
 def install(cluster, root):
     """The CRDs and roles of the version in that folder."""
     folder = root / "manifests" / "install"

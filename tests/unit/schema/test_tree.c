@@ -187,7 +187,8 @@ static void is_part_of(const struct json *types, const struct json *whole) {
 
 static void says_types_alone(void **state) {
   (void)state;
-  struct json *types = openapi_types(&thing_kind, &arena),
+  struct openapi_types made = {.count = 0};
+  struct json *types = openapi_ownership(&thing_kind, &made, &arena),
               *whole = openapi_kind(&thing_kind, STR("v1"), false, &arena);
   is_part_of(types, whole);
   assert_int_equal(json_path(types, "properties.spec.properties")->count,
