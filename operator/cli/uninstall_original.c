@@ -21,7 +21,8 @@ static struct str stays(const struct rollout *rollout, struct arena *arena) {
   return arena_printf(
       arena,
       "Deployment %.*s stays paused and runs %.*s, Deployment %.*s beside it runs %.*s: the routes "
-      "name the pods of both, so resume it only when they do not. (`serin abort %.*s`, while the "
+      "name the pods of both, so resume it only when they do not. The one beside it goes with the "
+      "Rollout when that is deleted: take its traffic away before. (`serin abort %.*s`, while the "
       "operator runs, puts all that back.)",
       STR_ARG(name), STR_ARG(status->stable->version), STR_ARG(status->canary->deployment),
       STR_ARG(status->canary->version), STR_ARG(rollout->metadata.name));

@@ -347,5 +347,69 @@ def test_uninstall_lets_deployments_go():
         check(f"Deployment {NAME} stays paused: its template (v2) was not released, its pods run v1" in said, said)
 
 
+# --- another form ---
+
+def test_another_form_under_load():
+    """workloadRef, in the middle of a release made a template form, and back: no request is lost, and nothing is left over."""
+    with Scene(VirtualService, BY_HAND)() as it:
+        it.apply(deployment("v2"))
+        it.wait_share("v2", 20)
+        made = [doc for doc in deployment("v3").split("\n---\n") if "kind: Deployment" in doc][0]
+        spec = json.loads(it.up.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", input=made))["spec"]
+        form = {"workloadRef": None, "replicas": 2, "selector": spec["selector"], "template": spec["template"]}
+        it.kubectl("patch", "rollout", NAME, "--type=merge", "-p", json.dumps({"spec": form}))
+
+        def serves(version):
+            status = it.up.rollout()["status"]
+            return status["phase"] == "Healthy" and status["stable"]["version"] == version and "former" not in status
+        wait_for("the template form to serve", lambda: serves("v3"), 120, 0.3)
+        it.load.wait_version("v3")
+        said = it.deployment()["metadata"].get("annotations", {})
+        check("its template (v2) was not released" in said.get("serin.dev/left-paused", ""), f"annotations: {said}")
+        back = {"workloadRef": {"name": NAME}, "replicas": None, "selector": None, "template": None}
+        it.kubectl("patch", "rollout", NAME, "--type=merge", "-p", json.dumps({"spec": back}))
+        it.wait_share("v2", 20)  # taken up again as it was left: its pods run v1, its template is v2
+        it.serin("abort", NAME)
+        it.settled("Aborted", "v1")
+
+
+@contextlib.contextmanager
+def no_operator(up):
+    """It is there, but does nothing."""
+    pid = wait_for("the operator", lambda: up.component("operator"), 20)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def finalizers(up):
+    return up.get("rollout", NAME)["metadata"].get("finalizers", [])
+
+
+def test_uninstall_of_a_release_that_runs():
+    """Nothing moves and nothing is lost; an operator that comes back goes on; and without one the Rollout can be deleted at once."""
+    with Scene(VirtualService, BY_HAND)() as it:
+        it.apply(deployment("v2"))
+        it.wait_share("v2", 20)
+        with no_operator(it.up):
+            before = it.router.parts(it.up), names(it.up), running(it.up)
+            said = it.serin("uninstall", "--keep-operator")
+            check("finalizer removed; the release stops where it is: v2 keeps 20 % of the traffic, v1 the rest" in said, said)
+            check(f"Deployment {NAME} stays paused and runs v1, Deployment {NAME}-" in said, said)
+            check(not finalizers(it.up), "the finalizer is still there")
+            it.load.wait_version("v2")
+            check(it.is_paused() and before == (it.router.parts(it.up), names(it.up), running(it.up)), f"was {before}")
+        wait_for("the operator to take it up again", lambda: finalizers(it.up))
+        it.serin("promote", NAME)
+        it.settled("Healthy", "v2")
+        with no_operator(it.up):
+            said = it.serin("uninstall", "--keep-operator")
+            check(f"Deployment {NAME} is resumed; nothing rolls, its pods run its template (v2)" in said, said)
+            it.delete()
+            check(not it.is_paused() and running(it.up) == ["v2", "v2"], f"pods run {running(it.up)}")
+
+
 if __name__ == "__main__":
     main(long={name for name in list(globals()) if name.startswith("test_")} - {"test_a_new_image_is_released_and_all_is_left_as_it_was_found"})

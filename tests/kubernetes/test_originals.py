@@ -289,24 +289,38 @@ def test_hands_off_while_it_leaves(cluster):
 def test_uninstall_lets_the_deployment_go(cluster):
     with Stage(cluster, "original-gone") as env:
         case = Subsets(env, "original-gone", BY_HAND).begin()
-        env.operator.stop()
 
         def uninstall(*more):
             done = subprocess.run([BIN, "uninstall", "--keep-operator", "-n", case.ns, "--kubeconfig", str(cluster.kubeconfig), *more],
                                   capture_output=True, text=True, timeout=60)
             equal(done.returncode, 0, done.stderr)
             return done.stdout
-        case.image("agent:2")  # nobody has looked at it
-        said = uninstall("--dry-run")
-        check("Deployment agent stays paused: its template (2) was not released, its pods run 1" in said, said)
-        case.image("agent:1")
+        case.image("agent:2")
+        case.wait("Paused", 240)
+        env.operator.stop()
+        # In the middle of a release everything stays where it is, and nothing keeps the Rollout any more.
+        before, pods, names = case.weights(), case.sets(), case.names()
         said = uninstall()
-        check("Deployment agent is resumed; nothing rolls, its pods run its template (1)" in said, said)
-        check(not case.is_paused() and case.sets() == {"agent:1": 2}, f"paused {case.is_paused()}, sets {case.sets()}")
+        check("finalizer removed; the release stops where it is: 2 keeps 20 % of the traffic, 1 the rest" in said, said)
+        check("Deployment agent stays paused and runs 1, Deployment agent-" in said and "The one beside it goes with the Rollout when that is deleted" in said, said)
+        check(not case.server.get(case.path).json["metadata"].get("finalizers"), "the finalizer is still there")
+        equal((case.weights(), case.sets(), case.names(), case.is_paused()), (before, pods, names, True), "what was found")
+        # An operator that runs again goes on where the release stood.
+        env.operator.start()
+        equal(case.act("promote", 90), "Done", "promote")
+        case.as_found("agent:2")
+        env.operator.stop()
+        case.image("agent:3")  # nobody has looked at it
+        said = uninstall("--dry-run")
+        check("Deployment agent stays paused: its template (3) was not released, its pods run 2" in said, said)
+        case.image("agent:2")
+        said = uninstall()
+        check("Deployment agent is resumed; nothing rolls, its pods run its template (2)" in said, said)
+        check(not case.is_paused() and case.sets()["agent:2"] == 2, f"paused {case.is_paused()}, sets {case.sets()}")
         case.server.ok("DELETE", case.path)
         equal(case.server.get(case.path).status, 404, "the Rollout")
 
 
 if __name__ == "__main__":
     support.main(globals(), long={"test_a_good_image", "test_a_good_image_through_an_httproute", "test_a_good_image_through_a_grpcroute", "test_put_back_and_left", "test_put_back_and_left_through_an_httproute",
-                                  "test_hands_off_while_it_leaves", "test_another_form_through_an_httproute"})
+                                  "test_hands_off_while_it_leaves", "test_another_form", "test_another_form_through_an_httproute"})
