@@ -66,7 +66,9 @@ static bool is_zero(const struct field *row, const struct json *value) {
   case JSON_BOOL: return !value->boolean && row->type == FIELD_BOOL;
   case JSON_INT: return value->integer == 0 && is_number(row);
   case JSON_STRING: return value->string.len == 0 && !is_number(row) && row->type != FIELD_BOOL;
-  case JSON_ARRAY: return value->count == 0 && row->type != FIELD_JSON && !is_map(row);
+  case JSON_ARRAY:
+    return value->count == 0 &&
+           (row->type == FIELD_LIST || row->type == FIELD_STRINGS || row->type == FIELD_INTS);
   case JSON_OBJECT: return value->count == 0 && is_map(row);
   case JSON_NULL:
   case JSON_DOUBLE: break;

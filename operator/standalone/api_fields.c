@@ -131,10 +131,11 @@ void fields_update(struct fields *f, const struct json *a, const struct json *b,
   field_owners_cap(&f->owners, UPDATERS_MAX);
 }
 
-// An empty list, or one empty entry, asks that nobody own anything any more.
-static bool is_reset(const struct json *list) {
+// One empty entry asks that nobody own anything any more; of Kubernetes' own kinds an empty list,
+// too.
+static bool is_reset(const struct kind_desc *kind, const struct json *list) {
   return json_is(list, JSON_ARRAY) &&
-         (list->count == 0 ||
+         ((list->count == 0 && kind->builtin) ||
           (list->count == 1 && json_is(list->child, JSON_OBJECT) && list->child->count == 0));
 }
 
@@ -157,7 +158,7 @@ void fields_track(struct api_call *call, const struct write_request *request,
   fields_init(&f, call, request, schema);
   const struct json *given = json_get(api_meta(object), "managedFields");
   const struct json *had = json_get(api_meta(old), "managedFields");
-  bool reset = request->part == WRITE_MAIN && is_reset(given);
+  bool reset = request->part == WRITE_MAIN && is_reset(request->kind, given);
   bool use_given = request->part == WRITE_MAIN && json_is(given, JSON_ARRAY) && !reset;
   if (use_given && (!field_owners_read(&f.owners, given, f.arena) || !f.owners.count))
     use_given = false;

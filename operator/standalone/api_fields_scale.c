@@ -142,7 +142,7 @@ int fields_scale(struct api_call *call, const struct write_request *request, str
   self.api_version = STR(SCALE_VERSION);
   if (applies)
     rc = apply(&s, self, old_replicas != 0, change,
-               json_int(json_path(request->body, "spec.replicas"), 0) != 0);
+               json_path(request->body, "spec.replicas") != NULL);
   else if (s.holders.count && change)
     drop_all_but(&s, replicas ? hold(&s, self) : NULL);
   if (rc)

@@ -94,6 +94,22 @@ int rules_create(struct api_call *call, const struct kind_desc *kind, struct jso
   return RC_OK;
 }
 
+void rules_warn_finalizers(struct api_call *call, const struct json *object,
+                           const struct json *old) {
+  static const char *const known[] = {"orphan", "foregroundDeletion", "kubernetes"};
+  JSON_EACH(item, json_get(api_meta(object), "finalizers")) {
+    struct str name = json_string(item);
+    bool fine = str_find_char(name, '/') >= 0 || (old && api_has_finalizer(old, name.ptr));
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+      fine |= str_eq_z(name, known[i]);
+    if (!fine)
+      api_warn(call,
+               "metadata.finalizers: \"%.*s\": prefer a domain-qualified finalizer name%s to avoid "
+               "accidental conflicts with other finalizer writers",
+               STR_ARG(name), str_find_char(name, '.') >= 0 ? " including a path (/)" : "");
+  }
+}
+
 static int check_new_finalizers(struct api_call *call, const struct kind_desc *kind,
                                 const struct json *object, const struct json *old) {
   if (!api_is_deleting(old))
@@ -148,7 +164,7 @@ int rules_update(struct api_call *call, const struct kind_desc *kind, struct jso
   }
   static const char *const servers_own[] = {
       "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-      "generation", "generateName",      "resourceVersion"};
+      "generation", "resourceVersion"};
   for (size_t i = 0; i < ARRAY_LEN(servers_own); i++) {
     const struct json *value = json_get(was, servers_own[i]);
     remove_z(meta, servers_own[i]);
@@ -230,8 +246,8 @@ static void stamp_user(struct arena *arena, struct json *object, const struct js
 // What an update leaves out of it stays as it is.
 static void keep_cluster_ip(struct arena *arena, struct json *object, const struct json *old) {
   const struct json *had = json_path(old, "spec.clusterIP");
-  struct json *spec = json_get(object, "spec");
-  if (had && json_is(spec, JSON_OBJECT) && !json_get_string(spec, "clusterIP").len &&
+  struct json *spec = json_need_object(arena, object, "spec");
+  if (had && !json_get_string(spec, "clusterIP").len &&
       !str_eq_z(json_get_string(spec, "type"), "ExternalName"))
     json_put(arena, spec, "clusterIP", json_dup(arena, had));
 }

@@ -10,6 +10,9 @@
 // otherwise.
 int rules_identity(struct api_call *call, const struct kind_desc *kind, struct str version,
                    struct str ns, struct str name, struct json *object);
+// Warnings of finalizers that come new and name no domain, as of objects of definitions.
+void rules_warn_finalizers(struct api_call *call, const struct json *object,
+                           const struct json *old);
 // Metadata of a new object: uid, time, generation; a name for generateName; no resourceVersion,
 // which `strict` refuses.
 int rules_create(struct api_call *call, const struct kind_desc *kind, struct json *object,

@@ -53,7 +53,9 @@ static int check_identity(struct write_job *job, const struct json *scale) {
   const struct write_request *request = job->request;
   struct str kind = json_get_string(scale, "kind"), name = api_meta_string(scale, "name"),
              uid = api_meta_string(scale, "uid"), own = api_meta_string(job->old, "uid");
-  if (kind.len && !str_eq_z(kind, "Scale"))
+  struct str version = json_get_string(scale, "apiVersion");
+  if ((kind.len && !str_eq_z(kind, "Scale")) ||
+      (version.len && !str_eq_z(version, "autoscaling/v1")))
     return api_bad_request(job->call, "%.*s in version \"%.*s\" cannot be handled as a Scale",
                            STR_ARG(kind), STR_ARG(request->version));
   if (!name.len)
@@ -126,6 +128,21 @@ static int check_scale(struct write_job *job, const struct json *scale) {
   return rc;
 }
 
+// A patched or applied Scale is still that of the same object.
+static int check_same(struct write_job *job, const struct json *scale) {
+  const struct write_request *request = job->request;
+  struct str name = api_meta_string(scale, "name"), ns = api_meta_string(scale, "namespace");
+  if (ns.len && !str_eq(ns, request->ns))
+    return api_bad_request(
+        job->call,
+        "the namespace of the provided object does not match the namespace sent on the request");
+  if (name.len && !str_eq(name, request->name))
+    return api_bad_request(
+        job->call, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
+        STR_ARG(name), STR_ARG(request->name));
+  return RC_OK;
+}
+
 // What the request makes of the Scale that is there, into *ret_scale.
 static int make_scale(struct write_job *job, struct json *scale, struct json **ret_scale) {
   const struct write_request *request = job->request;
@@ -147,6 +164,8 @@ int write_scale_candidate(struct write_job *job) {
   if (!had && !request->kind->builtin)
     json_put_int(arena, json_need_object(arena, scale, "spec"), "replicas", NEVER_SET);
   int rc = make_scale(job, scale, &scale);
+  if (!rc && request->verb != WRITE_UPDATE)
+    rc = check_same(job, scale);
   if (!rc && !applied) // an apply is refused for its conflicts before that
     rc = check_scale(job, scale);
   if (rc)
@@ -155,8 +174,8 @@ int write_scale_candidate(struct write_job *job) {
   if (json_is(replicas, JSON_INT) && replicas->integer == NEVER_SET)
     return api_bad_request(job->call, "the spec replicas field \"%s\" cannot be empty",
                            request->kind->scale_spec);
-  if (!json_is(replicas, JSON_INT))
-    replicas = applied && had ? had : json_new_int(arena, 0);
+  if (!json_is(replicas, JSON_INT)) // null is none; left out by an apply, it stays
+    replicas = applied && had && !replicas ? had : json_new_int(arena, 0);
   rc = fields_scale(job->call, request, job->object, json_int(had, 0), json_int(replicas, 0));
   if (!rc && applied)
     rc = check_scale(job, scale);
@@ -166,7 +185,7 @@ int write_scale_candidate(struct write_job *job) {
   struct str revision = json_path_string(scale, "metadata.resourceVersion");
   if (revision.len) // the client's precondition
     json_put_string(arena, api_meta(job->object), "resourceVersion", revision);
-  else
+  else if (request->kind->builtin)
     json_remove(api_meta(job->object), STR("resourceVersion"));
   return RC_OK;
 }

@@ -25,6 +25,10 @@ int write_unreadable(struct write_job *job, const struct json *object, const cha
   struct str why = arena_str(arena, buf_str(&text));
   buf_dispose(&text);
   const char *kind = job->request->part == WRITE_SCALE ? "Scale" : job->request->kind->kind;
+  if (job->request->verb == WRITE_APPLY && job->request->kind->builtin)
+    return api_fail(job->call, 500, NULL,
+                    "failed to convert new object (%.*s; %s) to proper version: %.*s",
+                    STR_ARG(job->request->name), kind, STR_ARG(why));
   if (!write_is_patch(job->request->verb))
     return api_bad_request(job->call, "%s in version \"%.*s\" cannot be handled as a %s: %.*s",
                            kind, STR_ARG(job->request->version), kind, STR_ARG(why));
@@ -40,7 +44,7 @@ static struct str plain_path(struct arena *arena, struct str path) {
   for (size_t i = 0; i < path.len; i++) {
     bool opens = str_starts(str_slice(path, i, path.len), STR("[\""));
     bool closes = str_starts(str_slice(path, i, path.len), STR("\"]"));
-    if (!closes)
+    if (!closes && !(opens && !len))
       text[len++] = opens ? '.' : path.ptr[i];
     i += opens || closes;
   }
@@ -57,7 +61,9 @@ static int refuse_unknown(struct write_job *job, const struct findings *unknown)
   if (request->duplicate.len)
     buf_addf(&text, "%sduplicate field \"%.*s\"", text.len ? ", " : "",
              STR_ARG(request->duplicate));
-  int rc = write_unreadable(job, job->object, "strict decoding error: %s", buf_z(&text));
+  int rc = request->verb == WRITE_APPLY && request->kind->builtin
+               ? api_bad_request(job->call, "error strict decoding YAML: %s", buf_z(&text))
+               : write_unreadable(job, job->object, "strict decoding error: %s", buf_z(&text));
   buf_dispose(&text);
   return rc;
 }
@@ -195,13 +201,9 @@ int write_check_metadata(struct write_job *job) {
              : RC_OK;
 }
 
-int write_check_other_part(struct write_job *job) {
-  const struct write_request *request = job->request;
-  const char *name = request->part == WRITE_STATUS ? "spec" : "status";
-  const struct json *other = json_get(job->object, name), *had = json_get(job->old, name);
+int write_check_readable(struct write_job *job) {
   struct findings found;
-  if (!request->kind->builtin || !request->kind->has_status || request->part == WRITE_SCALE ||
-      !other || (had && json_equal(other, had)))
+  if (!job->request->kind->builtin || job->request->part == WRITE_SCALE)
     return RC_OK;
   judge(job, job->object, &found);
   const struct finding *bad = unreadable(true, &found);

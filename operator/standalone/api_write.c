@@ -202,12 +202,16 @@ static void tidy(struct write_job *job) {
 static int check_type(struct write_job *job, struct str have, struct str version, struct str kind) {
   const struct kind_desc *own = job->request->kind;
   struct kind_desc given = *own; // it is named as the client has it
+  ptrdiff_t slash = str_find_char(have, '/');
+  if (have.len)
+    given.group =
+        arena_str(job->call->arena, str_slice(have, 0, slash < 0 ? 0 : (size_t)slash)).ptr;
   given.kind = kind.len ? arena_str(job->call->arena, kind).ptr : own->kind;
   if (kind.len && !str_eq_z(kind, own->kind))
     return api_invalid(job->call, &given, job->request->name, "kind", "FieldValueInvalid",
                        "Invalid value: \"%.*s\": must be %s", STR_ARG(kind), own->kind);
   if (have.len && !str_eq(have, version))
-    return api_invalid(job->call, own, job->request->name, "apiVersion", "FieldValueInvalid",
+    return api_invalid(job->call, &given, job->request->name, "apiVersion", "FieldValueInvalid",
                        "Invalid value: \"%.*s\": must be %.*s", STR_ARG(have), STR_ARG(version));
   return RC_OK;
 }
@@ -243,6 +247,11 @@ static int check_patched(struct write_job *job) {
                                      "existing object was found",
                                      STR_ARG(uid))
                             .ptr);
+  if (request->verb == WRITE_PATCH_STRATEGIC) { // it is merged into a type that is known
+    json_put_string(job->call->arena, job->object, "apiVersion", version);
+    json_put_z(job->call->arena, job->object, "kind", request->kind->kind);
+    return RC_OK;
+  }
   const struct json *given = json_get(job->object, "kind");
   if (patch && (given ? !json_is(given, JSON_STRING) || !kind.len : !request->kind->builtin))
     return write_unreadable(job, job->object, "kind: expected %s", request->kind->kind);
@@ -267,14 +276,26 @@ static void track_asked(struct write_job *job) {
 }
 
 // In Go a null in a map of texts is an empty one.
-static void no_null_texts(struct json *meta, struct arena *arena) {
-  static const char *const maps[] = {"labels", "annotations"};
+static void no_null_texts(const struct write_job *job, struct json *meta) {
+  struct arena *arena = job->call->arena;
+  struct json *const maps[] = {json_get(meta, "labels"), json_get(meta, "annotations"),
+                               job->request->kind->builtin ? json_get(job->object, "data") : NULL};
   for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-    struct json *map = json_get(meta, maps[i]);
+    struct json *map = maps[i];
     JSON_EACH(item, json_is(map, JSON_OBJECT) ? map : NULL)
       if (json_is(item, JSON_NULL))
         json_put_string(arena, map, item->key.ptr, STR(""));
   }
+}
+
+// A status that is patched keeps the object's identity, whatever the patch says of it.
+static void keep_identity(struct write_job *job) {
+  static const char *const names[] = {"uid", "creationTimestamp", "deletionTimestamp"};
+  const struct write_request *request = job->request;
+  if (request->kind->builtin || request->part != WRITE_STATUS || request->verb == WRITE_UPDATE)
+    return;
+  for (size_t i = 0; i < ARRAY_LEN(names); i++)
+    json_remove(api_meta(job->object), str_of(names[i]));
 }
 
 // The steps between the candidate and the store.
@@ -282,7 +303,8 @@ static int settle(struct write_job *job) {
   const struct write_request *request = job->request;
   const struct kind_desc *kind = request->kind;
   struct arena *arena = job->call->arena;
-  no_null_texts(api_meta(job->object), arena);
+  no_null_texts(job, api_meta(job->object));
+  keep_identity(job);
   int rc = check_patched(job);
   if (!rc)
     rc = rules_identity(job->call, kind, request->version, request->ns, request->name, job->object);
@@ -299,18 +321,16 @@ static int settle(struct write_job *job) {
     crd_drop_nulls(kind->structural, job->object);
   else if (kind->builtin || kind->ours)
     rules_drop_nulls(job->object);
+  rc = write_check_readable(job);
+  if (rc)
+    return rc;
   if (job->old)
-    rc = rules_update(job->call, kind, job->object, job->old,
-                      request->verb != WRITE_APPLY && !kind->builtin &&
-                          request->part != WRITE_SCALE);
+    rc = rules_update(job->call, kind, job->object, job->old, !kind->builtin);
   else
     rc = rules_create(job->call, kind, job->object, request->verb == WRITE_CREATE);
   if (rc)
     return rc;
   job->name = api_meta_string(job->object, "name");
-  rc = write_check_other_part(job);
-  if (rc)
-    return rc;
   keep_parts_apart(job);
   if (kind->structural)
     crd_default(kind->structural, job->object, arena);
@@ -328,6 +348,8 @@ static int settle(struct write_job *job) {
     rc = settle_definition(job);
   if (!rc)
     rc = fields_check(job->call, kind, job->object);
+  if (!rc && !kind->builtin)
+    rules_warn_finalizers(job->call, job->object, job->old);
   if (rc)
     return rc;
   if (job->asked)

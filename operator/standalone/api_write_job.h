@@ -29,9 +29,9 @@ int write_prune(struct write_job *job);
 int write_say_unknown(struct write_job *job, const struct findings *unknown);
 // Metadata has the types it should have, before the server fills it in.
 int write_check_metadata(struct write_job *job);
-// The part that this write does not store (a status that comes along with a spec, or the other way
-// round) must be readable all the same.
-int write_check_other_part(struct write_job *job);
+// All of an object of Kubernetes' own kinds has types that it can be read as, also the part that
+// this write does not store.
+int write_check_readable(struct write_job *job);
 // The verdict of the schema and of the kind's rules. A fault that the stored object already has
 // does not stand in the way of other changes.
 int write_validate(struct write_job *job);

@@ -1,20 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/base/bug.h"
 #include "operator/standalone/crd_check.h"
-#include "operator/standalone/crd_rules_state.h"
+#include "operator/standalone/crd_rules_cost.h"
 #include "operator/standalone/crd_validate.h"
 #include "operator/standalone/crd_value.h"
 
 #include <string.h>
 
+#define EXPENSIVE_MAX 4u        // that are named
+#define EXPENSIVE_FROM 1000000u // what costs less is nobody's fault
+
+// The rules that cost most, the worst first.
+struct rules_costs {
+  uint64_t total;
+  struct {
+    struct str path;
+    uint64_t cost;
+  } worst[EXPENSIVE_MAX];
+  size_t count;
+};
+
 struct rules_checker {
   struct findings *findings;
   struct arena *arena;
+  struct rules_costs costs;
 };
 
 // Where a schema stands, and the list around it whose items are not known again, if any.
 struct rules_place {
   struct str path, uncorrelated;
+  struct crd_rules_copies copies;
 };
 
 static void put_text(struct buf *out, const char *name, struct str text) {
@@ -113,7 +128,7 @@ static void check_field_path(struct rules_checker *c, const struct json *schema,
 }
 
 void crd_rules_check_words(const struct json *schema, struct str path, struct findings *findings) {
-  struct rules_checker c = {findings, findings->arena};
+  struct rules_checker c = {findings, findings->arena, {0}};
   size_t index = 0;
   JSON_EACH(rule, json_get(schema, "x-kubernetes-validations")) {
     struct str at =
@@ -146,6 +161,47 @@ static void check_old(struct rules_checker *c, const struct crd_rule *rule, stru
             json_is_true(optional) ? "true" : "false");
 }
 
+static void note_cost(struct rules_costs *costs, struct str path, uint64_t cost) {
+  size_t at = costs->count;
+  costs->total = costs->total > UINT64_MAX - cost ? UINT64_MAX : costs->total + cost;
+  if (cost < EXPENSIVE_FROM)
+    return;
+  while (at > 0 && costs->worst[at - 1].cost < cost)
+    at--;
+  if (at == EXPENSIVE_MAX)
+    return;
+  costs->count += costs->count < EXPENSIVE_MAX;
+  for (size_t i = costs->count - 1; i > at; i--)
+    costs->worst[i] = costs->worst[i - 1];
+  costs->worst[at].path = path;
+  costs->worst[at].cost = cost;
+}
+
+#define TOO_MUCH                                                                                   \
+  " exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, "    \
+  "maxProperties, and maxLength where arrays, maps, and strings are declared)"
+
+static void check_cost(struct rules_checker *c, const struct crd_rule *rule,
+                       const struct json *schema, struct str at, const struct rules_place *place) {
+  uint64_t cost = crd_rules_cost(rule, schema, place->copies);
+  struct str path = child(c, at, "rule");
+  if (cost > CRD_RULES_COST_REFUSED)
+    crd_add(c->findings, path, "forbidden", "Forbidden: estimated rule cost" TOO_MUCH);
+  note_cost(&c->costs, path, cost);
+}
+
+static void check_costs(struct rules_checker *c, struct str path) {
+  if (c->costs.total <= CRD_RULES_COST_REFUSED)
+    return;
+  for (size_t i = 0; i < c->costs.count; i++)
+    crd_add(c->findings, c->costs.worst[i].path, "forbidden",
+            "Forbidden: contributed to estimated rule cost total exceeding cost limit for entire "
+            "OpenAPIv3 schema");
+  crd_add(c->findings, path, "forbidden",
+          "Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 "
+          "schema" TOO_MUCH);
+}
+
 static void check_rule(struct rules_checker *c, const struct crd_rule *rule, struct str at,
                        const struct rules_place *place) {
   if (rule->fault.ptr)
@@ -167,6 +223,8 @@ static void walk(struct rules_checker *c, const struct crd_rules *rules,
     struct str at =
         arena_printf(c->arena, "%.*s.x-kubernetes-validations[%zu]", STR_ARG(place->path), index++);
     if (compiled < rules->count && rules->rules[compiled].json == rule)
+      check_cost(c, &rules->rules[compiled], rules->schema, at, place);
+    if (compiled < rules->count && rules->rules[compiled].json == rule)
       check_rule(c, &rules->rules[compiled++], at, place);
   }
   if (json_get(rules->schema, "x-kubernetes-validations") && !rules->type)
@@ -180,6 +238,8 @@ static void walk(struct rules_checker *c, const struct crd_rules *rules,
     walk(c, rules->members[i].rules, &below);
   }
   below.path = child(c, place->path, "additionalProperties");
+  if (rules->values || rules->items)
+    below.copies = crd_rules_copies_below(place->copies, rules->schema);
   if (rules->values)
     walk(c, rules->values, &below);
   below.path = child(c, place->path, "items");
@@ -216,13 +276,14 @@ static void walk_defaults(struct rules_checker *c, const struct json *schema, st
 }
 
 void crd_rules_check(const struct json *schema, struct str path, struct findings *findings) {
-  struct rules_checker c = {findings, findings->arena};
-  struct rules_place root = {.path = path};
+  struct rules_checker c = {findings, findings->arena, {0}};
+  struct rules_place root = {.path = path, .copies = {.count = 1}};
   size_t before = findings->errors;
   const struct crd_rules *rules = crd_rules_compile(schema, true, c.arena);
   if (!rules)
     return;
   walk(&c, rules, &root);
+  check_costs(&c, path);
   if (findings->errors == before)
     walk_defaults(&c, schema, path);
 }

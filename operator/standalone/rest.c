@@ -187,11 +187,14 @@ static int serve_pod_stream(struct exchange *x, struct str part) {
                     &pod, NULL);
   if (rc == RC_NOT_FOUND && !x->call->fault.code)
     return api_not_found(x->call, x->kind, x->path.name);
+  struct str ip = rc ? STR("") : json_path_string(pod, "status.podIP");
   return rc ? rc
             : api_fail(x->call, 501, "NotImplemented",
-                       "this embedded API server does not serve pods/%.*s: a pod is a plain "
-                       "process of this machine, reach it there",
-                       STR_ARG(part));
+                       "this embedded API server does not serve pods/%.*s: the pod is a process of "
+                       "this machine. Connect to it at %.*s, read it with kubectl logs %.*s, run "
+                       "commands beside it in a shell of this machine",
+                       STR_ARG(part), STR_ARG(ip.len ? ip : STR("its address")),
+                       STR_ARG(x->path.name));
 }
 
 static int serve_subresource(struct exchange *x) {

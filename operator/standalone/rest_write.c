@@ -125,8 +125,17 @@ static int check_body(struct exchange *x, const struct write_request *write) {
   const struct json *body = write->body;
   if (write_is_patch(write->verb) || write->verb == WRITE_APPLY)
     return RC_OK;
+  bool whole = !x->kind->builtin && write->part != WRITE_SCALE && json_is(body, JSON_OBJECT);
+  if (whole && !json_get_string(body, "apiVersion").len && json_get_string(body, "kind").len)
+    return api_bad_request(
+        x->call, "the API version in the data () does not match the expected API version (%.*s)",
+        STR_ARG(kind_api_version(x->kind, write->version, x->call->arena)));
   for (size_t i = 0; i < ARRAY_LEN(names); i++) {
     const struct json *value = json_get(body, names[i]);
+    if (whole && !json_string(value).len)
+      return api_bad_request(
+          x->call, "the object provided is unrecognized (must be of type %s): '%s' is missing",
+          x->kind->kind, names[i]);
     if (value && !json_is(value, JSON_STRING) && !json_is(value, JSON_NULL))
       return api_bad_request(x->call,
                              "the object provided is unrecognized (must be of type %s): %s must be "
@@ -156,8 +165,6 @@ int rest_write(struct exchange *x, enum write_part part) {
   else
     return rest_bad_method(x);
   bool patch = rest_is_method(x, "PATCH");
-  if (!rc && !patch)
-    rc = check_media(x);
   if (!rc && patch && x->path.query.has_force && write.verb != WRITE_APPLY)
     rc = api_bad_option(x->call, "PatchOptions", "force", "FieldValueForbidden",
                         STR("Forbidden: may not be specified for non-apply patch"));
@@ -167,10 +174,14 @@ int rest_write(struct exchange *x, enum write_part part) {
     rc = read_validation(x, &write.validation);
   if (!rc)
     rc = rest_dry_run(x, x->path.query.dry_run, &write.dry_run);
+  if (!rc && !patch)
+    rc = check_media(x);
   if (!rc)
     rc = rest_body_parse(x->call, x->request->content_type, x->request->body, &body,
                          &write.duplicate);
   if (!rc && (!body || json_is(body, JSON_NULL)) && write.verb == WRITE_APPLY) // YAML of nothing
+    body = json_new_object(x->call->arena);
+  if (!rc && json_is(body, JSON_NULL) && write.verb == WRITE_UPDATE) // an object without a name
     body = json_new_object(x->call->arena);
   write.body = rc ? NULL : body;
   if (!rc && !body)

@@ -22,7 +22,7 @@ static void check_ports(struct value_check *check, const struct json *ports, str
   static const struct value_rule rules[] = {
       FORM("name", &value_dns_label),
       CHECKED("port", value_check_port),
-      ONE_OF("protocol", "TCP,UDP,SCTP"),
+      ONE_OF("protocol", "SCTP,TCP,UDP"),
       CHECKED("", check_target),
       RULES_END,
   };

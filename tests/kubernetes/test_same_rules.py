@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import both  # noqa: E402
 import cluster  # noqa: E402
-from apiserver import Failure, wait_for  # noqa: E402
+from apiserver import Failure, check, wait_for  # noqa: E402
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 STATUS = (".status", ".metadata.finalizers", ".metadata.managedFields")
@@ -288,6 +288,36 @@ def test_words_that_are_refused(servers):
         replies = [same_type_names(server.request("POST", CRDS + "?dryRun=All", body)) for server in (servers.real, servers.ours)]
         found += [json.dumps(body["spec"]["versions"][0]["schema"])[:500] + ": " + line for line in both.compare(*replies, STATUS)]
     together(found)
+
+
+ANY = {"type": "string"}
+MANY = {"type": "array", "items": ANY}
+MAP = {"type": "object", "additionalProperties": ANY}
+
+
+def test_what_costs_too_much_is_refused(servers):
+    """Ours is a bound from below: what it refuses a real server refuses, in the same words; what goes over the budget by less than a hundred times passes here."""
+    nested = "self.all(x, self.exists(y, y == x))"
+    bodies = [
+        obj(a=rules(MANY, nested)), obj(a=rules({**MANY, "maxItems": 10}, nested)), obj(a=rules({**MANY, "maxItems": 1000, "items": SHORT}, nested)),
+        obj(a=rules(MANY, "self.all(x, x.matches('^a+$'))")), obj(a=rules({**MANY, "items": SHORT, "maxItems": 50}, "self.all(x, x.matches('^a+$'))")),
+        obj(a=rules(MAP, "self.all(k, self.exists(m, self[m] == self[k]))")), obj(a=rules({**MAP, "maxProperties": 5}, "self.all(k, self[k].contains('x'))")),
+        obj(a={"type": "array", "items": rules(MANY, nested)}), obj(a={"type": "array", "maxItems": 5, "items": rules({**MANY, "maxItems": 5}, nested)}),
+        obj(a={"type": "array", "items": rules(INT, "self > 1")}), obj(a=rules(listed({"type": "array", "items": INT}), "self.all(x, x.all(y, y > 1))")),
+        rules(obj(a=MANY, b=MANY), "self.a.all(x, self.b.exists(y, y == x))"), rules(obj(a=MANY, b={**MANY, "maxItems": 3}), "self.a.size() < 3 || self.b.size() < 2"),
+        obj(a=rules(MANY, nested), b=rules(MANY, nested)), obj(a=rules({"type": "array", "items": obj(n=ANY, m=MANY)}, "self.all(x, x.m.all(y, y.contains(x.n)))")),
+        obj(a=rules(MANY, "self.filter(x, x == 'a').all(y, self.exists(z, z == y))")), obj(a=rules(MANY, "self.map(x, x + 'a').size() < 2")),
+    ]
+    found, refused = [], 0
+    for spec in bodies:
+        body = definition("costs", spec)
+        replies = [server.request("POST", CRDS + "?dryRun=All", body) for server in (servers.real, servers.ours)]
+        refused += replies[1].status == 422
+        if replies[1].status == 201 and replies[0].status == 422 and not re.search("more than 100x", replies[0].text):
+            continue
+        found += [json.dumps(spec)[:500] + ": " + line for line in both.compare(*replies, STATUS)]
+    together(found)
+    check(refused > 5, refused)
 
 
 def test_syntax_faults_are_at_the_same_place(servers):

@@ -787,7 +787,7 @@ def streams(k):
     k.status("pods", "p", {"phase": "Running", "containerStatuses": [{"name": "c", "image": "img:1", "imageID": "", "ready": True, "restartCount": 0,
              "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]})
     for args in (("exec", "p", "--", "true"), ("attach", "p"), ("port-forward", "p", ":80"), ("cp", "p:/etc/hosts", str(k.folder / "hosts"))):
-        has(k(*args, code=None), "does not serve pods/")
+        has(k(*args, code=None), "does not serve pods/", "the pod is a process of this machine", "kubectl logs p")
         check(k.said[-1][1] != 0, f"{args[0]} went well")
     has(k("exec", "nope", "--", "true", code=1), 'pods "nope" not found')
 
