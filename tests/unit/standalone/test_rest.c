@@ -237,7 +237,8 @@ static void without_a_user_only_health_answers(void **state) {
 static void the_user_is_stamped_and_cannot_be_claimed(void **state) {
   struct fixture *f = *state;
   struct json *made;
-  const char *body = "{\"metadata\":{\"name\":\"x\",\"annotations\":{\"serin.dev/"
+  const char *body = "{\"apiVersion\":\"serin.dev/v1alpha1\",\"kind\":\"RolloutAction\","
+                     "\"metadata\":{\"name\":\"x\",\"annotations\":{\"serin.dev/"
                      "user\":\"mallory\"}},\"spec\":{\"rollout\":\"r\",\"verb\":\"abort\"}}";
   const char *actions = "/apis/serin.dev/v1alpha1/namespaces/default/rolloutactions";
   assert_int_equal(send(f, "POST", actions, "", body, &made), 201);
