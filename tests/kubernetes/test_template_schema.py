@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """spec.template of a Rollout is Kubernetes' own PodTemplateSpec: our CRD against what a real API server says of Deployments; what it refuses,
-keeps and merges; and the same of the embedded one."""
+keeps and merges; and the same of the embedded one. Then the status: what the operator writes is what the CRD says."""
 import json
 import os
 import pathlib
@@ -302,6 +302,40 @@ def test_kubectl_explains_it(servers):
             # Older ones read OpenAPI v2, where a real server leaves out the fields of what keeps unknown ones.
             check(len(real) > least if minor > 26 else not real, f"kubectl 1.{minor} explain {what}: {len(real)} fields")
             equal(ours, real, f"kubectl 1.{minor} explain {what}")
+
+
+# --- The status
+
+def recorded():
+    """[(file, Rollout)] of what tests record of releases, in all phases."""
+    def walk(value):
+        if isinstance(value, dict) and value.get("kind") == "Rollout" and value.get("status", {}).get("phase"):
+            yield value
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from walk(item)
+    golden = pathlib.Path(__file__).resolve().parents[1] / "golden"
+    for file in sorted([*golden.glob("cli/*.json"), *golden.glob("upgrade/*.json")]):
+        yield from ((file.name, item) for item in walk(json.loads(file.read_text())))
+
+
+def test_statuses_of_all_phases_are_taken(servers):
+    status_schema = servers.real.ok("GET", CRD)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    phases = set(status_schema["properties"]["phase"]["enum"])
+    statuses = [(name, item["status"]) for name, item in recorded()]
+    fullest = max((status for _, status in statuses), key=lambda status: len(json.dumps(status)))
+    statuses += [(phase, {**fullest, "phase": phase}) for phase in sorted(phases)]
+    check(len(statuses) > 25, f"only {len(statuses)} statuses")
+    path = f"{ROLLOUTS}/status"
+    for server in (servers.real, servers.ours):
+        server.ok("POST", ROLLOUTS, rollout("status", pod()))
+        for name, status in statuses:
+            taken = server.ok("PATCH", path + "/status?fieldValidation=Strict", [{"op": "add", "path": "/status", "value": status}],
+                              content_type="application/json-patch+json")
+            equal(taken["status"], status, name)
+        for wrong in ({"phase": "Sleeping"}, {"step": {"index": "1"}}, {"weight": {"canary": 5}}, {"conditions": [{"status": "True"}]}):
+            reply = server.request("PATCH", path + "/status", {"status": wrong}, content_type="application/merge-patch+json")
+            check(reply.status == 422, f"{wrong}: {reply.status} {reply.text[:300]}")
+        server.ok("DELETE", path)
 
 
 if __name__ == "__main__":

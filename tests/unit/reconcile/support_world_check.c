@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must never be, looked at after every single action.
 #include "support_world_parts.h"
+#include "manifests/kinds/rollout.h"
+#include "manifests/schema/decode.h"
 #include "manifests/text/percent.h"
 #include "manifests/text/time.h"
 
@@ -133,7 +135,21 @@ static void check_promoted_once(struct world *world, const struct json *before) 
   world->promoted = number;
 }
 
+// What the CRD, which is made of the same tables, would refuse or take out.
+static void check_form(struct world *world) {
+  const struct decode_options options = {.unknown = UNKNOWN_ERROR, .skip_checks = true};
+  const struct field *row = schema_find(rollout_kind.schema, STR("status"));
+  struct rollout_status status = {0};
+  struct findings findings;
+  findings_init(&findings, world->arena);
+  if (schema_decode(row->schema, json_get(world->rollout, "status"), &options, STR("status"),
+                    world->arena, &findings, &status))
+    world_broken(world, "a status that an API server does not take: %.*s: %.*s",
+                 STR_ARG(findings.items[0].path), STR_ARG(findings.items[0].message));
+}
+
 void world_check_status(struct world *world, const struct json *before) {
+  check_form(world);
   static const char *const ends[] = {"Healthy", "RolledBack", "Aborted", "Degraded"};
   bool final = false;
   for (size_t i = 0; i < 4; i++)
