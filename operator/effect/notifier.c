@@ -100,8 +100,8 @@ static struct delivery *add(struct notifier *notifier, struct str key,
   d->allow_http = to->allow_http;
   d->is_default = !own;
   d->in_namespace = notifier_namespace(notifier, about.ns);
+  d->in_namespace->count++; // else the next line may forget it
   d->of_rollout = notifier_rollout(notifier, key);
-  d->in_namespace->count++;
   d->of_rollout->count++;
   d->id = notice_id(&about, notice, arena);
   d->event = arena_strz(arena, rollout_event_name(notice->event));
