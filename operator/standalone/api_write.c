@@ -7,75 +7,13 @@
 #include "manifests/kinds/object_meta.h"
 #include "manifests/kinds/pod.h"
 #include "manifests/schema/defaults.h"
-#include "manifests/text/json_patch.h"
 #include "operator/standalone/api_definition.h"
 #include "operator/standalone/api_delete.h"
 #include "operator/standalone/api_fields.h"
 #include "operator/standalone/api_rules.h"
 #include "operator/standalone/crd_value.h"
-#include "operator/standalone/strategic.h"
 
 #include <string.h>
-
-bool write_is_patch(enum write_verb verb) {
-  return verb == WRITE_PATCH_JSON || verb == WRITE_PATCH_MERGE || verb == WRITE_PATCH_STRATEGIC;
-}
-
-// Members of an operation that a JSON patch does not know.
-static int say_unknown_members(struct write_job *job, const struct json *patched) {
-  static const char *const known[] = {"op", "path", "from", "value"};
-  const struct json *list = job->request->body;
-  size_t index = 0;
-  JSON_EACH(operation, json_is(list, JSON_ARRAY) ? list : NULL) {
-    JSON_EACH(member, operation) {
-      bool is_known = false;
-      for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        is_known |= str_eq_z(member->key, known[i]);
-      if (is_known || job->request->validation == VALIDATE_IGNORE)
-        continue;
-      if (job->request->validation == VALIDATE_STRICT)
-        return write_unreadable(job, patched,
-                                "strict decoding error: json patch unknown field \"[%zu].%.*s\"",
-                                index, STR_ARG(member->key));
-      api_warn(job->call, "json patch unknown field \"[%zu].%.*s\"", index, STR_ARG(member->key));
-    }
-    index++;
-  }
-  return RC_OK;
-}
-
-int write_apply_patch(struct write_job *job, struct json *base, struct json **ret_object) {
-  const struct write_request *request = job->request;
-  struct arena *arena = job->call->arena;
-  struct err err;
-  int rc = RC_OK;
-  if (request->verb == WRITE_PATCH_JSON) {
-    *ret_object = base;
-    rc = json_patch_apply(arena, ret_object, request->body, &err);
-    if (!rc && (rc = say_unknown_members(job, *ret_object)))
-      return rc;
-  } else if (request->verb == WRITE_PATCH_MERGE) {
-    if (!json_is(request->body, JSON_OBJECT))
-      return api_bad_request(job->call, "Invalid JSON Patch");
-    *ret_object = json_merge_patch(arena, base, request->body);
-  } else {
-    const struct schema *schema = request->part == WRITE_SCALE ? NULL : request->kind->schema;
-    *ret_object = base;
-    if (json_is(request->body, JSON_NULL)) // changes nothing
-      return RC_OK;
-    rc = schema ? strategic_merge(schema, base, request->body, arena, ret_object, &err) : RC_OK;
-    if (!schema)
-      *ret_object = json_merge_patch(arena, base, request->body);
-  }
-  if (rc == RC_PARSE)
-    return api_bad_request(job->call, "%s", err.msg);
-  if (rc)
-    return api_fail(job->call, 422, "Invalid",
-                    "the server rejected our request due to an error in our request: %s", err.msg);
-  if (!json_is(*ret_object, JSON_OBJECT))
-    return api_bad_request(job->call, "the patched object is not an object any more");
-  return RC_OK;
-}
 
 struct json *write_old_as_seen(struct write_job *job) {
   struct json *copy = json_dup(job->call->arena, job->old);
@@ -198,74 +136,6 @@ static void tidy(struct write_job *job) {
   }
 }
 
-// Of a definition's own kinds a real server looks at the type as at any other field.
-static int check_type(struct write_job *job, struct str have, struct str version, struct str kind) {
-  const struct kind_desc *own = job->request->kind;
-  struct kind_desc given = *own; // it is named as the client has it
-  ptrdiff_t slash = str_find_char(have, '/');
-  if (have.len)
-    given.group =
-        arena_str(job->call->arena, str_slice(have, 0, slash < 0 ? 0 : (size_t)slash)).ptr;
-  given.kind = kind.len ? arena_str(job->call->arena, kind).ptr : own->kind;
-  if (kind.len && !str_eq_z(kind, own->kind))
-    return api_invalid(job->call, &given, job->request->name, "kind", "FieldValueInvalid",
-                       "Invalid value: \"%.*s\": must be %s", STR_ARG(kind), own->kind);
-  if (have.len && !str_eq(have, version))
-    return api_invalid(job->call, &given, job->request->name, "apiVersion", "FieldValueInvalid",
-                       "Invalid value: \"%.*s\": must be %.*s", STR_ARG(have), STR_ARG(version));
-  return RC_OK;
-}
-
-// A patch may not make another object of it.
-static int check_patched(struct write_job *job) {
-  const struct write_request *request = job->request;
-  struct str uid = api_meta_string(job->object, "uid");
-  struct str version = kind_api_version(request->kind, request->version, job->call->arena);
-  struct str have = json_get_string(job->object, "apiVersion"),
-             kind = json_get_string(job->object, "kind");
-  bool patch = write_is_patch(request->verb), no_version = request->kind->builtin && !have.len;
-  const struct json *meta = json_get(job->object, "metadata");
-  if (request->part == WRITE_SCALE)
-    return RC_OK;
-  if (meta && !json_is(meta, JSON_OBJECT) && !json_is(meta, JSON_NULL))
-    return write_unreadable(job, job->object, "metadata: expected an object, found %s",
-                            json_type_name(meta->type));
-  int rc = write_check_metadata(job);
-  if (rc || request->verb == WRITE_CREATE)
-    return rc;
-  if (!api_meta_string(job->object, "name").len || (patch && no_version))
-    return api_bad_request(
-        job->call,
-        "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
-        STR_ARG(request->name));
-  if (request->verb == WRITE_UPDATE)
-    return RC_OK;
-  if (uid.len && !job->old)
-    return api_conflict(job->call, request->kind, request->name,
-                        arena_printf(job->call->arena,
-                                     "uid mismatch: the provided object specified uid %.*s, and no "
-                                     "existing object was found",
-                                     STR_ARG(uid))
-                            .ptr);
-  if (request->verb == WRITE_PATCH_STRATEGIC) { // it is merged into a type that is known
-    json_put_string(job->call->arena, job->object, "apiVersion", version);
-    json_put_z(job->call->arena, job->object, "kind", request->kind->kind);
-    return RC_OK;
-  }
-  const struct json *given = json_get(job->object, "kind");
-  if (patch && (given ? !json_is(given, JSON_STRING) || !kind.len : !request->kind->builtin))
-    return write_unreadable(job, job->object, "kind: expected %s", request->kind->kind);
-  if (patch && !request->kind->builtin && (rc = check_type(job, have, version, kind)))
-    return rc;
-  if (patch && (!str_eq(have, version) || (kind.len && !str_eq_z(kind, request->kind->kind))))
-    return write_unreadable(job, job->object, "%.*s, Kind=%.*s is not %.*s, Kind=%s", STR_ARG(have),
-                            STR_ARG(kind), STR_ARG(version), request->kind->kind);
-  if (uid.len && !str_eq(uid, api_meta_string(job->old, "uid")))
-    return api_invalid(job->call, request->kind, request->name, "metadata.uid", "FieldValueInvalid",
-                       "Invalid value: \"%.*s\": field is immutable", STR_ARG(uid));
-  return RC_OK;
-}
-
 // What the client asked for decides who owns what, and not what is stored of it.
 static void track_asked(struct write_job *job) {
   struct arena *arena = job->call->arena;
@@ -305,7 +175,7 @@ static int settle(struct write_job *job) {
   struct arena *arena = job->call->arena;
   no_null_texts(job, api_meta(job->object));
   keep_identity(job);
-  int rc = check_patched(job);
+  int rc = write_check_patched(job);
   if (!rc)
     rc = rules_identity(job->call, kind, request->version, request->ns, request->name, job->object);
   if (!rc)

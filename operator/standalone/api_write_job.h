@@ -18,6 +18,8 @@ struct write_job {
 
 // The patched copy of `base`.
 int write_apply_patch(struct write_job *job, struct json *base, struct json **ret_object);
+// What came out of a patch, or was put or applied, is still the same object, of the same type.
+int write_check_patched(struct write_job *job);
 // The object as the client of this version sees it.
 struct json *write_old_as_seen(struct write_job *job);
 const struct json *write_schema_of(const struct write_job *job);

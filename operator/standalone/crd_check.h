@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Judges a CustomResourceDefinition: its names and versions (crd_check.c), and that its schemas are
-// structural (crd_check_schema.c), with rules that compile (crd_rules.h). Findings are as of
-// crd_validate.h. Pure. Source:
-// k8s.io/apiextensions-apiserver pkg/apis/apiextensions/validation and pkg/apiserver/schema.
+// structural (crd_check_schema.c, crd_check_lists.c), with rules that compile (crd_rules.h).
+// Findings are as of crd_validate.h. Pure. Source: k8s.io/apiextensions-apiserver
+// pkg/apis/apiextensions/validation and pkg/apiserver/schema.
 #pragma once
 
 #include "manifests/base/findings.h"

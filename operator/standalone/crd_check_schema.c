@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/base/bug.h"
 #include "manifests/kinds/regex.h"
-#include "operator/standalone/crd_check.h"
+#include "operator/standalone/crd_check_state.h"
 #include "operator/standalone/crd_rules.h"
 #include "operator/standalone/crd_validate.h"
 #include "operator/standalone/crd_value.h"
@@ -9,12 +9,6 @@
 #include <stdarg.h>
 
 enum level { LEVEL_ROOT, LEVEL_FIELD, LEVEL_ITEM };
-
-struct checker {
-  struct findings *findings;
-  struct arena *arena;
-  bool whole; // what a junctor judges must be in the schema itself; asked of the root's only
-};
 
 struct place_in_schema {
   struct str path;
@@ -35,29 +29,29 @@ void crd_add(struct findings *findings, struct str path, const char *id, const c
   buf_dispose(&text);
 }
 
-static struct str child(struct checker *c, struct str path, const char *name) {
+struct str crd_check_child(struct checker *c, struct str path, const char *name) {
   return arena_printf(c->arena, "%.*s.%s", STR_ARG(path), name);
 }
 
-static struct str keyed(struct checker *c, struct str path, struct str key) {
+struct str crd_check_keyed(struct checker *c, struct str path, struct str key) {
   return arena_printf(c->arena, "%.*s.properties[%.*s]", STR_ARG(path), STR_ARG(key));
 }
 
-static struct str indexed(struct checker *c, struct str path, const char *name, size_t index) {
+struct str crd_check_indexed(struct checker *c, struct str path, const char *name, size_t index) {
   return arena_printf(c->arena, "%.*s.%s[%zu]", STR_ARG(path), name, index);
 }
 
-static void forbid(struct checker *c, struct str path, const char *name, const char *why) {
-  crd_add(c->findings, child(c, path, name), "forbidden", "Forbidden: %s", why);
+void crd_check_forbid(struct checker *c, struct str path, const char *name, const char *why) {
+  crd_add(c->findings, crd_check_child(c, path, name), "forbidden", "Forbidden: %s", why);
 }
 
-static void need(struct checker *c, struct str path, const char *name, const char *why) {
-  crd_add(c->findings, child(c, path, name), "required", "Required value: %s", why);
+void crd_check_need(struct checker *c, struct str path, const char *name, const char *why) {
+  crd_add(c->findings, crd_check_child(c, path, name), "required", "Required value: %s", why);
 }
 
-static void wrong(struct checker *c, struct str path, const char *name, const struct json *value,
-                  const char *why) {
-  crd_add(c->findings, child(c, path, name), "invalid", "Invalid value: %.*s: %s",
+void crd_check_wrong(struct checker *c, struct str path, const char *name, const struct json *value,
+                     const char *why) {
+  crd_add(c->findings, crd_check_child(c, path, name), "invalid", "Invalid value: %.*s: %s",
           STR_ARG(crd_show(value, c->arena)), why);
 }
 
@@ -70,12 +64,12 @@ static void check_type_name(struct checker *c, const struct json *schema, struct
     if (str_eq_z(type, types[i]))
       return;
   if (type.len)
-    crd_add(c->findings, child(c, path, "type"), "enum",
+    crd_add(c->findings, crd_check_child(c, path, "type"), "enum",
             "Unsupported value: \"%.*s\": supported values: \"array\", \"boolean\", \"integer\", "
             "\"number\", \"object\", \"string\"",
             STR_ARG(type));
   if (str_eq_z(type, "null"))
-    forbid(c, path, "type", "type cannot be set to null, use nullable as an alternative");
+    crd_check_forbid(c, path, "type", "type cannot be set to null, use nullable as an alternative");
 }
 
 static void check_keywords(struct checker *c, const struct json *schema, struct str path) {
@@ -84,24 +78,27 @@ static void check_keywords(struct checker *c, const struct json *schema, struct 
   check_type_name(c, schema, path);
   for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
     if (json_get(schema, unknown[i]))
-      forbid(c, path, unknown[i], arena_printf(c->arena, "%s is not supported", unknown[i]).ptr);
+      crd_check_forbid(c, path, unknown[i],
+                       arena_printf(c->arena, "%s is not supported", unknown[i]).ptr);
   if (json_is(json_get(schema, "items"), JSON_ARRAY))
-    forbid(c, path, "items", "items must be a schema object and not an array");
+    crd_check_forbid(c, path, "items", "items must be a schema object and not an array");
   if (crd_flag(schema, "uniqueItems"))
-    forbid(c, path, "uniqueItems",
-           "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
+    crd_check_forbid(
+        c, path, "uniqueItems",
+        "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
   struct str pattern = json_get_string(schema, "pattern");
   struct regex *regex = NULL;
   struct err err;
   if (pattern.len && regex_compile(pattern, false, &regex, &err))
-    wrong(c, path, "pattern", json_get(schema, "pattern"),
-          arena_printf(c->arena, "must be a valid regular expression, but isn't: %s", err.msg).ptr);
+    crd_check_wrong(
+        c, path, "pattern", json_get(schema, "pattern"),
+        arena_printf(c->arena, "must be a valid regular expression, but isn't: %s", err.msg).ptr);
   regex_free(regex);
 }
 
 // --- Schemas below allOf, anyOf, oneOf and not, which may only judge
 
-static const struct json *as_schema(const struct json *value) {
+const struct json *crd_check_as_schema(const struct json *value) {
   return json_is(value, JSON_OBJECT) ? value : NULL;
 }
 
@@ -122,13 +119,13 @@ static void check_junctors(struct checker *c, const struct json *holder, const s
     size_t index = 0;
     JSON_EACH(part, i == 0 && skip_any ? NULL : json_get(holder, names[i])) {
       bool skip = i == 1 && index == 0 && is_int_or_string(json_get(part, "anyOf"));
-      check_nested(c, part, schema, indexed(c, path, names[i], index), schema_path, skip);
+      check_nested(c, part, schema, crd_check_indexed(c, path, names[i], index), schema_path, skip);
       index++;
     }
   }
   const struct json *negated = json_get(holder, "not");
   if (negated)
-    check_nested(c, negated, schema, child(c, path, "not"), schema_path, false);
+    check_nested(c, negated, schema, crd_check_child(c, path, "not"), schema_path, false);
 }
 
 static void forbid_structure(struct checker *c, const struct json *nested, struct str path) {
@@ -152,7 +149,7 @@ static void forbid_structure(struct checker *c, const struct json *nested, struc
     bool empty = !found || (json_is(found, JSON_BOOL) && !found->boolean && i >= 5) ||
                  (json_is(found, JSON_STRING) && found->string.len == 0);
     if (!empty)
-      forbid(c, path, rows[i].name, rows[i].why);
+      crd_check_forbid(c, path, rows[i].name, rows[i].why);
   }
 }
 
@@ -166,118 +163,19 @@ static void check_nested(struct checker *c, const struct json *nested, const str
   check_keywords(c, nested, path);
   forbid_structure(c, nested, path);
   check_junctors(c, nested, schema, path, schema_path, skip_any);
-  const struct json *items = as_schema(json_get(nested, "items"));
+  const struct json *items = crd_check_as_schema(json_get(nested, "items"));
   if (items)
-    check_nested(c, items, as_schema(json_get(schema, "items")), child(c, path, "items"),
-                 child(c, schema_path, "items"), false);
+    check_nested(c, items, crd_check_as_schema(json_get(schema, "items")),
+                 crd_check_child(c, path, "items"), crd_check_child(c, schema_path, "items"),
+                 false);
   JSON_EACH(property, json_get(nested, "properties")) {
     if (str_eq_z(property->key, "metadata"))
-      crd_add(c->findings, keyed(c, path, property->key), "forbidden",
+      crd_add(c->findings, crd_check_keyed(c, path, property->key), "forbidden",
               "Forbidden: must not be specified in a nested context");
     check_nested(c, property, json_get_s(json_get(schema, "properties"), property->key),
-                 keyed(c, path, property->key), keyed(c, schema_path, property->key), false);
+                 crd_check_keyed(c, path, property->key),
+                 crd_check_keyed(c, schema_path, property->key), false);
   }
-}
-
-// --- Lists and maps
-
-static void check_map_keys(struct checker *c, const struct json *schema, struct str path) {
-  const struct json *items = as_schema(json_get(schema, "items"));
-  const struct json *keys = json_get(schema, "x-kubernetes-list-map-keys");
-  struct str item_path = child(c, path, "items");
-  if (!keys || !keys->count)
-    need(c, path, "x-kubernetes-list-map-keys",
-         "must not be empty if x-kubernetes-list-type is map");
-  if (!items) {
-    need(c, path, "items", "must have a schema if x-kubernetes-list-type is map");
-    return;
-  }
-  if (!str_eq_z(json_get_string(items, "type"), "object")) {
-    wrong(c, item_path, "type", json_get(items, "type"),
-          "must be object if parent array's x-kubernetes-list-type is map");
-    return;
-  }
-  JSON_EACH(key, keys) {
-    struct str name = json_string(key), at = keyed(c, item_path, name);
-    const struct json *property = json_get_s(json_get(items, "properties"), name);
-    struct str type = json_get_string(property, "type");
-    bool required = json_get(property, "default") != NULL;
-    JSON_EACH(entry, json_get(items, "required"))
-      required = required || str_eq(json_string(entry), name);
-    if (!property)
-      wrong(c, path, "x-kubernetes-list-map-keys", keys,
-            "entries must all be names of item properties");
-    else if (str_eq_z(type, "array") || str_eq_z(type, "object"))
-      wrong(c, at, "type", json_get(items, "type"),
-            "must be a scalar type if parent array's x-kubernetes-list-type is map");
-    if (property && !required)
-      need(c, at, "default",
-           "this property is in x-kubernetes-list-map-keys, so it must have a default or be a "
-           "required property");
-    if (crd_flag(property, "nullable"))
-      forbid(c, at, "nullable",
-             "this property is in x-kubernetes-list-map-keys, so it cannot be nullable");
-    JSON_EACH(other, keys)
-      if (other != key && json_equal(other, key) && other->next == NULL)
-        wrong(c, path, "x-kubernetes-list-map-keys", keys, "must not contain duplicate entries");
-  }
-}
-
-static void check_set_items(struct checker *c, const struct json *schema, struct str path) {
-  const struct json *items = json_get(schema, "items");
-  struct str type = json_get_string(items, "type"), at = child(c, path, "items");
-  const struct json *list = json_get(items, "x-kubernetes-list-type");
-  const char *why = "must be atomic as item of a list with x-kubernetes-list-type=set";
-  if (str_eq_z(type, "array") && list && !str_eq_z(json_string(list), "atomic"))
-    wrong(c, at, "x-kubernetes-list-type", list, why);
-  if (str_eq_z(type, "object") &&
-      !str_eq_z(json_get_string(items, "x-kubernetes-map-type"), "atomic"))
-    crd_add(c->findings, child(c, at, "x-kubernetes-map-type"), "invalid",
-            "Invalid value: null: %s", why);
-}
-
-static void check_extension_type(struct checker *c, const struct json *schema, struct str path,
-                                 const char *extension, const char *want) {
-  struct str type = json_get_string(schema, "type");
-  const char *why = arena_printf(c->arena, "must be %s if %s is specified", want, extension).ptr;
-  if (!json_get(schema, extension) || str_eq_z(type, want))
-    return;
-  if (type.len)
-    wrong(c, path, "type", json_get(schema, "type"), why);
-  else
-    need(c, path, "type", why);
-}
-
-static void check_list_and_map_type(struct checker *c, const struct json *schema, struct str path) {
-  struct str list = json_get_string(schema, "x-kubernetes-list-type");
-  struct str map = json_get_string(schema, "x-kubernetes-map-type");
-  const struct json *keys = json_get(schema, "x-kubernetes-list-map-keys");
-  bool is_map = str_eq_z(list, "map"), is_set = str_eq_z(list, "set");
-  check_extension_type(c, schema, path, "x-kubernetes-map-type", "object");
-  check_extension_type(c, schema, path, "x-kubernetes-list-type", "array");
-  if (map.len && !str_eq_z(map, "atomic") && !str_eq_z(map, "granular"))
-    crd_add(c->findings, child(c, path, "x-kubernetes-map-type"), "enum",
-            "Unsupported value: \"%.*s\": supported values: \"atomic\", \"granular\"",
-            STR_ARG(map));
-  if (list.len && !is_map && !is_set && !str_eq_z(list, "atomic"))
-    crd_add(c->findings, child(c, path, "x-kubernetes-list-type"), "enum",
-            "Unsupported value: \"%.*s\": supported values: \"atomic\", \"set\", \"map\"",
-            STR_ARG(list));
-  if (keys && keys->count && !list.len)
-    need(c, path, "x-kubernetes-list-type",
-         "must be map if x-kubernetes-list-map-keys is non-empty");
-  else if (keys && keys->count && !is_map)
-    wrong(c, path, "x-kubernetes-list-type", json_get(schema, "x-kubernetes-list-type"),
-          "must be map if x-kubernetes-list-map-keys is non-empty");
-  if ((is_map || is_set) && crd_flag(json_get(schema, "items"), "nullable"))
-    forbid(c, child(c, path, "items"), "nullable",
-           arena_printf(c->arena, "cannot be nullable when x-kubernetes-list-type is %.*s",
-                        STR_ARG(list))
-               .ptr);
-  if (is_map)
-    check_map_keys(c, schema, path);
-  if (is_set)
-    check_set_items(c, schema, path);
 }
 
 // --- Structure
@@ -293,14 +191,14 @@ static void check_own_type(struct checker *c, const struct json *schema,
   bool embedded = crd_flag(schema, "x-kubernetes-embedded-resource");
   const char *must = "must be object if x-kubernetes-embedded-resource is true";
   if (embedded && !type.len)
-    need(c, at->path, "type", must);
+    crd_check_need(c, at->path, "type", must);
   else if (embedded && !object)
-    wrong(c, at->path, "type", json_get(schema, "type"), must);
+    crd_check_wrong(c, at->path, "type", json_get(schema, "type"), must);
   else if (!type.len && !crd_flag(schema, "x-kubernetes-int-or-string") &&
            !crd_flag(schema, "x-kubernetes-preserve-unknown-fields"))
-    need(c, at->path, "type", empty[at->level]);
+    crd_check_need(c, at->path, "type", empty[at->level]);
   if (at->level == LEVEL_ROOT && type.len && !object)
-    wrong(c, at->path, "type", json_get(schema, "type"), "must be object at the root");
+    crd_check_wrong(c, at->path, "type", json_get(schema, "type"), "must be object at the root");
 }
 
 static void check_extensions(struct checker *c, const struct json *schema,
@@ -309,23 +207,23 @@ static void check_extensions(struct checker *c, const struct json *schema,
   const char *embedded = "x-kubernetes-embedded-resource";
   const char *either = "must be false if x-kubernetes-int-or-string is true";
   if (json_is(json_get(schema, keep), JSON_BOOL) && !crd_flag(schema, keep))
-    wrong(c, at->path, keep, json_get(schema, keep), "must be true or undefined");
+    crd_check_wrong(c, at->path, keep, json_get(schema, keep), "must be true or undefined");
   if (crd_flag(schema, "x-kubernetes-int-or-string") && crd_flag(schema, keep))
-    wrong(c, at->path, keep, json_get(schema, keep), either);
+    crd_check_wrong(c, at->path, keep, json_get(schema, keep), either);
   if (crd_flag(schema, "x-kubernetes-int-or-string") && crd_flag(schema, embedded))
-    wrong(c, at->path, embedded, json_get(schema, embedded), either);
+    crd_check_wrong(c, at->path, embedded, json_get(schema, embedded), either);
   if (!crd_flag(schema, embedded))
     return;
   const struct json *properties = json_get(schema, "properties");
   if (at->in_meta)
-    forbid(c, at->path, embedded, "must not be used inside of resource meta");
+    crd_check_forbid(c, at->path, embedded, "must not be used inside of resource meta");
   if (json_get(schema, "additionalProperties"))
-    forbid(c, at->path, "additionalProperties",
-           "must not be used if x-kubernetes-embedded-resource is set");
+    crd_check_forbid(c, at->path, "additionalProperties",
+                     "must not be used if x-kubernetes-embedded-resource is set");
   if (!crd_flag(schema, keep) && (!properties || !properties->count))
-    need(c, at->path, "properties",
-         "must not be empty if x-kubernetes-embedded-resource is true without "
-         "x-kubernetes-preserve-unknown-fields");
+    crd_check_need(c, at->path, "properties",
+                   "must not be empty if x-kubernetes-embedded-resource is true without "
+                   "x-kubernetes-preserve-unknown-fields");
 }
 
 static void check_meta_fields(struct checker *c, const struct json *schema,
@@ -337,15 +235,15 @@ static void check_meta_fields(struct checker *c, const struct json *schema,
   for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
     const struct json *property = json_get(properties, texts[i]);
     if (property && !str_eq_z(json_get_string(property, "type"), "string"))
-      wrong(c, keyed(c, at->path, str_of(texts[i])), "type", json_get(property, "type"),
-            "must be string");
+      crd_check_wrong(c, crd_check_keyed(c, at->path, str_of(texts[i])), "type",
+                      json_get(property, "type"), "must be string");
   }
   const struct json *meta = json_get(properties, "metadata");
   if (!meta)
     return;
-  struct str path = keyed(c, at->path, STR("metadata"));
+  struct str path = crd_check_keyed(c, at->path, STR("metadata"));
   if (!str_eq_z(json_get_string(meta, "type"), "object"))
-    wrong(c, path, "type", json_get(meta, "type"), "must be object");
+    crd_check_wrong(c, path, "type", json_get(meta, "type"), "must be object");
   bool more = json_get(meta, "additionalProperties") || json_get(meta, "required") ||
               crd_flag(meta, "x-kubernetes-preserve-unknown-fields");
   JSON_EACH(property, json_get(meta, "properties"))
@@ -362,22 +260,23 @@ static void check_default(struct checker *c, const struct json *schema,
   if (!fallback)
     return;
   if (at->no_default) {
-    forbid(c, at->path, "default",
-           arena_printf(c->arena, "must not be set %s", at->no_default).ptr);
+    crd_check_forbid(c, at->path, "default",
+                     arena_printf(c->arena, "must not be set %s", at->no_default).ptr);
     return;
   }
   struct json *pruned = json_dup(c->arena, fallback);
-  struct str path = child(c, at->path, "default");
+  struct str path = crd_check_child(c, at->path, "default");
   crd_prune(schema, pruned, crd_flag(schema, "x-kubernetes-embedded-resource"), c->arena, NULL);
   if (!json_equal(pruned, fallback))
-    wrong(c, at->path, "default", fallback, "must not have unknown fields");
+    crd_check_wrong(c, at->path, "default", fallback, "must not have unknown fields");
   struct findings found; // with paths from the default on
   findings_init(&found, c->arena);
   crd_validate(schema, fallback, STR(""), c->arena, &found);
   for (size_t i = 0; i < found.count; i++) {
     const struct finding *finding = &found.items[i];
     crd_add(c->findings,
-            finding->path.len ? child(c, path, arena_str(c->arena, finding->path).ptr) : path,
+            finding->path.len ? crd_check_child(c, path, arena_str(c->arena, finding->path).ptr)
+                              : path,
             finding->id.ptr, "%.*s", STR_ARG(finding->message));
   }
 }
@@ -387,33 +286,33 @@ static void check_structure(struct checker *c, const struct json *schema,
 
 static void check_children(struct checker *c, const struct json *schema,
                            const struct place_in_schema *at) {
-  const struct json *items = as_schema(json_get(schema, "items"));
+  const struct json *items = crd_check_as_schema(json_get(schema, "items"));
   const struct json *more = json_get(schema, "additionalProperties");
   const struct json *properties = json_get(schema, "properties");
   bool root = at->level == LEVEL_ROOT;
   if (str_eq_z(json_get_string(schema, "type"), "array") && !json_get(schema, "items"))
-    need(c, at->path, "items", "must be specified");
+    crd_check_need(c, at->path, "items", "must be specified");
   if (more && root)
-    forbid(c, at->path, "additionalProperties", "must not be used at the root");
+    crd_check_forbid(c, at->path, "additionalProperties", "must not be used at the root");
   if (more && properties && properties->count && !json_is_true(more))
-    forbid(c, at->path, "additionalProperties",
-           "additionalProperties and properties are mutual exclusive");
-  struct place_in_schema below = {child(c, at->path, "items"), LEVEL_ITEM, at->in_meta,
+    crd_check_forbid(c, at->path, "additionalProperties",
+                     "additionalProperties and properties are mutual exclusive");
+  struct place_in_schema below = {crd_check_child(c, at->path, "items"), LEVEL_ITEM, at->in_meta,
                                   at->no_default};
   if (items)
     check_structure(c, items, &below);
-  below = (struct place_in_schema){child(c, at->path, "additionalProperties"), LEVEL_FIELD,
-                                   at->in_meta, at->no_default};
+  below = (struct place_in_schema){crd_check_child(c, at->path, "additionalProperties"),
+                                   LEVEL_FIELD, at->in_meta, at->no_default};
   if (at->in_meta)
     below.no_default = "inside additionalProperties applying to object metadata";
-  if (as_schema(more))
+  if (crd_check_as_schema(more))
     check_structure(c, more, &below);
   bool resource = root || crd_flag(schema, "x-kubernetes-embedded-resource");
   JSON_EACH(property, properties) {
     bool meta =
         resource && (str_eq_z(property->key, "metadata") || str_eq_z(property->key, "kind") ||
                      str_eq_z(property->key, "apiVersion"));
-    below = (struct place_in_schema){keyed(c, at->path, property->key), LEVEL_FIELD,
+    below = (struct place_in_schema){crd_check_keyed(c, at->path, property->key), LEVEL_FIELD,
                                      at->in_meta || meta, at->no_default};
     if (meta && root)
       below.no_default = arena_printf(c->arena, "in top-level %.*s", STR_ARG(property->key)).ptr;
@@ -432,7 +331,7 @@ static void check_structure(struct checker *c, const struct json *schema,
   check_own_type(c, schema, at);
   check_extensions(c, schema, at);
   check_meta_fields(c, schema, at);
-  check_list_and_map_type(c, schema, at->path);
+  crd_check_list_and_map_type(c, schema, at->path);
   c->whole = at->level == LEVEL_ROOT;
   check_junctors(c, schema, schema, at->path, at->path,
                  is_int_or_string(json_get(schema, "anyOf")));
@@ -447,7 +346,7 @@ void crd_check_schema(const struct json *schema, struct str path, struct finding
   size_t before = findings->errors;
   check_structure(&c, schema, &root);
   if (crd_flag(schema, "nullable"))
-    forbid(&c, path, "nullable", "nullable cannot be true at the root");
+    crd_check_forbid(&c, path, "nullable", "nullable cannot be true at the root");
   if (findings->errors == before) // rules of other schemas have no types
     crd_rules_check(schema, path, findings);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/standalone/crd_validate.h"
+#include "operator/standalone/crd_validate_state.h"
 #include "manifests/base/map.h"
 #include "manifests/kinds/regex.h"
 #include "manifests/text/utf8.h"
@@ -12,20 +12,6 @@
 #include <stdio.h>
 
 #define SHOWN_MAX 1000u // bytes of a value in a message
-
-struct validator {
-  struct arena *arena;
-  struct findings *findings;
-  struct map patterns; // text -> struct regex
-  struct regex *compiled;
-  struct regex_worker worker;
-};
-
-// What one schema made of one value: how many of its checks were looked at decides which
-// alternative of anyOf and oneOf is worth telling about.
-struct verdict {
-  size_t errors, looked_at;
-};
 
 struct str crd_show(const struct json *value, struct arena *arena) {
   struct str text = value ? json_text(arena, value) : STR("\"\"");
@@ -42,9 +28,8 @@ static bool is_reported(const struct findings *findings, struct str path, struct
 }
 
 // `path` begins with a point where the field is one of the root.
-__attribute__((format(printf, 5, 6))) static void add(struct validator *v, struct verdict *verdict,
-                                                      struct str path, const char *id,
-                                                      const char *format, ...) {
+void crd_fault(struct validator *v, struct verdict *verdict, struct str path, const char *id,
+               const char *format, ...) {
   va_list args;
   struct buf text;
   buf_init(&text, 64u << 10);
@@ -58,9 +43,6 @@ __attribute__((format(printf, 5, 6))) static void add(struct validator *v, struc
     findings_add(v->findings, FINDING_ERROR, STR(""), 0, path, id, "%.*s", STR_ARG(buf_str(&text)));
   buf_dispose(&text);
 }
-
-// Kubernetes prints what one sentence says of several fields without a field.
-#define NO_FIELD STR("<nil>")
 
 // --- Types
 
@@ -94,126 +76,9 @@ static void check_type(struct validator *v, struct verdict *verdict, const struc
     return;
   if (either)
     type = STR("integer,string");
-  add(v, verdict, path, "type", "Invalid value: \"%s\": %.*s in body must be of type %.*s: \"%s\"",
-      type_of(value), STR_ARG(path), STR_ARG(type), type_of(value));
-}
-
-// --- Numbers, texts
-
-// A bound or factor as it counts for `value`: Kubernetes compares whole numbers as such.
-static struct json *bound_for(struct validator *v, const struct json *value,
-                              const struct json *bound) {
-  if (!bound || !json_is(value, JSON_INT) || json_is(bound, JSON_INT))
-    return bound ? json_dup(v->arena, bound) : NULL;
-  return json_new_int(v->arena, (int64_t)json_number(bound, 0));
-}
-
-static bool is_beyond(const struct json *value, const struct json *bound, int sign,
-                      bool exclusive) {
-  double a = json_number(value, 0), b = json_number(bound, 0);
-  int order = a < b ? -1 : a > b;
-  if (json_is(value, JSON_INT) && json_is(bound, JSON_INT))
-    order = value->integer < bound->integer ? -1 : value->integer > bound->integer;
-  return order == sign || (exclusive && order == 0);
-}
-
-static void check_range(struct validator *v, struct verdict *verdict, const struct json *schema,
-                        const struct json *value, struct str path) {
-  bool integer = str_eq_z(json_get_string(schema, "type"), "integer");
-  struct str format = json_get_string(schema, "format");
-  bool fits = json_is(value, JSON_INT) || fabs(value->number) < 9.2e18;
-  if (str_eq_z(format, "int32"))
-    fits = fits && json_int(value, 0) >= INT32_MIN && json_int(value, 0) <= INT32_MAX;
-  if (!integer || fits)
-    return;
-  if (format.len)
-    add(v, verdict, NO_FIELD, "invalid",
-        "Invalid value: \"\": Checked value must be of type integer with format %.*s in %.*s",
-        STR_ARG(format), STR_ARG(path));
-  else
-    add(v, verdict, NO_FIELD, "invalid",
-        "Invalid value: \"\": Checked value must be of type integer (default format) in %.*s",
-        STR_ARG(path));
-}
-
-static void check_factor(struct validator *v, struct verdict *verdict, const struct json *factor,
-                         const struct json *value, struct str path) {
-  struct str shown = json_text(v->arena, factor);
-  double quotient = json_number(value, 0) / json_number(factor, 1);
-  if (json_number(factor, 0) <= 0)
-    add(v, verdict, path, "invalid",
-        "Invalid value: %.*s: factor MultipleOf declared for %.*s must be positive: %.*s",
-        STR_ARG(shown), STR_ARG(path), STR_ARG(shown));
-  else if (quotient != floor(quotient))
-    add(v, verdict, path, "invalid",
-        "Invalid value: %.*s: %.*s in body should be a multiple of %.*s",
-        STR_ARG(json_text(v->arena, value)), STR_ARG(path), STR_ARG(shown));
-}
-
-static void check_number(struct validator *v, struct verdict *verdict, const struct json *schema,
-                         const struct json *value, struct str path) {
-  const struct json *high = bound_for(v, value, json_get(schema, "maximum"));
-  const struct json *low = bound_for(v, value, json_get(schema, "minimum"));
-  const struct json *factor = bound_for(v, value, json_get(schema, "multipleOf"));
-  bool high_out = crd_flag(schema, "exclusiveMaximum");
-  bool low_out = crd_flag(schema, "exclusiveMinimum");
-  struct str shown = json_text(v->arena, value);
-  check_range(v, verdict, schema, value, path);
-  if (factor)
-    check_factor(v, verdict, factor, value, path);
-  if (high && is_beyond(value, high, 1, high_out))
-    add(v, verdict, path, "invalid", "Invalid value: %.*s: %.*s in body should be less than %s%.*s",
-        STR_ARG(shown), STR_ARG(path), high_out ? "" : "or equal to ",
-        STR_ARG(json_text(v->arena, high)));
-  if (low && is_beyond(value, low, -1, low_out))
-    add(v, verdict, path, "invalid",
-        "Invalid value: %.*s: %.*s in body should be greater than %s%.*s", STR_ARG(shown),
-        STR_ARG(path), low_out ? "" : "or equal to ", STR_ARG(json_text(v->arena, low)));
-}
-
-static int64_t letters(struct str text) {
-  int64_t count = 0;
-  for (size_t i = 0; i < text.len; i++)
-    count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-  return count;
-}
-
-static bool has_pattern(struct validator *v, struct str pattern, struct str text) {
-  struct regex *regex = map_get(&v->patterns, pattern);
-  if (!regex) {
-    if (regex_compile(pattern, false, &regex, NULL))
-      return true; // refused when the definition was made
-    regex_link(&v->compiled, regex);
-    (void)map_put(&v->patterns, pattern, regex);
-  }
-  return regex_match(regex, text, &v->worker) == REGEX_YES;
-}
-
-static void check_string(struct validator *v, struct verdict *verdict, const struct json *schema,
-                         const struct json *value, struct str path) {
-  struct str text = json_string(value), pattern = json_get_string(schema, "pattern");
-  const struct json *high = json_get(schema, "maxLength"), *low = json_get(schema, "minLength");
-  int64_t count = letters(text), most = json_int(high, 0);
-  if (high && count > most)
-    add(v, verdict, path, "too-long", "Too long: may not be more than %" PRId64 " byte%s", most,
-        most == 1 ? "" : "s");
-  else if (low && count < json_int(low, 0))
-    add(v, verdict, path, "invalid",
-        "Invalid value: %.*s: %.*s in body should be at least %" PRId64 " chars long",
-        STR_ARG(crd_show(value, v->arena)), STR_ARG(path), json_int(low, 0));
-  else if (pattern.len && !has_pattern(v, pattern, text))
-    add(v, verdict, path, "invalid", "Invalid value: %.*s: %.*s in body should match '%.*s'",
-        STR_ARG(crd_show(value, v->arena)), STR_ARG(path), STR_ARG(pattern));
-}
-
-static void check_format(struct validator *v, struct verdict *verdict, const struct json *schema,
-                         const struct json *value, struct str path) {
-  struct str format = json_get_string(schema, "format");
-  if (crd_format_is_valid(format, json_string(value)))
-    return;
-  struct str shown = crd_show(value, v->arena);
-  add(v, verdict, path, "type", "Invalid value: %.*s: %.*s in body must be of type %.*s: %.*s",
-      STR_ARG(shown), STR_ARG(path), STR_ARG(format), STR_ARG(shown));
+  crd_fault(v, verdict, path, "type",
+            "Invalid value: \"%s\": %.*s in body must be of type %.*s: \"%s\"", type_of(value),
+            STR_ARG(path), STR_ARG(type), type_of(value));
 }
 
 // --- Lists and maps
@@ -223,8 +88,8 @@ static void check_value(struct validator *v, struct verdict *verdict, const stru
 
 static void too_many(struct validator *v, struct verdict *verdict, struct str path, size_t count,
                      int64_t most) {
-  add(v, verdict, path, "too-many", "Too many: %zu: must have at most %" PRId64 " item%s", count,
-      most, most == 1 ? "" : "s");
+  crd_fault(v, verdict, path, "too-many", "Too many: %zu: must have at most %" PRId64 " item%s",
+            count, most, most == 1 ? "" : "s");
 }
 
 static void check_list(struct validator *v, struct verdict *verdict, const struct json *schema,
@@ -236,9 +101,9 @@ static void check_list(struct validator *v, struct verdict *verdict, const struc
     check_value(v, verdict, items, item,
                 arena_printf(v->arena, "%.*s[%zu]", STR_ARG(path), index++));
   if (low && (int64_t)value->count < json_int(low, 0))
-    add(v, verdict, path, "invalid",
-        "Invalid value: %zu: %.*s in body should have at least %" PRId64 " items", value->count,
-        STR_ARG(path), json_int(low, 0));
+    crd_fault(v, verdict, path, "invalid",
+              "Invalid value: %zu: %.*s in body should have at least %" PRId64 " items",
+              value->count, STR_ARG(path), json_int(low, 0));
   if (high && (int64_t)value->count > json_int(high, 0))
     too_many(v, verdict, path, value->count, json_int(high, 0));
 }
@@ -248,9 +113,9 @@ static void check_object(struct validator *v, struct verdict *verdict, const str
   const struct json *high = json_get(schema, "maxProperties");
   const struct json *low = json_get(schema, "minProperties");
   if (low && (int64_t)value->count < json_int(low, 0))
-    add(v, verdict, path, "invalid",
-        "Invalid value: %zu: %.*s in body should have at least %" PRId64 " properties",
-        value->count, STR_ARG(path), json_int(low, 0));
+    crd_fault(v, verdict, path, "invalid",
+              "Invalid value: %zu: %.*s in body should have at least %" PRId64 " properties",
+              value->count, STR_ARG(path), json_int(low, 0));
   if (high && (int64_t)value->count > json_int(high, 0))
     too_many(v, verdict, path, value->count, json_int(high, 0));
   const struct json *properties = json_get(schema, "properties");
@@ -264,9 +129,9 @@ static void check_object(struct validator *v, struct verdict *verdict, const str
   }
   JSON_EACH(name, json_get(schema, "required"))
     if (!json_get_s(value, json_string(name)))
-      add(v, verdict,
-          arena_printf(v->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(json_string(name))),
-          "required", "Required value");
+      crd_fault(v, verdict,
+                arena_printf(v->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(json_string(name))),
+                "required", "Required value");
 }
 
 // --- Alternatives
@@ -286,8 +151,8 @@ static struct verdict try_schema(struct validator *v, const struct json *schema,
 
 static void take_over(struct validator *v, struct verdict *verdict, const struct findings *found) {
   for (size_t i = 0; i < found->count; i++)
-    add(v, verdict, found->items[i].path, found->items[i].id.ptr, "%.*s",
-        STR_ARG(found->items[i].message));
+    crd_fault(v, verdict, found->items[i].path, found->items[i].id.ptr, "%.*s",
+              STR_ARG(found->items[i].message));
 }
 
 // How many of the alternatives hold; stops at `enough`. best: what the nearest of the others found.
@@ -319,8 +184,9 @@ static void check_alternatives(struct validator *v, struct verdict *verdict,
   const struct json *all = json_get(schema, "allOf"), *not = json_get(schema, "not");
   struct findings best;
   if (any && any->count && !count_holding(v, verdict, any, value, path, 1, &best)) {
-    add(v, verdict, NO_FIELD, "invalid",
-        "Invalid value: \"\": \"%.*s\" must validate at least one schema (anyOf)", STR_ARG(path));
+    crd_fault(v, verdict, NO_FIELD, "invalid",
+              "Invalid value: \"\": \"%.*s\" must validate at least one schema (anyOf)",
+              STR_ARG(path));
     take_over(v, verdict, &best);
   }
   if (one && one->count) {
@@ -329,9 +195,9 @@ static void check_alternatives(struct validator *v, struct verdict *verdict,
     if (holding > 1)
       how = arena_printf(v->arena, "Found %zu valid alternatives", holding).ptr;
     if (holding != 1)
-      add(v, verdict, NO_FIELD, "invalid",
-          "Invalid value: \"\": \"%.*s\" must validate one and only one schema (oneOf). %s",
-          STR_ARG(path), how);
+      crd_fault(v, verdict, NO_FIELD, "invalid",
+                "Invalid value: \"\": \"%.*s\" must validate one and only one schema (oneOf). %s",
+                STR_ARG(path), how);
     if (holding == 0)
       take_over(v, verdict, &best);
   }
@@ -342,12 +208,12 @@ static void check_alternatives(struct validator *v, struct verdict *verdict,
     holding += verdict->errors == before;
   }
   if (all && holding != all->count)
-    add(v, verdict, NO_FIELD, "invalid",
-        "Invalid value: \"\": \"%.*s\" must validate all the schemas (allOf)%s", STR_ARG(path),
-        holding ? "" : ". None validated");
+    crd_fault(v, verdict, NO_FIELD, "invalid",
+              "Invalid value: \"\": \"%.*s\" must validate all the schemas (allOf)%s",
+              STR_ARG(path), holding ? "" : ". None validated");
   if (not &&try_schema(v, not, value, path, &best).errors == 0)
-    add(v, verdict, NO_FIELD, "invalid",
-        "Invalid value: \"\": \"%.*s\" must not validate the schema (not)", STR_ARG(path));
+    crd_fault(v, verdict, NO_FIELD, "invalid",
+              "Invalid value: \"\": \"%.*s\" must not validate the schema (not)", STR_ARG(path));
 }
 
 static void check_enum(struct validator *v, struct verdict *verdict, const struct json *schema,
@@ -368,8 +234,8 @@ static void check_enum(struct validator *v, struct verdict *verdict, const struc
     else
       json_write_string(&names, json_text(v->arena, allowed));
   }
-  add(v, verdict, path, "enum", "Unsupported value: %.*s: supported values: %.*s",
-      STR_ARG(crd_show(value, v->arena)), STR_ARG(buf_str(&names)));
+  crd_fault(v, verdict, path, "enum", "Unsupported value: %.*s: supported values: %.*s",
+            STR_ARG(crd_show(value, v->arena)), STR_ARG(buf_str(&names)));
   buf_dispose(&names);
 }
 
@@ -381,10 +247,10 @@ static void check_value(struct validator *v, struct verdict *verdict, const stru
   if (!json_is(value, JSON_NULL)) {
     check_alternatives(v, &own, schema, value, path);
     if (json_is(value, JSON_STRING)) {
-      check_string(v, &own, schema, value, path);
-      check_format(v, &own, schema, value, path);
+      crd_check_string(v, &own, schema, value, path);
+      crd_check_format(v, &own, schema, value, path);
     } else if (json_is(value, JSON_INT) || json_is(value, JSON_DOUBLE)) {
-      check_number(v, &own, schema, value, path);
+      crd_check_number(v, &own, schema, value, path);
     } else if (json_is(value, JSON_ARRAY)) {
       check_list(v, &own, schema, value, path);
     } else if (json_is(value, JSON_OBJECT)) {

@@ -16,7 +16,7 @@ import random_kinds  # noqa: E402
 import random_requests  # noqa: E402
 import random_status  # noqa: E402
 import refusals  # noqa: E402
-from apiserver import Failure, wait_for  # noqa: E402
+from apiserver import Failure  # noqa: E402
 
 LONG = os.environ.get("SERIN_LONG") == "1"
 SEED = os.environ.get("SERIN_SEED")
