@@ -100,7 +100,9 @@ static struct rollout_former *former_of(struct pass *pass) {
     add(former->names, &former->names_count, gateway->stable_service);
   }
   former->bare = (older && older->bare) || (!pair && !gateway);
-  if (status->stable)
+  bool bare = pass->snap->form == ROLLOUT_FORM_WORKLOAD && original_is_bare(pass) &&
+              original_is(pass, status->stable); // no route names it
+  if (status->stable && !bare)
     add(pair ? former->names : former->made, pair ? &former->names_count : &former->made_count,
         status->stable->subset);
   for (size_t i = 0; i < pass->snap->workloads_count && !pair; i++)
