@@ -233,7 +233,7 @@ def another_form(kind):
                         "former": case.status().get("former")}
             wait_for("the versions of the template form to go", lambda: left() == made, 240)
             check(case.is_paused() and "serin.dev/left-paused" not in case.deployment()["metadata"]["annotations"], "it is not taken up again")
-            told_once(case)
+            equal(case.history().count("Superseded"), 2, f"releases that were left, history {case.history()}")
             return env.faults.kills
     return change
 

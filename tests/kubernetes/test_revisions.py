@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cluster as support  # noqa: E402
 from operator_world import FAST, NETWORKING, PAUSED, Case, deployment  # noqa: E402
-from stage import Shares, Stage, check, equal, promoted_once, wait_for  # noqa: E402
+from stage import Stage, check, equal, promoted_once, wait_for  # noqa: E402
 
 JSON = "application/json-patch+json"
 
@@ -170,12 +170,13 @@ def test_a_restart_of_what_serves_is_no_release(cluster):
         case = Case(env, "restart", FAST).begin()
         case.wait("Healthy")
         promoted_once(case)
-        with Shares(case) as shares:
-            cluster.kubectl("-n", "restart", "rollout", "restart", "deployment/agent-v2")
-            cluster.kubectl("-n", "restart", "rollout", "status", "deployment/agent-v2", "--timeout=30s")
-            wait_for("it to be told", lambda: any(reason == "ChangedInPlace" for reason, _ in case.events()), 30)
-            equal(results(case), ["Promoted"], "history")
-            equal(shares.seen, [], "writes to the route")
+        route = f"{NETWORKING}/namespaces/restart/virtualservices/agent"
+        before = cluster.ok("GET", route)["metadata"]["resourceVersion"]
+        cluster.kubectl("-n", "restart", "rollout", "restart", "deployment/agent-v2")
+        cluster.kubectl("-n", "restart", "rollout", "status", "deployment/agent-v2", "--timeout=30s")
+        wait_for("it to be told", lambda: any(reason == "ChangedInPlace" for reason, _ in case.events()), 30)
+        equal(results(case), ["Promoted"], "history")
+        equal(cluster.ok("GET", route)["metadata"]["resourceVersion"], before, "writes to the route")
 
 
 def test_a_wrong_spec_moves_nothing_and_a_right_one_goes_on(cluster):
