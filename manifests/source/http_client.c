@@ -180,6 +180,11 @@ static void watch_silence(struct http_transfer *transfer) {
     uv_timer_stop(&transfer->timer);
 }
 
+// A stream's request is sent when its reply begins; libcurl frees the buffer when its size is set.
+static void drop_upload_buffer(struct http_transfer *transfer) {
+  curl_easy_setopt(transfer->curl.easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
+}
+
 static size_t on_head_line(char *ptr, size_t size, size_t count, void *data) {
   struct http_transfer *transfer = data;
   struct str line = {ptr, size * count};
@@ -198,8 +203,10 @@ static size_t on_head_line(char *ptr, size_t size, size_t count, void *data) {
   curl_easy_getinfo(transfer->curl.easy, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && transfer->state == TRANSFER_RUNNING) {
     transfer->status = (int)status;
-    if (is_streaming(transfer))
+    if (is_streaming(transfer)) {
       watch_silence(transfer);
+      drop_upload_buffer(transfer);
+    }
   }
   return line.len;
 }

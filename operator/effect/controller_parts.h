@@ -61,6 +61,8 @@ struct release_row { // zeroed to begin with
   struct row_link *first, **end;
 };
 
+struct release_sets; // replica_sets.c
+
 // One Rollout as this process knows it. It exists as long as the Rollout does, and a little longer
 // while something runs.
 struct release {
@@ -101,11 +103,7 @@ struct release {
   struct verdict *verdict;
   struct judgement judgement;
   // Workload form: the Deployment's ReplicaSets (replica_sets.c).
-  struct kube_op sets_op;
-  bool asking_sets;
-  struct arena sets_arena;
-  const struct json *sets;              // a List; NULL: not read yet
-  struct str sets_revision, sets_asked; // revisions of the Deployment: of `sets`, and as asked last
+  struct release_sets *sets; // NULL: none was asked for
   // Who wrote our route last, when it was not us (foreign_writer.c).
   struct str foreign_manager;
 };
@@ -274,6 +272,7 @@ void replica_sets_consider(struct release *release, const struct json *rollout,
                            struct arena *arena);
 void replica_sets_add(const struct release *release, const struct json *rollout,
                       struct arena *arena, struct snapshot_input *input);
+bool replica_sets_are_asked(const struct release *release);
 void replica_sets_forget(struct release *release);
 
 // foreign_writer.c: somebody else wrote the route.

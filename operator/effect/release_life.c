@@ -33,7 +33,6 @@ struct release *release_new(struct controller *controller, struct str key,
   release->name = str_slice(release->key, ns_len ? ns_len + 1 : 0, key.len);
   arena_init(&release->pass);
   arena_init(&release->verdict_arena);
-  arena_init(&release->sets_arena);
   uv_timer_init(controller->loop, &release->timer);
   map_put(&controller->releases, release->key, release);
   controller->alive_releases++;
@@ -62,7 +61,7 @@ static void release_free(uv_handle_t *handle) {
 }
 
 void release_settle(struct release *release) {
-  if (!release->gone || release->running || release->asking || release->asking_sets ||
+  if (!release->gone || release->running || release->asking || replica_sets_are_asked(release) ||
       release->closed)
     return;
   release->closed = true;

@@ -11,6 +11,15 @@
 
 #define RETRY_MS 1000
 
+struct release_sets {
+  struct release *release;
+  struct kube_op op;
+  bool asking;
+  struct arena arena;
+  const struct json *list;    // NULL: not read yet
+  struct str revision, asked; // revisions of the Deployment: of `list`, and as asked last
+};
+
 static void set_str(struct str *to, struct str from) {
   xfree((void *)(uintptr_t)to->ptr);
   *to = str_is_empty(from) ? STR_NULL : (struct str){xmemdup(from.ptr, from.len), from.len};
@@ -24,13 +33,13 @@ static const struct json *original(const struct release *release, const struct j
 }
 
 static void on_sets(struct kube_op *op, const struct kube_reply *reply) {
-  struct release *release = container_of(op, struct release, sets_op);
-  release->asking_sets = false;
+  struct release_sets *sets = container_of(op, struct release_sets, op);
+  struct release *release = sets->release;
+  sets->asking = false;
   if (reply->rc == RC_OK) {
-    arena_dispose(&release->sets_arena);
-    arena_init(&release->sets_arena);
-    release->sets = kube_take(reply, &release->sets_arena);
-    set_str(&release->sets_revision, release->sets_asked);
+    arena_dispose(&sets->arena);
+    sets->list = kube_take(reply, &sets->arena);
+    set_str(&sets->revision, sets->asked);
     release_due(release, 0);
   } else {
     LOG(LOG_WARN, "ReplicaSets cannot be listed", LOG_S("rollout", release->key),
@@ -38,6 +47,10 @@ static void on_sets(struct kube_op *op, const struct kube_reply *reply) {
     release_due(release, RETRY_MS);
   }
   release_settle(release);
+}
+
+static bool is_current(const struct release_sets *sets, const struct json *deployment) {
+  return sets && str_eq(kube_revision(deployment), sets->revision);
 }
 
 static struct str selector_of(const struct json *deployment, struct arena *arena) {
@@ -56,9 +69,14 @@ void replica_sets_consider(struct release *release, const struct json *rollout,
   static struct kube_resource resource;
   struct controller *controller = release->controller;
   const struct json *deployment = original(release, rollout);
-  if (!deployment || release->asking_sets || release->gone || controller->closing ||
-      str_eq(kube_revision(deployment), release->sets_revision))
+  if (!deployment || replica_sets_are_asked(release) || release->gone || controller->closing ||
+      is_current(release->sets, deployment))
     return;
+  if (!release->sets) {
+    release->sets = XNEW(struct release_sets);
+    release->sets->release = release;
+  }
+  struct release_sets *sets = release->sets;
   if (!resource.kind)
     resource = kube_resource_of(&replica_set_kind, NULL);
   struct kube_request request = {.verb = KUBE_LIST,
@@ -66,15 +84,14 @@ void replica_sets_consider(struct release *release, const struct json *rollout,
                                  .ns = release->ns,
                                  .label_selector = selector_of(deployment, arena)};
   struct err err;
-  set_str(&release->sets_asked, kube_revision(deployment));
-  release->asking_sets =
-      kube_start(controller->options.kube, &request, &release->sets_op, on_sets, &err) == RC_OK;
+  set_str(&sets->asked, kube_revision(deployment));
+  sets->asking = kube_start(controller->options.kube, &request, &sets->op, on_sets, &err) == RC_OK;
 }
 
 void replica_sets_add(const struct release *release, const struct json *rollout,
                       struct arena *arena, struct snapshot_input *input) {
   const struct json *deployment = original(release, rollout),
-                    *items = json_get(release->sets, "items");
+                    *items = release->sets ? json_get(release->sets->list, "items") : NULL;
   if (!deployment)
     return;
   const struct json **sets =
@@ -83,11 +100,20 @@ void replica_sets_add(const struct release *release, const struct json *rollout,
     sets[input->replica_sets_count++] = item;
   input->replica_sets = sets;
   input->replica_sets_current =
-      release->sets && str_eq(kube_revision(deployment), release->sets_revision);
+      is_current(release->sets, deployment) && release->sets->list != NULL;
 }
 
 void replica_sets_forget(struct release *release) {
-  arena_dispose(&release->sets_arena);
-  set_str(&release->sets_revision, STR_NULL);
-  set_str(&release->sets_asked, STR_NULL);
+  struct release_sets *sets = release->sets;
+  if (!sets)
+    return;
+  arena_dispose(&sets->arena);
+  set_str(&sets->revision, STR_NULL);
+  set_str(&sets->asked, STR_NULL);
+  xfree(sets);
+  release->sets = NULL;
+}
+
+bool replica_sets_are_asked(const struct release *release) {
+  return release->sets && release->sets->asking;
 }

@@ -36,6 +36,9 @@ def real():
         yield server, {name: server.processes[name] for name in ("kube-apiserver", "etcd")}
 
 
+SERVERS = {"embedded": embedded, "real": real}
+
+
 class Metrics:
     """Stands for Prometheus: counts what it is asked."""
 
@@ -119,7 +122,9 @@ def scale(options):
     print("\n### Many Rollouts on one operator\n\nMemory: resident MB (of it anonymous).\n\n| API server | Rollouts | after taking them up | started on them | peak | "
           "s to take them up | s to start on them | ms to act on a change, p50 | p99 | CPU at rest | queries at rest | s to make them |\n" + "|---" * 12 + "|")
     rows, metrics = [], Metrics()
-    for name, start in (("embedded", embedded), ("real", real)):
+    for name, start in SERVERS.items():
+        if options.server not in (None, name):
+            continue
         for count in options.rollouts:
             try:
                 with start() as (server, processes):
