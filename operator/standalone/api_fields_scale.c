@@ -120,6 +120,8 @@ static int check_applied(const struct fields *f) {
     rc = fields_check_type(f, STR(SCALE_VERSION), "Scale");
   if (rc || json_parse(str_of(text), f->arena, &schema, NULL))
     return rc;
+  if (json_get(api_meta(f->request->body), "managedFields"))
+    return api_bad_request(f->call, "metadata.managedFields must be nil");
   return typed_check(schema, f->request->body, f->arena, &err)
              ? fields_bad_type(f, STR(SCALE_VERSION), "Scale", err.msg)
              : RC_OK;
@@ -140,9 +142,9 @@ int fields_scale(struct api_call *call, const struct write_request *request, str
   read_holders(&s);
   struct field_owner self = fields_writer(f, applies);
   self.api_version = STR(SCALE_VERSION);
-  if (applies)
-    rc = apply(&s, self, old_replicas != 0, change,
-               json_path(request->body, "spec.replicas") != NULL);
+  bool sets = json_path(request->body, "spec.replicas") != NULL;
+  if (applies) // zero that is applied is a field that was not there
+    rc = apply(&s, self, old_replicas != 0, sets && (change || !old_replicas), sets);
   else if (s.holders.count && change)
     drop_all_but(&s, replicas ? hold(&s, self) : NULL);
   if (rc)

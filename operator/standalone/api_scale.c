@@ -143,6 +143,14 @@ static int check_same(struct write_job *job, const struct json *scale) {
   return RC_OK;
 }
 
+static int check_metadata(struct write_job *job, struct json *scale) {
+  struct json *object = job->object;
+  job->object = scale;
+  int rc = write_check_metadata(job);
+  job->object = object;
+  return rc;
+}
+
 // What the request makes of the Scale that is there, into *ret_scale.
 static int make_scale(struct write_job *job, struct json *scale, struct json **ret_scale) {
   const struct write_request *request = job->request;
@@ -166,6 +174,8 @@ int write_scale_candidate(struct write_job *job) {
   int rc = make_scale(job, scale, &scale);
   if (!rc && request->verb != WRITE_UPDATE)
     rc = check_same(job, scale);
+  if (!rc && !applied)
+    rc = check_metadata(job, scale);
   if (!rc && !applied) // an apply is refused for its conflicts before that
     rc = check_scale(job, scale);
   if (rc)

@@ -191,7 +191,7 @@ int write_check_metadata(struct write_job *job) {
   struct object_meta decoded = {0};
   struct findings found;
   findings_init(&found, job->call->arena);
-  if (job->request->part == WRITE_SCALE || !json_is(meta, JSON_OBJECT))
+  if (!json_is(meta, JSON_OBJECT))
     return RC_OK;
   (void)schema_decode(&object_meta_schema, meta, &options, STR("metadata"), job->call->arena,
                       &found, &decoded);

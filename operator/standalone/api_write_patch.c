@@ -91,6 +91,7 @@ int write_check_patched(struct write_job *job) {
   struct str have = json_get_string(job->object, "apiVersion"),
              kind = json_get_string(job->object, "kind");
   bool patch = write_is_patch(request->verb), no_version = request->kind->builtin && !have.len;
+  bool strategic = request->verb == WRITE_PATCH_STRATEGIC; // merged into a type that is known
   const struct json *meta = json_get(job->object, "metadata");
   if (request->part == WRITE_SCALE)
     return RC_OK;
@@ -100,7 +101,7 @@ int write_check_patched(struct write_job *job) {
   int rc = write_check_metadata(job);
   if (rc || request->verb == WRITE_CREATE)
     return rc;
-  if (!api_meta_string(job->object, "name").len || (patch && no_version))
+  if (!api_meta_string(job->object, "name").len || (patch && no_version && !strategic))
     return api_bad_request(
         job->call,
         "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
@@ -114,13 +115,14 @@ int write_check_patched(struct write_job *job) {
                                      "existing object was found",
                                      STR_ARG(uid))
                             .ptr);
-  if (request->verb == WRITE_PATCH_STRATEGIC) { // it is merged into a type that is known
+  if (strategic) {
     json_put_string(job->call->arena, job->object, "apiVersion", version);
     json_put_z(job->call->arena, job->object, "kind", request->kind->kind);
-    return RC_OK;
+    have = version;
+    kind = str_of(request->kind->kind);
   }
   const struct json *given = json_get(job->object, "kind");
-  if (patch && (given ? !json_is(given, JSON_STRING) || !kind.len : !request->kind->builtin))
+  if (patch && ((given && !json_is(given, JSON_STRING)) || (!kind.len && !request->kind->builtin)))
     return write_unreadable(job, job->object, "kind: expected %s", request->kind->kind);
   if (patch && !request->kind->builtin && (rc = check_type(job, have, version, kind)))
     return rc;

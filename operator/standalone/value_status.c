@@ -4,6 +4,7 @@
 #include "manifests/kinds/idle.h"
 #include "manifests/kinds/namespace.h"
 #include "manifests/kinds/replica_set.h"
+#include "manifests/kinds/service.h"
 #include "operator/standalone/value_rules.h"
 
 static int64_t number(const struct json *object, const char *member) {
@@ -152,6 +153,19 @@ static const struct value_rule budget_rules[] = {
     RULES_END,
 };
 
+static void check_balancer(struct value_check *check, const struct json *balancer,
+                           struct str path) {
+  struct str type = json_string(json_path(check->object, "spec.type"));
+  if (!str_eq_z(type, "LoadBalancer") && !value_is_empty(json_get(balancer, "ingress")))
+    value_fault(check, path, "ingress", VALUE_FORBIDDEN_ID,
+                "Forbidden: may only be used when `spec.type` is \"LoadBalancer\"");
+}
+
+static const struct value_rule service_rules[] = {
+    CHECKED("status.loadBalancer", check_balancer),
+    RULES_END,
+};
+
 static void check_namespace(struct value_check *check, const struct json *status, struct str path) {
   const struct json *phase = json_get(status, "phase");
   bool leaving = json_path(check->object, "metadata.deletionTimestamp") != NULL;
@@ -183,11 +197,15 @@ const struct value_rule *value_status_rules(const struct kind_desc *kind) {
   const struct {
     const struct kind_desc *kind;
     const struct value_rule *rules;
-  } table[] = {
-      {&deployment_kind, deployment_rules},        {&replica_set_kind, replica_set_rules},
-      {&stateful_set_kind, stateful_rules},        {&daemon_set_kind, daemon_rules},
-      {&pod_disruption_budget_kind, budget_rules}, {&horizontal_pod_autoscaler_kind, scaler_rules},
-      {&resource_quota_kind, quota_rules},         {&namespace_kind, namespace_rules}};
+  } table[] = {{&deployment_kind, deployment_rules},
+               {&replica_set_kind, replica_set_rules},
+               {&stateful_set_kind, stateful_rules},
+               {&daemon_set_kind, daemon_rules},
+               {&pod_disruption_budget_kind, budget_rules},
+               {&horizontal_pod_autoscaler_kind, scaler_rules},
+               {&resource_quota_kind, quota_rules},
+               {&namespace_kind, namespace_rules},
+               {&service_kind, service_rules}};
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
     if (table[i].kind == kind)
       return table[i].rules;

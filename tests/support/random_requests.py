@@ -125,7 +125,8 @@ def json_patch(rng, live, count, but=()):
         if maybe(rng, 0.2):
             at = (*at[:-1], rng.choice(("-", "a", 0, 5, "x/y~z")))
         operation = {"op": rng.choice(("add", "remove", "replace", "move", "copy", "test", "test")), "path": pointer(at)}
-        if at in (("metadata",), ("status",)): # the one has what each server gives, the other is always there on a real one
+        # What each server gives; what a real one keeps without an owner when it is left out; what is always there on a real one.
+        if at in (("metadata",), ("spec",), ("status",)):
             operation["op"] = "copy"
         if operation["op"] in ("add", "replace", "test"):
             try:
