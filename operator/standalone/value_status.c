@@ -137,13 +137,24 @@ static const struct value_form reason_form = {
     "used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')",
     is_reason};
 
+// Of a condition that has nothing there these say more than that it is required.
+static void check_condition(struct value_check *check, const struct json *condition,
+                            struct str path) {
+  const struct json *type = json_get(condition, "type"), *status = json_get(condition, "status");
+  if (value_is_empty(type))
+    value_invalid(check, path, "type", type, value_label_key.why);
+  if (value_is_empty(status))
+    value_fault(check, path, "status", VALUE_CHOICE_ID,
+                "Unsupported value: \"\": supported values: \"False\", \"True\", \"Unknown\"");
+}
+
 // metav1.Conditions
 static const struct value_rule budget_rules[] = {
     AT_LEAST("status.disruptionsAllowed", 0),
     AT_LEAST("status.currentHealthy", 0),
     AT_LEAST("status.desiredHealthy", 0),
     AT_LEAST("status.expectedPods", 0),
-    REQUIRED("status.conditions[].type", .words = "must be set"),
+    CHECKED("status.conditions[]", check_condition),
     FORM("status.conditions[].type", &value_label_key),
     ONE_OF("status.conditions[].status", "False,True,Unknown"),
     AT_LEAST("status.conditions[].observedGeneration", 0),

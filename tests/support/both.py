@@ -66,7 +66,8 @@ def walk(value):
             meta.pop(name, None)
         if "managedFields" in meta:
             # The order says when each last wrote; two that wrote within one second may stand either way.
-            meta["managedFields"] = {owner(e): without_times(e) for e in meta["managedFields"]}
+            # And a real one leaves entries of nothing behind, which count for nothing.
+            meta["managedFields"] = {owner(e): without_times(e) for e in meta["managedFields"] if e.get("fieldsV1") != {}}
     if value.get("kind") == "Status" and value.get("reason") == "Invalid" and value["message"].startswith("the server rejected"):
         value["message"] = value["message"].partition(": JSON patch")[0]  # ours says which operation
         value.pop("details", None)

@@ -166,7 +166,7 @@ def with_value(rng, request):
     if request.path.endswith("/scale"): # its own maker has bad values
         return
     # What is bad in a spec that comes along with a status makes a real server forget all owners.
-    every = list(places(request.body, but=("spec",) if request.path.endswith("/status") else ()))
+    every = list(places(request.body, but=("spec" if request.path.endswith("/status") else "status",)))
     if every:
         at = rng.choice(every)
         parent(request.body, at)[at[-1]] = rng.choice(ODD if at != ("spec",) else ODD[1:]) # an apply of no spec leaves a null behind
