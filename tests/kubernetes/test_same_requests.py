@@ -42,7 +42,7 @@ def causes(body):
 
 
 # Words of a real server that are Go's, or its libraries': of these only the code, the reason and the causes are compared.
-GO = re.compile(r"json: |must be no more than|hides previous definition|Invalid value: \{|Invalid value: 0: must be between|failed to convert|is unrecognized|in record \(|decoding|YAML|yaml|invalid character|unexpected end|is registered for|couldn't get version|unrecognized type|is invalid: patch:|already set in map|"
+GO = re.compile(r"json: |must contain only alpha|must be no more than|hides previous definition|Invalid value: \{|Invalid value: 0: must be between|failed to convert|is unrecognized|in record \(|decoding|YAML|yaml|invalid character|unexpected end|is registered for|couldn't get version|unrecognized type|is invalid: patch:|already set in map|"
                 r"cannot be handled as|strconv|does not match the expected|unable to find api field|map: map\[|failed to create typed patch object|Precondition failed: UID")
 # And these are known: docs/api-server.md says why.
 KNOWN = re.compile(r"list element types are not identical|no new finalizers|has no apiVersion field|request to convert CR to an invalid group/version: autoscaling|\\\"null\\\"|ipFamilyPolicy|clusterIPs|image: Required value")
