@@ -126,10 +126,9 @@ def test_kill_at_every_step(env):
     while phase != "Healthy":
         status = changes.next(120)["object"].get("status", {})
         phase, step = status.get("phase"), status.get("step", {})
-        if status.get("release"):
-            asked = [float(case.status().get("weight", {}).get("canary") or 0)]
-            share = case.share("v2")
-            asked.append(float(case.status().get("weight", {}).get("canary") or 0))
+        before, share, after = case.status(), case.share("v2"), case.status()
+        if before.get("release") and after.get("release"): # what the watch tells may be long over
+            asked = [float(now.get("weight", {}).get("canary") or 0) for now in (before, after)]
             check(share <= max(asked), f"share {share}, asked {asked}")
         at = (step.get("index"), step.get("name"), status.get("weight", {}).get("canary"))
         if at not in seen and phase != "Healthy":

@@ -28,7 +28,7 @@ PATIENCE = 60  # seconds that every condition has at least: a deadline is there 
 def wait_for(what, condition, seconds=PATIENCE, every=0.05, not_yet=NOT_YET):
     """Calls `condition` until it gives something true, and returns that. An exception of `not_yet` counts as "not yet"."""
     seconds = max(seconds, PATIENCE)
-    end = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         try:
             last = condition()
@@ -36,8 +36,9 @@ def wait_for(what, condition, seconds=PATIENCE, every=0.05, not_yet=NOT_YET):
                 return last
         except not_yet as error:
             last = error
-        check(time.monotonic() <= end, f"waited {seconds} s for {what}; last: {last}")
-        time.sleep(every)
+        waited = time.monotonic() - began
+        check(waited <= seconds, f"waited {seconds} s for {what}; last: {last}")
+        time.sleep(every * min(1 + waited / 2, 2.5)) # what takes long is asked less often: a dozen tests that ask take a core
 
 
 def settled(what, value, still=0.3, seconds=60):
