@@ -62,7 +62,12 @@ class Wire:
     async def events(self, path):
         """The events of a watch, until the stream ends."""
         self.send("GET", path)
-        status, _ = await self.head()
+        status, headers = await self.head()
+        while status == 429: # a thousand at once are told when to come again, and do, as Kubernetes' clients do
+            await self.reader.readexactly(int(headers["content-length"]))
+            await dawdles(int(headers["retry-after"]))
+            self.send("GET", path)
+            status, headers = await self.head()
         if status != 200:
             raise Failure(f"{path}: {status}")
         rest = b""
