@@ -47,7 +47,7 @@ def made(server, name, *options):
 def test_roles(server):
     server.ok("POST", SECRETS, {"metadata": {"name": "s"}})
     viewer, promote = made(server, "vera"), made(server, "petra", "--role", "promote")
-    action = {"metadata": {"name": "a"}, "spec": {"rollout": "r", "verb": "promote"}}
+    action = {"apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": "a"}, "spec": {"rollout": "r", "verb": "promote"}}
     rows = [(viewer, "GET", CM, None, 200), (viewer, "GET", "/api/v1/configmaps", None, 200), (viewer, "POST", CM, {"metadata": {"name": "x"}}, 403),
             (viewer, "DELETE", CM, None, 403), (viewer, "GET", SECRETS, None, 403), (viewer, "GET", f"{SECRETS}/s", None, 403),
             (viewer, "GET", f"{SECRETS}?watch=1", None, 403), (viewer, "POST", ACTIONS, action, 403), (viewer, "GET", "/nothing", None, 403),
@@ -60,7 +60,7 @@ def test_roles(server):
 def test_nobody_acts_in_the_name_of_another(server):
     """Whoever makes a RolloutAction is written into it, whatever it says itself, and stays there."""
     token = made(server, "ann", "--role", "promote")
-    forged = {"metadata": {"name": "forged", "annotations": {"serin.dev/user": "eve"}}, "spec": {"rollout": "r", "verb": "abort"}}
+    forged = {"apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": "forged", "annotations": {"serin.dev/user": "eve"}}, "spec": {"rollout": "r", "verb": "abort"}}
     equal(status(server, token, "POST", ACTIONS, forged), 201)
     by = lambda: server.get(f"{ACTIONS}/forged").json["metadata"]["annotations"]["serin.dev/user"]  # noqa: E731
     equal(by(), "ann", "who aborted")
