@@ -100,7 +100,7 @@ def test_bad_rollouts_are_refused_in_words(cluster):
     for change, words in (
             (lambda s: s.pop("traffic"), "traffic is required"),
             (lambda s: s.pop("stable"), "stable and canary are given together"),
-            (lambda s: s.update(template={"a": 1}, selector={"matchLabels": {"a": "b"}}), "in one form"),
+            (lambda s: s.update(template={"spec": {"containers": [{"name": "a"}]}}, selector={"matchLabels": {"a": "b"}}), "in one form"),
             (lambda s: s["canary"].update(subset="v1"), "same subset as stable"),
             (lambda s: s["canary"].update(deployment="agent-v1"), "same Deployment as stable"),
             (lambda s: s["steps"].insert(0, {"decommission": {}}), "decommission must be the last step"),
