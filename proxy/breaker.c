@@ -5,6 +5,7 @@
 #include "manifests/base/bug.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define BLOCK 256u
 #define BLOCKS 4096u
@@ -106,23 +107,35 @@ void breaker_give(atomic_uint *count) {
   BUG_ON(before == 0);
 }
 
+// Both numbers change as one, or two workers would each open the first connection of a host, one
+// of them over the limit. For a few instructions, so nobody sleeps.
+static void count_begin(struct breaker *breaker) {
+  while (atomic_exchange_explicit(&breaker->counting, true, memory_order_acquire))
+    (void)sched_yield();
+}
+
+static void count_end(struct breaker *breaker) {
+  atomic_store_explicit(&breaker->counting, false, memory_order_release);
+}
+
 bool breaker_open_connection(struct breaker *breaker, atomic_uint *host, uint32_t limit) {
-  if (breaker_take(&breaker->connections, limit)) {
-    (void)atomic_fetch_add(host, 1);
-    return true;
-  }
+  count_begin(breaker);
   // A host without any connection would never get one: the limit gives way by one for each host.
-  unsigned none = 0;
-  if (!atomic_compare_exchange_strong(host, &none, 1))
-    return false;
-  (void)atomic_fetch_add(&breaker->connections, 1);
-  return true;
+  bool may = atomic_load(&breaker->connections) < limit || atomic_load(host) == 0;
+  if (may) {
+    (void)atomic_fetch_add(&breaker->connections, 1);
+    (void)atomic_fetch_add(host, 1);
+  }
+  count_end(breaker);
+  return may;
 }
 
 void breaker_close_connection(struct breakers *breakers, struct breaker *breaker, atomic_uint *host,
                               unsigned worker) {
+  count_begin(breaker);
   breaker_give(host);
   breaker_give(&breaker->connections);
+  count_end(breaker);
   breaker_wake_next(breakers, breaker, worker);
 }
 

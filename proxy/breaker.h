@@ -15,6 +15,7 @@
 #define BREAKER_WORKERS_MAX 256u
 
 struct breaker {
+  atomic_bool counting;          // who changes `connections` and a host's number has it
   atomic_uint connections;       // open or being opened
   atomic_uint idle;              // of these without a request; only where connections are limited
   atomic_uint pending, requests; // only where the cluster has a limit

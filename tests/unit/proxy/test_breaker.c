@@ -92,35 +92,54 @@ static void a_free_place_wakes_one_in_turn(void **state) {
 
 struct racer {
   struct breakers *breakers;
+  bool connects; // opens connections to one host; else it makes requests
   atomic_uint *highest;
   unsigned index;
   unsigned taken;
 };
 
+static atomic_uint *counter(const struct racer *racer) {
+  struct breaker *breaker = breaker_at(racer->breakers, 1);
+  return racer->connects ? &breaker->connections : &breaker->requests;
+}
+
+static bool take(const struct racer *racer) {
+  if (!racer->connects)
+    return breaker_take(counter(racer), LIMIT);
+  return breaker_open_connection(breaker_at(racer->breakers, 1),
+                                 breaker_host_at(racer->breakers, 1), 1);
+}
+
+static void give(const struct racer *racer) {
+  if (!racer->connects)
+    breaker_give(counter(racer));
+  else
+    breaker_close_connection(racer->breakers, breaker_at(racer->breakers, 1),
+                             breaker_host_at(racer->breakers, 1), racer->index);
+}
+
 static void *race(void *arg) {
   struct racer *racer = arg;
-  struct breaker *breaker = breaker_at(racer->breakers, 1);
   for (int i = 0; i < ROUNDS; i++) {
-    if (!breaker_take(&breaker->requests, LIMIT))
+    if (!take(racer))
       continue;
     racer->taken++;
-    unsigned now = atomic_load(&breaker->requests), high = atomic_load(racer->highest);
+    unsigned now = atomic_load(counter(racer)), high = atomic_load(racer->highest);
     while (now > high && !atomic_compare_exchange_weak(racer->highest, &high, now))
       ;
-    breaker_give(&breaker->requests);
+    give(racer);
   }
   return NULL;
 }
 
-static void threads_never_pass_a_limit(void **state) {
-  (void)state;
+static void never_more_than(unsigned limit, bool connects) {
   struct breakers *breakers = make(4);
   atomic_uint highest = 0;
   pthread_t threads[THREADS];
   struct racer racers[THREADS];
   unsigned taken = 0;
   for (unsigned i = 0; i < THREADS; i++) {
-    racers[i] = (struct racer){breakers, &highest, i, 0};
+    racers[i] = (struct racer){breakers, connects, &highest, i, 0};
     assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
   }
   for (unsigned i = 0; i < THREADS; i++) {
@@ -128,9 +147,20 @@ static void threads_never_pass_a_limit(void **state) {
     taken += racers[i].taken;
   }
   assert_true(taken > 0);
-  assert_in_range(atomic_load(&highest), 1, LIMIT);
-  assert_int_equal(atomic_load(&breaker_at(breakers, 1)->requests), 0);
+  assert_in_range(atomic_load(&highest), 1, limit);
+  assert_int_equal(atomic_load(counter(&racers[0])), 0);
   breakers_free(breakers);
+}
+
+static void threads_never_pass_a_limit(void **state) {
+  (void)state;
+  never_more_than(LIMIT, false);
+}
+
+// The first connection of a host may pass a limit that others have used up, but only one is first.
+static void one_of_many_threads_opens_the_first_connection(void **state) {
+  (void)state;
+  never_more_than(1, true);
 }
 
 int main(void) {
@@ -138,6 +168,7 @@ int main(void) {
       cmocka_unit_test(the_limit_gives_way_for_a_host_without_connection),
       cmocka_unit_test(a_free_place_wakes_one_in_turn),
       cmocka_unit_test(threads_never_pass_a_limit),
+      cmocka_unit_test(one_of_many_threads_opens_the_first_connection),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
