@@ -36,7 +36,8 @@ def patch(k):
       '{"op":"replace","path":"/spec/http/0/route/0/weight","value":60},{"op":"replace","path":"/spec/http/0/route/1/weight","value":40}]')
     equal(k.jsonpath("vs agent", ".spec.http[0].route[*].weight"), "60 40")
     has(k("patch", "vs", "agent", "-p", '{"spec":{}}', code=1), "application/merge-patch+json")
-    has(k("patch", "vs", "agent", "--type=json", "-p", '[{"op":"test","path":"/spec/hosts/0","value":"no"}]', code=1), "rejected our request")
+    has(k("patch", "vs", "agent", "--type=json", "-p", '[{"op":"test","path":"/spec/hosts/0","value":"no"}]', code=1),
+        "rejected our request" if k.minor > 20 else "The request is invalid") # the old one shows no message without causes
     has(k("patch", "deploy", "nope", "-p", "{}", code=1), "not found")
 
 
