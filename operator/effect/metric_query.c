@@ -67,7 +67,8 @@ static void follow(struct release *release, const struct rollout_status *status)
 static struct rollout *decoded(const struct release *release, struct arena *arena) {
   const struct json *json =
       kube_watch_get(release->controller->watches[WATCH_ROLLOUTS], release->ns, release->name);
-  struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+  struct decode_options options = {
+      .unknown = UNKNOWN_IGNORE, .skip_checks = true, .skip_verbatim = true};
   struct rollout *rollout = NULL;
   // The cache's tree goes when we return to the loop: what is decoded refers to a copy.
   if (json)
@@ -101,7 +102,8 @@ static struct metric_sets sets_of(const struct release *release, const struct ro
   for (size_t i = 0; i < analysis->metric_sets_count; i++) {
     const struct json *json = kube_watch_get(release->controller->watches[WATCH_SETS], release->ns,
                                              analysis->metric_sets[i].name);
-    struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+    struct decode_options options = {
+        .unknown = UNKNOWN_IGNORE, .skip_checks = true, .skip_verbatim = true};
     void *set = NULL;
     // The cache's object may go before the round ends: what is decoded refers to a copy.
     if (json)

@@ -13,7 +13,8 @@ static void keep(struct str *to, struct str from) {
 
 void release_take_facts(struct release *release, const struct json *json) {
   struct arena arena = {0};
-  struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+  struct decode_options options = {
+      .unknown = UNKNOWN_IGNORE, .skip_checks = true, .skip_verbatim = true};
   struct rollout *rollout = NULL;
   (void)kind_decode(&rollout_kind, json, &options, &arena, NULL, (void **)&rollout);
   if (rollout) {

@@ -212,7 +212,8 @@ static void add_routes(const struct snapshot_input *input, struct snapshot *snap
 
 static void add_rivals(const struct snapshot_input *input, struct arena *arena,
                        struct snapshot *snapshot) {
-  struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_checks = true};
+  struct decode_options options = {
+      .unknown = UNKNOWN_IGNORE, .skip_checks = true, .skip_verbatim = true};
   snapshot->rivals = ARENA_ARRAY(arena, const struct rollout *, input->rivals_count + 1);
   for (size_t i = 0; i < input->rivals_count; i++) {
     void *rival = NULL;
@@ -230,7 +231,8 @@ void snapshot_build(const struct snapshot_input *input, struct arena *arena,
                     struct snapshot *ret_snapshot) {
   struct findings *findings = ARENA_NEW(arena, struct findings);
   struct rollout *rollout;
-  struct decode_options options = {.unknown = UNKNOWN_IGNORE};
+  // The API server judges a template, and one that it takes is not for us to refuse.
+  struct decode_options options = {.unknown = UNKNOWN_IGNORE, .skip_verbatim = true};
   findings_init(findings, arena);
   (void)kind_decode(&rollout_kind, input->rollout, &options, arena, findings, (void **)&rollout);
   const struct json *acted_on;

@@ -89,12 +89,29 @@ static void test_template_back_to_stable_is_no_release(void **state) {
   story_end(&story);
 }
 
+// An older CRD let a template through that the present one would refuse, and a Deployment takes.
+static void test_template_of_an_older_crd_is_released(void **state) {
+  (void)state;
+  struct story story;
+  struct world *world = story_template(&story, NULL);
+  settled(world, "Healthy");
+  struct json *container = json_path(world->rollout, "spec.template.spec.containers.0");
+  json_put(world->arena, container, "env",
+           parsed(world, "[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"A\",\"value\":\"2\"}]"));
+  world_spec_changed(world);
+  run_to(world, "Progressing");
+  settled(world, "Healthy");
+  assert_string_equal(world_status(world, "history.0.result").ptr, "Promoted");
+  story_end(&story);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_template_first_second_and_undo),
       cmocka_unit_test(test_template_failed_canary_is_scaled_down),
       cmocka_unit_test(test_template_newer_version_supersedes),
       cmocka_unit_test(test_template_back_to_stable_is_no_release),
+      cmocka_unit_test(test_template_of_an_older_crd_is_released),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
