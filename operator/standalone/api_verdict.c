@@ -102,34 +102,6 @@ static bool has_same_error(const struct findings *list, const struct finding *er
   return false;
 }
 
-static ptrdiff_t find_text(struct str text, struct str what) {
-  for (size_t i = 0; i + what.len <= text.len; i++)
-    if (str_starts(str_slice(text, i, text.len), what))
-      return (ptrdiff_t)i;
-  return -1;
-}
-
-// A real server judges a status by the schema of the status, and says so in the words of the fault.
-static void name_from_status(struct findings *found, struct arena *arena) {
-  static const char mark[] = ": status.";
-  for (size_t i = 0; i < found->count; i++) {
-    struct str text = found->items[i].message;
-    ptrdiff_t at = find_text(text, STR(": status."));
-    if (at < 0 && (at = find_text(text, STR(": status in body"))) >= 0) {
-      found->items[i].message =
-          arena_printf(arena, "%.*s:  in body%.*s", (int)at, text.ptr,
-                       (int)(text.len - (size_t)at - strlen(": status in body")),
-                       text.ptr + at + strlen(": status in body"));
-      continue;
-    }
-    if (at < 0 || !str_contains(text, STR(" in body ")))
-      continue;
-    found->items[i].message = arena_printf(arena, "%.*s: %.*s", (int)at, text.ptr,
-                                           (int)(text.len - (size_t)at - sizeof(mark) + 1),
-                                           text.ptr + at + sizeof(mark) - 1);
-  }
-}
-
 static void judge(struct write_job *job, const struct json *object, struct findings *found) {
   const struct kind_desc *kind = job->request->kind;
   struct decode_options options = {.unknown = UNKNOWN_IGNORE};
@@ -144,11 +116,10 @@ static void judge(struct write_job *job, const struct json *object, struct findi
   if (json_get(object, "metadata"))
     (void)schema_decode(&object_meta_schema, json_get(object, "metadata"), &options,
                         STR("metadata"), arena, found, &meta);
-  crd_validate(kind->structural, object, STR(""), arena, found);
+  crd_validate(kind->structural, object,
+               job->request->part == WRITE_STATUS ? STR("status") : STR(""), arena, found);
   crd_validate_lists(kind->structural, object, STR(""), found);
   crd_validate_embedded(kind->structural, object, STR(""), found);
-  if (job->request->part == WRITE_STATUS)
-    name_from_status(found, arena);
   crd_scale_check(kind, object, job->request->part != WRITE_STATUS, arena, found);
 }
 

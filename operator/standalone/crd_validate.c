@@ -44,6 +44,15 @@ void crd_fault(struct validator *v, struct verdict *verdict, struct str path, co
   buf_dispose(&text);
 }
 
+struct str crd_in_body(const struct validator *v, struct str path) {
+  if (!v->part.len || !str_starts(path, v->part))
+    return path;
+  struct str rest = str_slice(path, v->part.len, path.len);
+  if (rest.len && rest.ptr[0] != '.')
+    return path; // another field, of a longer name
+  return rest.len ? str_slice(rest, 1, rest.len) : rest;
+}
+
 // --- Types
 
 static const char *type_of(const struct json *value) {
@@ -78,7 +87,7 @@ static void check_type(struct validator *v, struct verdict *verdict, const struc
     type = STR("integer,string");
   crd_fault(v, verdict, path, "type",
             "Invalid value: \"%s\": %.*s in body must be of type %.*s: \"%s\"", type_of(value),
-            STR_ARG(path), STR_ARG(type), type_of(value));
+            STR_ARG(crd_in_body(v, path)), STR_ARG(type), type_of(value));
 }
 
 // --- Lists and maps
@@ -103,7 +112,7 @@ static void check_list(struct validator *v, struct verdict *verdict, const struc
   if (low && (int64_t)value->count < json_int(low, 0))
     crd_fault(v, verdict, path, "invalid",
               "Invalid value: %zu: %.*s in body should have at least %" PRId64 " items",
-              value->count, STR_ARG(path), json_int(low, 0));
+              value->count, STR_ARG(crd_in_body(v, path)), json_int(low, 0));
   if (high && (int64_t)value->count > json_int(high, 0))
     too_many(v, verdict, path, value->count, json_int(high, 0));
 }
@@ -115,7 +124,7 @@ static void check_object(struct validator *v, struct verdict *verdict, const str
   if (low && (int64_t)value->count < json_int(low, 0))
     crd_fault(v, verdict, path, "invalid",
               "Invalid value: %zu: %.*s in body should have at least %" PRId64 " properties",
-              value->count, STR_ARG(path), json_int(low, 0));
+              value->count, STR_ARG(crd_in_body(v, path)), json_int(low, 0));
   if (high && (int64_t)value->count > json_int(high, 0))
     too_many(v, verdict, path, value->count, json_int(high, 0));
   const struct json *properties = json_get(schema, "properties");
@@ -262,13 +271,13 @@ static void check_value(struct validator *v, struct verdict *verdict, const stru
   verdict->looked_at += own.looked_at;
 }
 
-void crd_validate(const struct json *schema, const struct json *value, struct str path,
+void crd_validate(const struct json *schema, const struct json *value, struct str part,
                   struct arena *arena, struct findings *findings) {
-  struct validator v = {.arena = arena, .findings = findings};
+  struct validator v = {.arena = arena, .findings = findings, .part = part};
   struct verdict verdict = {0};
   map_init(&v.patterns);
   regex_worker_init(&v.worker);
-  check_value(&v, &verdict, schema, value, path);
+  check_value(&v, &verdict, schema, value, STR(""));
   regex_worker_dispose(&v.worker);
   regex_free_list(v.compiled);
   map_dispose(&v.patterns);

@@ -9,8 +9,9 @@
 #include "manifests/text/json.h"
 
 // All keywords a structural schema may use, but for x-kubernetes-validations (see crd_rules.h).
-// `path`: where the value stands, "" for an object.
-void crd_validate(const struct json *schema, const struct json *value, struct str path,
+// `part`: "status" where that is written by itself: a real server judges it by its own schema then,
+// and messages name the fields from there. Else "".
+void crd_validate(const struct json *schema, const struct json *value, struct str part,
                   struct arena *arena, struct findings *findings);
 // Lists of type set and map hold nothing twice.
 void crd_validate_lists(const struct json *schema, const struct json *value, struct str path,

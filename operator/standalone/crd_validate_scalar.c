@@ -57,7 +57,7 @@ static void check_factor(struct validator *v, struct verdict *verdict, const str
   else if (quotient != floor(quotient))
     crd_fault(v, verdict, path, "invalid",
               "Invalid value: %.*s: %.*s in body should be a multiple of %.*s",
-              STR_ARG(json_text(v->arena, value)), STR_ARG(path), STR_ARG(shown));
+              STR_ARG(json_text(v->arena, value)), STR_ARG(crd_in_body(v, path)), STR_ARG(shown));
 }
 
 void crd_check_number(struct validator *v, struct verdict *verdict, const struct json *schema,
@@ -74,11 +74,13 @@ void crd_check_number(struct validator *v, struct verdict *verdict, const struct
   if (high && is_beyond(value, high, 1, high_out))
     crd_fault(v, verdict, path, "invalid",
               "Invalid value: %.*s: %.*s in body should be less than %s%.*s", STR_ARG(shown),
-              STR_ARG(path), high_out ? "" : "or equal to ", STR_ARG(json_text(v->arena, high)));
+              STR_ARG(crd_in_body(v, path)), high_out ? "" : "or equal to ",
+              STR_ARG(json_text(v->arena, high)));
   if (low && is_beyond(value, low, -1, low_out))
     crd_fault(v, verdict, path, "invalid",
               "Invalid value: %.*s: %.*s in body should be greater than %s%.*s", STR_ARG(shown),
-              STR_ARG(path), low_out ? "" : "or equal to ", STR_ARG(json_text(v->arena, low)));
+              STR_ARG(crd_in_body(v, path)), low_out ? "" : "or equal to ",
+              STR_ARG(json_text(v->arena, low)));
 }
 
 static int64_t letters(struct str text) {
@@ -110,10 +112,10 @@ void crd_check_string(struct validator *v, struct verdict *verdict, const struct
   else if (low && count < json_int(low, 0))
     crd_fault(v, verdict, path, "invalid",
               "Invalid value: %.*s: %.*s in body should be at least %" PRId64 " chars long",
-              STR_ARG(crd_show(value, v->arena)), STR_ARG(path), json_int(low, 0));
+              STR_ARG(crd_show(value, v->arena)), STR_ARG(crd_in_body(v, path)), json_int(low, 0));
   else if (pattern.len && !has_pattern(v, pattern, text))
     crd_fault(v, verdict, path, "invalid", "Invalid value: %.*s: %.*s in body should match '%.*s'",
-              STR_ARG(crd_show(value, v->arena)), STR_ARG(path), STR_ARG(pattern));
+              STR_ARG(crd_show(value, v->arena)), STR_ARG(crd_in_body(v, path)), STR_ARG(pattern));
 }
 
 void crd_check_format(struct validator *v, struct verdict *verdict, const struct json *schema,
@@ -124,5 +126,5 @@ void crd_check_format(struct validator *v, struct verdict *verdict, const struct
   struct str shown = crd_show(value, v->arena);
   crd_fault(v, verdict, path, "type",
             "Invalid value: %.*s: %.*s in body must be of type %.*s: %.*s", STR_ARG(shown),
-            STR_ARG(path), STR_ARG(format), STR_ARG(shown));
+            STR_ARG(crd_in_body(v, path)), STR_ARG(format), STR_ARG(shown));
 }

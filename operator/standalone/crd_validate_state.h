@@ -9,6 +9,7 @@
 struct validator {
   struct arena *arena;
   struct findings *findings;
+  struct str part;     // see crd_validate()
   struct map patterns; // text -> struct regex
   struct regex *compiled;
   struct regex_worker worker;
@@ -26,6 +27,8 @@ struct verdict {
 // A fault. `path` begins with a point where the field is one of the root.
 void crd_fault(struct validator *v, struct verdict *verdict, struct str path, const char *id,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+// The field as messages call it.
+struct str crd_in_body(const struct validator *v, struct str path);
 void crd_check_number(struct validator *v, struct verdict *verdict, const struct json *schema,
                       const struct json *value, struct str path);
 void crd_check_string(struct validator *v, struct verdict *verdict, const struct json *schema,
