@@ -85,10 +85,8 @@ static const struct value_rule binding_rules[] = {CHECKED("roleRef", check_role_
 static const struct value_rule cluster_binding_rules[] = {
     CHECKED("roleRef", check_cluster_ref), CHECKED("subjects[]", check_subject), RULES_END};
 
-const struct value_rule *value_access_rules(const struct kind_desc *kind) {
-  return kind == &role_kind                   ? role_rules
-         : kind == &cluster_role_kind         ? cluster_role_rules
-         : kind == &role_binding_kind         ? binding_rules
-         : kind == &cluster_role_binding_kind ? cluster_binding_rules
-                                              : NULL;
-}
+const struct value_kind value_access_kinds[] = {{&role_kind, role_rules},
+                                                {&cluster_role_kind, cluster_role_rules},
+                                                {&role_binding_kind, binding_rules},
+                                                {&cluster_role_binding_kind, cluster_binding_rules},
+                                                {NULL, NULL}};

@@ -185,16 +185,8 @@ static const struct value_rule namespace_rules[] = {
     RULES_END,
 };
 
-const struct value_rule *value_core_rules(const struct kind_desc *kind) {
-  const struct {
-    const struct kind_desc *kind;
-    const struct value_rule *rules;
-  } table[] = {{&service_kind, service_rules},
-               {&config_map_kind, config_map_rules},
-               {&secret_kind, secret_rules},
-               {&namespace_kind, namespace_rules}};
-  for (size_t i = 0; i < ARRAY_LEN(table); i++)
-    if (table[i].kind == kind)
-      return table[i].rules;
-  return NULL;
-}
+const struct value_kind value_core_kinds[] = {{&service_kind, service_rules},
+                                              {&config_map_kind, config_map_rules},
+                                              {&secret_kind, secret_rules},
+                                              {&namespace_kind, namespace_rules},
+                                              {NULL, NULL}};

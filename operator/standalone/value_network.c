@@ -191,8 +191,5 @@ static const struct value_rule network_policy_rules[] = {
     RULES_END,
 };
 
-const struct value_rule *value_network_rules(const struct kind_desc *kind) {
-  return kind == &ingress_kind          ? ingress_rules
-         : kind == &network_policy_kind ? network_policy_rules
-                                        : NULL;
-}
+const struct value_kind value_network_kinds[] = {
+    {&ingress_kind, ingress_rules}, {&network_policy_kind, network_policy_rules}, {NULL, NULL}};

@@ -306,17 +306,9 @@ static const struct value_rule priority_rules[] = {
     RULES_END,
 };
 
-const struct value_rule *value_policy_rules(const struct kind_desc *kind) {
-  const struct {
-    const struct kind_desc *kind;
-    const struct value_rule *rules;
-  } table[] = {{&horizontal_pod_autoscaler_kind, scaler_rules},
-               {&pod_disruption_budget_kind, budget_rules},
-               {&resource_quota_kind, quota_rules},
-               {&persistent_volume_claim_kind, claim_rules},
-               {&priority_class_kind, priority_rules}};
-  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-    if (table[i].kind == kind)
-      return table[i].rules;
-  return NULL;
-}
+const struct value_kind value_policy_kinds[] = {{&horizontal_pod_autoscaler_kind, scaler_rules},
+                                                {&pod_disruption_budget_kind, budget_rules},
+                                                {&resource_quota_kind, quota_rules},
+                                                {&persistent_volume_claim_kind, claim_rules},
+                                                {&priority_class_kind, priority_rules},
+                                                {NULL, NULL}};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // value_rules.h for what programs write: Leases, Events, endpoints.
 #include "operator/standalone/value_rules.h"
-#include "manifests/base/bug.h"
 #include "manifests/kinds/endpoint_slice.h"
 #include "manifests/kinds/endpoints.h"
 #include "manifests/kinds/event.h"
@@ -138,16 +137,8 @@ static void check_subset(struct value_check *check, const struct json *subset, s
 
 static const struct value_rule endpoints_rules[] = {CHECKED("subsets[]", check_subset), RULES_END};
 
-const struct value_rule *value_record_rules(const struct kind_desc *kind) {
-  const struct {
-    const struct kind_desc *kind;
-    const struct value_rule *rules;
-  } table[] = {{&lease_kind, lease_rules},
-               {&event_kind, event_rules},
-               {&endpoint_slice_kind, slice_rules},
-               {&endpoints_kind, endpoints_rules}};
-  for (size_t i = 0; i < ARRAY_LEN(table); i++)
-    if (table[i].kind == kind)
-      return table[i].rules;
-  return NULL;
-}
+const struct value_kind value_record_kinds[] = {{&lease_kind, lease_rules},
+                                                {&event_kind, event_rules},
+                                                {&endpoint_slice_kind, slice_rules},
+                                                {&endpoints_kind, endpoints_rules},
+                                                {NULL, NULL}};

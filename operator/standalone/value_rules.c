@@ -233,12 +233,14 @@ void value_check_object(const struct kind_desc *kind, const struct json *object,
                         const struct json *old, struct str version, struct arena *arena,
                         struct findings *findings) {
   struct value_check check = {arena, findings, object, old, version};
-  static const struct value_rule *(*const tables[])(const struct kind_desc *kind) = {
-      value_workload_rules, value_core_rules,   value_record_rules, value_network_rules,
-      value_policy_rules,   value_access_rules, value_status_rules};
+  static const struct value_kind *const tables[] = {
+      value_workload_kinds, value_core_kinds,   value_record_kinds, value_network_kinds,
+      value_policy_kinds,   value_access_kinds, value_status_kinds};
   value_run(&check, value_metadata_rules, object, old, STR(""));
   if (kind->builtin)
     value_run(&check, value_own_metadata_rules, object, old, STR(""));
   for (size_t i = 0; kind->builtin && i < ARRAY_LEN(tables); i++)
-    value_run(&check, tables[i](kind), object, old, STR(""));
+    for (const struct value_kind *row = tables[i]; row->kind; row++)
+      if (row->kind == kind)
+        value_run(&check, row->rules, object, old, STR(""));
 }

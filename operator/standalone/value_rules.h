@@ -61,6 +61,11 @@ struct value_rule {
   const struct value_rule *rules;
 };
 
+struct value_kind { // a row of a table that ends with kind NULL
+  const struct kind_desc *kind;
+  const struct value_rule *rules;
+};
+
 #define RULE(p, t, ...)                                                                            \
   { .path = (p), .test = (t), ##__VA_ARGS__ }
 #define REQUIRED(p, ...) RULE(p, VALUE_REQUIRED, ##__VA_ARGS__)
@@ -121,10 +126,5 @@ extern const struct value_rule value_container_rules[], value_pod_rules[],
     value_template_rules[]; // of a Pod; of its template
 extern const struct value_rule value_metadata_rules[], value_own_metadata_rules[];
 extern const struct value_rule value_claim_rules[]; // of a PersistentVolumeClaim's spec
-const struct value_rule *value_workload_rules(const struct kind_desc *kind);
-const struct value_rule *value_core_rules(const struct kind_desc *kind);
-const struct value_rule *value_record_rules(const struct kind_desc *kind);
-const struct value_rule *value_network_rules(const struct kind_desc *kind);
-const struct value_rule *value_policy_rules(const struct kind_desc *kind);
-const struct value_rule *value_access_rules(const struct kind_desc *kind);
-const struct value_rule *value_status_rules(const struct kind_desc *kind);
+extern const struct value_kind value_workload_kinds[], value_core_kinds[], value_record_kinds[],
+    value_network_kinds[], value_policy_kinds[], value_access_kinds[], value_status_kinds[];

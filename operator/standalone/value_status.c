@@ -204,21 +204,13 @@ static const struct value_rule quota_rules[] = {
     RULES_END,
 };
 
-const struct value_rule *value_status_rules(const struct kind_desc *kind) {
-  const struct {
-    const struct kind_desc *kind;
-    const struct value_rule *rules;
-  } table[] = {{&deployment_kind, deployment_rules},
-               {&replica_set_kind, replica_set_rules},
-               {&stateful_set_kind, stateful_rules},
-               {&daemon_set_kind, daemon_rules},
-               {&pod_disruption_budget_kind, budget_rules},
-               {&horizontal_pod_autoscaler_kind, scaler_rules},
-               {&resource_quota_kind, quota_rules},
-               {&namespace_kind, namespace_rules},
-               {&service_kind, service_rules}};
-  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-    if (table[i].kind == kind)
-      return table[i].rules;
-  return NULL;
-}
+const struct value_kind value_status_kinds[] = {{&deployment_kind, deployment_rules},
+                                                {&replica_set_kind, replica_set_rules},
+                                                {&stateful_set_kind, stateful_rules},
+                                                {&daemon_set_kind, daemon_rules},
+                                                {&pod_disruption_budget_kind, budget_rules},
+                                                {&horizontal_pod_autoscaler_kind, scaler_rules},
+                                                {&resource_quota_kind, quota_rules},
+                                                {&namespace_kind, namespace_rules},
+                                                {&service_kind, service_rules},
+                                                {NULL, NULL}};

@@ -261,19 +261,11 @@ static const struct value_rule cron_rules[] = {
     RULES_END,
 };
 
-const struct value_rule *value_workload_rules(const struct kind_desc *kind) {
-  const struct {
-    const struct kind_desc *kind;
-    const struct value_rule *rules;
-  } table[] = {{&deployment_kind, deployment_rules},
-               {&replica_set_kind, replica_set_rules},
-               {&stateful_set_kind, stateful_rules},
-               {&daemon_set_kind, daemon_rules},
-               {&job_kind, job_rules},
-               {&cron_job_kind, cron_rules},
-               {&pod_kind, value_pod_rules}};
-  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-    if (table[i].kind == kind)
-      return table[i].rules;
-  return NULL;
-}
+const struct value_kind value_workload_kinds[] = {{&deployment_kind, deployment_rules},
+                                                  {&replica_set_kind, replica_set_rules},
+                                                  {&stateful_set_kind, stateful_rules},
+                                                  {&daemon_set_kind, daemon_rules},
+                                                  {&job_kind, job_rules},
+                                                  {&cron_job_kind, cron_rules},
+                                                  {&pod_kind, value_pod_rules},
+                                                  {NULL, NULL}};
