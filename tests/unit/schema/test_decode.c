@@ -1,29 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifests/schema/decode.h"
 #include "manifests/schema/encode.h"
+#include "support_case.h"
 #include "support_thing.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-static struct arena arena;
-static struct findings findings;
-
-static int setup(void **state) {
-  (void)state;
-  arena_init(&arena);
-  findings_init(&findings, &arena);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  arena_dispose(&arena);
-  return 0;
-}
 
 static const struct thing *decode(const char *yaml, int wanted) {
   void *object = NULL;
@@ -276,7 +255,6 @@ static void encodes_what_it_decoded(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
       TEST(reads_every_type),
       TEST(fills_defaults),
       TEST(null_is_absent),

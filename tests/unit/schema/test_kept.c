@@ -8,13 +8,9 @@
 #include "manifests/schema/enforced.h"
 #include "manifests/schema/openapi.h"
 #include "manifests/schema/prune.h"
+#include "support_case.h"
 #include "support_thing.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
 
 static const struct field port_fields[] = {
@@ -60,26 +56,6 @@ static const struct kind_desc box_kind = {
     .singular = "box",
     .schema = &kind_schema,
 };
-
-static struct arena arena;
-static struct findings findings;
-
-static int setup(void **state) {
-  (void)state;
-  arena_init(&arena);
-  findings_init(&findings, &arena);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  arena_dispose(&arena);
-  return 0;
-}
-
-static void same(const struct json *json, const char *text) {
-  assert_string_equal(json_text(&arena, json).ptr, text);
-}
 
 static const char good[] =
     "{parts: [{name: a, limits: {cpu: 0.5, memory: 1Gi}, ports: [{number: 1}, {number: 1}]}], "
@@ -211,7 +187,6 @@ static void its_page_is_another(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
       TEST(keeps_what_it_is_given),
       TEST(judges_the_form),
       TEST(judges_a_verbatim_value_as_a_definition_does),

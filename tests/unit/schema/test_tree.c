@@ -7,34 +7,10 @@
 #include "manifests/schema/enforced.h"
 #include "manifests/schema/openapi.h"
 #include "manifests/schema/prune.h"
+#include "support_case.h"
 #include "support_thing.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
-
-static struct arena arena;
-static struct findings findings;
-
-static int setup(void **state) {
-  (void)state;
-  arena_init(&arena);
-  findings_init(&findings, &arena);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  arena_dispose(&arena);
-  return 0;
-}
-
-static void same(const struct json *json, const char *text) {
-  assert_string_equal(json_text(&arena, json).ptr, text);
-}
 
 static const char unknown[] =
     "{apiVersion: test.serin.dev/v2, kind: Thing, extra: 1, spec: {count: 1, bogus: {a: 1}, parts: "
@@ -239,7 +215,6 @@ static void writes_a_page(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
       TEST(prunes_and_reports),
       TEST(prunes_a_name_that_stands_twice),
       TEST(writes_defaults),
